@@ -1,0 +1,105 @@
+"""Local days, DST, holidays, bill periods and the window grid. Everything here follows an IANA zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC as UTC_ZONE
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays as holiday_calendars
+import polars as pl
+
+from pipeline.domain import BillPeriod
+
+
+def month_of(day: date) -> str:
+    """Return the month 'YYYY-MM' a day lies in."""
+    return f"{day.year:04d}-{day.month:02d}"
+
+
+def first_day(month: str) -> date:
+    """Return the first day of a month 'YYYY-MM'; raises ValueError for anything else."""
+    return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC_ZONE).date()
+
+
+def add_months(month: str, count: int) -> str:
+    """Return the month `count` months after (before, if negative) a month 'YYYY-MM'."""
+    day = first_day(month)
+    index = day.year * 12 + day.month - 1 + count
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """Return all months from `first` to `last`, both included; empty when `last` comes before `first`."""
+    months = []
+    while first <= last:
+        months.append(first)
+        first = add_months(first, 1)
+    return months
+
+
+def calendar_month(month: str) -> BillPeriod:
+    """Return the bill period that is exactly one calendar month."""
+    return BillPeriod(month, first_day(month), first_day(add_months(month, 1)))
+
+
+def local_midnight_utc(day: date, zone: str) -> datetime:
+    """Return the instant a local day begins [UTC]; where midnight does not exist, the first instant after the gap."""
+    naive = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
+    return naive.astimezone(UTC_ZONE)
+
+
+def period_utc(period: BillPeriod, zone: str) -> tuple[datetime, datetime]:
+    """Return a bill period as a half-open span of UTC instants."""
+    return local_midnight_utc(period.read_from, zone), local_midnight_utc(period.read_to, zone)
+
+
+def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
+    """Return every demand window of a bill, aligned to the local clock.
+
+    Columns: interval_start (UTC), duration_s [s] and those of `with_local_time`. A DST day has 23 or 25 hours of windows.
+    """
+    starts = []
+    day = period.read_from
+    while day < period.read_to:
+        at, end = local_midnight_utc(day, zone), local_midnight_utc(day + timedelta(days=1), zone)
+        while at < end:
+            starts.append(at)
+            at += timedelta(minutes=window_min)
+        day += timedelta(days=1)
+    frame = pl.DataFrame({"interval_start": starts}, schema={"interval_start": pl.Datetime("us", "UTC")})
+    return with_local_time(frame.with_columns(duration_s=pl.lit(window_min * 60, dtype=pl.Int64)), zone)
+
+
+def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Add the local calendar of `interval_start`.
+
+    Adds local_start (naive wall clock), local_day, local_month (1-12), local_weekday (ISO, Monday 1), local_minute
+    (minute of the wall-clock day, 0-1439).
+    """
+    local = pl.col("interval_start").dt.convert_time_zone(zone)
+    return frame.with_columns(
+        local_start=local.dt.replace_time_zone(None),
+        local_day=local.dt.date(),
+        local_month=local.dt.month().cast(pl.Int64),
+        local_weekday=local.dt.weekday().cast(pl.Int64),
+        local_minute=local.dt.hour().cast(pl.Int64) * 60 + local.dt.minute().cast(pl.Int64),
+    )
+
+
+@lru_cache(maxsize=256)
+def _national_holidays(code: str, year: int) -> frozenset[date]:
+    country, _, subdivision = code.partition("-")
+    return frozenset(holiday_calendars.country_holidays(country, subdiv=subdivision or None, years=year).keys())
+
+
+def holiday_dates(code: str | None, years: Iterable[int]) -> frozenset[date]:
+    """Return the public holidays of `holidays` library code `code` ('JP', 'US-CA'); none without a code.
+
+    Raises NotImplementedError (of the library) for an unknown code.
+    """
+    if not code:
+        return frozenset()
+    return frozenset(day for year in years for day in _national_holidays(code, year))

@@ -1,0 +1,210 @@
+"""Words of the field: scenarios, shapes of records and intervals, error classes, reason codes.
+
+Conventions, said once: time is UTC, intervals are half-open and stamped at their start; energy is integer Wh per
+interval; power is the interval's mean; import, export, charge and discharge are four columns, never one signed sum;
+money is `decimal.Decimal` in major units. Local days and months follow the site's IANA zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+import polars as pl
+
+Scenario = Literal["actual", "no_ev", "unmanaged"]
+SCENARIOS: Final[tuple[Scenario, ...]] = ("actual", "no_ev", "unmanaged")
+Headline = Literal["no_ev", "unmanaged"]
+Outcome = Literal["loaded", "unchanged", "partial", "rejected"]
+State = Literal["seed", "ok", "no_bill", "failed"]
+
+UTC: Final = pl.Datetime("us", "UTC")
+
+METER_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "meter_id": pl.String,
+    "interval_start": UTC,
+    "duration_s": pl.Int64,
+    "import_wh": pl.Int64,
+    "export_wh": pl.Int64,
+    "quality": pl.String,  # measured | estimated
+}
+CHARGER_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "charger_id": pl.String,
+    "measured_at": UTC,
+    "energy_import_wh": pl.Int64,  # cumulative register, into the car; null where the message had none
+    "energy_export_wh": pl.Int64,  # cumulative register, out of the car
+    "power_w": pl.Int64,  # signed, + into the car
+    "soc_pct": pl.Float64,
+    "session_id": pl.String,
+    "vehicle_id": pl.String,
+    "context": pl.String,  # begin | sample | end (of a session)
+}
+SESSION_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "session_id": pl.String,
+    "charger_id": pl.String,
+    "vehicle_id": pl.String,
+    "plugged_in_at": UTC,
+    "plugged_out_at": UTC,
+    "soc_in_pct": pl.Float64,
+    "soc_out_pct": pl.Float64,
+    "target_soc_pct": pl.Float64,
+    "departure_at": UTC,
+}
+WEATHER_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "station_id": pl.String,
+    "observed_at": UTC,
+    "temperature_c": pl.Float64,
+}
+RECORDS: Final[Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]]] = {
+    "meter": METER_RECORD,
+    "charger": CHARGER_RECORD,
+    "session": SESSION_RECORD,
+    "weather": WEATHER_RECORD,
+}
+REJECT: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "position": pl.String,  # "line 7", "message 12"
+    "field": pl.String,
+    "value": pl.String,
+    "allowed": pl.String,
+    "raw": pl.String,
+}
+CHARGER_INTERVAL: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "charger_id": pl.String,
+    "interval_start": UTC,
+    "duration_s": pl.Int64,
+    "charge_wh": pl.Int64,
+    "discharge_wh": pl.Int64,
+    "covered": pl.Boolean,  # the registers bracket this window closely enough to say its energy
+}
+CHARGING_SESSION: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    **SESSION_RECORD,
+    "charge_wh": pl.Int64,
+    "discharge_wh": pl.Int64,
+    "complete": pl.Boolean,  # begin and end both seen
+}
+LOAD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "scenario": pl.String,
+    "interval_start": UTC,
+    "duration_s": pl.Int64,
+    "import_wh": pl.Int64,
+    "export_wh": pl.Int64,
+}
+
+
+class V2BError(Exception):
+    """Any failure this program explains to its user in one sentence."""
+
+
+class InputError(V2BError):
+    """Input that is refused: says file, place, value and what is allowed."""
+
+    def __init__(self, file: str, place: str, value: object, allowed: str) -> None:
+        self.file, self.place, self.value, self.allowed = file, place, value, allowed
+        super().__init__(f"{file}: {place}: {value!r} is not allowed; allowed: {allowed}")
+
+
+class ConfigError(InputError):
+    """A configuration file that is refused as a whole."""
+
+
+class TariffError(InputError):
+    """A tariff that cannot be read, or a charge that cannot be priced."""
+
+
+class LockedError(V2BError):
+    """Somebody else holds the warehouse; names the holder."""
+
+
+class WarehouseError(V2BError):
+    """The warehouse file is of another version, or broken."""
+
+
+@dataclass(frozen=True)
+class BillPeriod:
+    """One bill of one site: local dates, `read_to` exclusive; `month` (YYYY-MM) is the key the bill is filed under."""
+
+    month: str
+    read_from: date
+    read_to: date
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a figure is not stated, or what a reader must know about one that is."""
+
+    sentence: str
+    fields: tuple[str, ...] = ()
+
+
+REASONS: Final[Mapping[str, Reason]] = {
+    "clock_not_examined": Reason(
+        "Coverage was examined; the charger clocks and wiring were not compared with the meter.",
+        ("data.clock_offset_s", "data.beta"),
+    ),
+    "range_not_computed": Reason(
+        "No uncertainty range is computed yet.",
+        (
+            "peak_kw.low",
+            "peak_kw.high",
+            "money.low",
+            "money.high",
+            "annual.run_rate_low",
+            "annual.run_rate_high",
+        ),
+    ),
+    "projection_not_computed": Reason(
+        "Figures that look ahead are not computed yet.", ("annual.locked", "annual.run_rate", "annual.next_roll_off")
+    ),
+    "managed_world_not_modelled": Reason(
+        "The saving is not split into managed charging and discharge yet.",
+        ("levers.hosting", "levers.managed_charging", "levers.discharge"),
+    ),
+    "capture_not_computed": Reason(
+        "The best possible result was not computed, so there is no capture share.",
+        (
+            "capture.best_possible_peak_kw",
+            "capture.capture_kw_pct",
+            "capture.capture_money_pct",
+            "fleet.availability_pct",
+        ),
+    ),
+    "check_not_computed": Reason(
+        "V2B days were not compared with reference days.",
+        (
+            "check.method",
+            "check.v2b_days",
+            "check.reference_days",
+            "check.metered_kw",
+            "check.estimated_kw",
+            "check.low",
+            "check.high",
+            "check.smallest_detectable_kw",
+        ),
+    ),
+    "no_demand_charge": Reason(
+        "The tariff has no demand charge, so there is no billed peak.",
+        ("peak_kw.*", "billing_demand_kw.*", "percent_saved.peak"),
+    ),
+    "no_peak_window": Reason(
+        "No peak window is set and the tariff has no dearest hours.", ("percent_saved.moved_out_of_window",)
+    ),
+    "no_departures": Reason("No car departed in this bill.", ("fleet.ready_pct",)),
+    "no_discharge": Reason("No car discharged in this bill.", ("fleet.round_trip_efficiency",)),
+    "efficiency_assumed": Reason("Too few discharges to measure the round trip; an efficiency of 0.835 is assumed."),
+    "vehicles_unknown": Reason("No vehicle capacities are configured.", ("fleet.equivalent_full_cycles",)),
+    "wear_not_configured": Reason("No battery wear range is configured.", ("money.wear_low", "money.wear_high")),
+    "meter_gap": Reason("Meter data is missing, so neither the energy nor the peak of this bill is known."),
+    "charger_gap": Reason("Charger data is missing, so the load without V2B cannot be rebuilt."),
+    "charger_log_empty": Reason("There is no charger log for this bill, so the load without V2B cannot be rebuilt."),
+    "ratchet_history_incomplete": Reason(
+        "An earlier month that the ratchet looks back to has missing data, so its peak is not known."
+    ),
+    "ratchet_history_short": Reason(
+        "The ratchet looks back further than the data; no peak is assumed for the months before it."
+    ),
+    "bill_partial": Reason("Some charges of the tariff were refused, so the bill is partial."),
+    "no_v2b_discharge_programme": Reason("The programme has not started."),
+}
+"""Every code that may stand in `summary.json` under `reasons`, with the fields it leaves null."""
