@@ -205,6 +205,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         "The ratchet looks back further than the data; no peak is assumed for the months before it."
     ),
     "bill_partial": Reason("Some charges of the tariff were refused, so the bill is partial."),
-    "no_v2b_discharge_programme": Reason("The programme has not started."),
+    "sessions_unknown": Reason(
+        "Energy flowed through chargers outside any logged session, so charging from plug-in cannot be modelled."
+    ),
+    "unproved_bills_left_out": Reason("Bills without a proved saving are left out of the sum of twelve bills."),
+    "programme_not_started": Reason("V2B had not begun: this bill feeds ratchets and baselines and has no saving."),
 }
 """Every code that may stand in `summary.json` under `reasons`, with the fields it leaves null."""

@@ -1,6 +1,7 @@
 """The portfolio folder as validated data: `v2b.toml`, `sites/*.toml` and the CSV tables beside them."""
 
-from pipeline.portfolio.load import Portfolio, load_portfolio, load_site
+# ruff: noqa: I001 - the order is the reading order: a module imports only those above it
+
 from pipeline.portfolio.models import (
     Charger,
     Meter,
@@ -9,8 +10,10 @@ from pipeline.portfolio.models import (
     Site,
     SiteTariff,
     Vehicle,
+    minute_of_day,
 )
 from pipeline.portfolio.tables import TABLES, read_series, read_table
+from pipeline.portfolio.load import Portfolio, load_portfolio, load_site
 
 __all__ = [
     "TABLES",
@@ -24,6 +27,7 @@ __all__ = [
     "Vehicle",
     "load_portfolio",
     "load_site",
+    "minute_of_day",
     "read_series",
     "read_table",
 ]

@@ -1,0 +1,27 @@
+"""The one composition: a bill's frames in, result frames out. No clock, no disk, no database.
+
+`prepare` rebuilds the worlds' loads, `input_hash` says whether anything a number depends on has changed, `compute`
+prices the worlds and sums up.
+"""
+
+# ruff: noqa: I001 - the order is the reading order: a module imports only those above it
+
+from pipeline.chain.inputs import Earlier, Inputs, OwnPeaks, Prepared, Result
+from pipeline.chain.sessions import found_sessions, known_sessions
+from pipeline.chain.loads import prepare
+from pipeline.chain.hashing import input_hash, result_hash
+from pipeline.chain.results import compute
+
+__all__ = [
+    "Earlier",
+    "Inputs",
+    "OwnPeaks",
+    "Prepared",
+    "Result",
+    "compute",
+    "found_sessions",
+    "input_hash",
+    "known_sessions",
+    "prepare",
+    "result_hash",
+]

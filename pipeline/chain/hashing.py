@@ -1,0 +1,65 @@
+"""Two hashes: of all a bill's numbers depend on, and of what makes its report a new version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+import polars as pl
+import polars.selectors as cs
+
+from pipeline.calendars import period_utc
+from pipeline.chain.inputs import Prepared
+
+_PROSE: Final = {"name", "notes", "report", "weather_station", "tariff", "tariffs", "programme_start"}
+_RESULT: Final = ("state", "provable", "grade", "peak_kw", "billing_demand_kw", "money", "lines", "fleet", "check")
+
+
+def input_hash(prepared: Prepared) -> str:
+    """Return the SHA-256 of everything this bill's numbers depend on; equal hashes mean equal numbers."""
+    digest = sha256()
+    stamps = pl.col("interval_start").dt.epoch("us")
+    numbers = prepared.windows.sort("interval_start").select(stamps, cs.integer() | cs.boolean())
+    for column in numbers.get_columns():
+        digest.update(column.name.encode() + column.cast(pl.Int64).to_numpy().tobytes())
+    digest.update(_sessions_of_bill(prepared).write_json().encode())
+    digest.update(json.dumps(_other_inputs(prepared), sort_keys=True, default=str).encode())
+    digest.update(prepared.inputs.tariff.canonical().encode())
+    return digest.hexdigest()
+
+
+def _sessions_of_bill(prepared: Prepared) -> pl.DataFrame:
+    begin, end = period_utc(prepared.inputs.period, prepared.inputs.site.timezone)
+    ended = (pl.col("plugged_out_at") >= begin) & (pl.col("plugged_out_at") < end)
+    started = (pl.col("plugged_in_at") >= begin) & (pl.col("plugged_in_at") < end)
+    return prepared.known_sessions.filter(ended | started)
+
+
+def _other_inputs(prepared: Prepared) -> dict[str, Any]:
+    inputs = prepared.inputs
+    return {
+        "site": inputs.site.model_dump(mode="json", exclude=_PROSE),
+        "period": [inputs.period.month, inputs.period.read_from, inputs.period.read_to],
+        "window_min": prepared.window_min,
+        "seed": inputs.is_seed,
+        "holidays": sorted(inputs.tariff_holidays),
+        "own_peaks": [
+            [*key, month, str(kw.normalize())]
+            for key, months in sorted(inputs.earlier.own_peaks.items())
+            for month, kw in sorted(months.items())
+            if month in inputs.reach
+        ],
+        "incomplete": sorted(inputs.earlier.incomplete & inputs.reach),
+        "demand_amounts": sorted((*k, str(v.normalize())) for k, v in inputs.earlier.demand_amounts.items()),
+        "efficiency": [prepared.round_trip.source, round(prepared.round_trip.efficiency, 9)],
+    }
+
+
+def result_hash(summary: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what makes a report a new version: lines, peaks, fleet, check, provability.
+
+    Annual figures are as known when generated and restate nothing.
+    """
+    return sha256(json.dumps({name: summary[name] for name in _RESULT}, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,85 @@
+"""What a bill is computed from, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from pipeline import savings
+from pipeline.calendars import add_months
+from pipeline.charging import RoundTrip
+from pipeline.domain import BillPeriod
+from pipeline.portfolio import Site
+from pipeline.tariff import ResolvedTariff, ratchet_months
+
+OwnPeaks = Mapping[tuple[str, str], Mapping[str, Decimal]]
+"""(scenario, charge_id) -> month -> own peak [kW]."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a bill takes from the bills before it."""
+
+    own_peaks: OwnPeaks
+    incomplete: frozenset[str]  # months whose own peaks are not fully known
+    demand_amounts: Mapping[savings.LineKey, Decimal]  # of the last eleven bills, headline world
+    prior: Sequence[savings.PriorBill]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One bill's frames.
+
+    `meter` and `readings` as in the warehouse, readings with some days (and one reading of every charger) beyond both
+    ends; `session_records` of sessions files; `sessions` as stored by earlier bills; `programme_start` None while V2B
+    has not begun.
+    """
+
+    site: Site
+    period: BillPeriod
+    tariff: ResolvedTariff
+    tariff_holidays: frozenset[date]
+    programme_start: date | None
+    meter: pl.DataFrame
+    readings: pl.DataFrame
+    session_records: pl.DataFrame
+    sessions: pl.DataFrame
+    earlier: Earlier
+
+    @property
+    def is_seed(self) -> bool:
+        """Whether the bill ends before V2B began: it feeds ratchets and baselines, and has no saving."""
+        return self.programme_start is None or self.period.read_to <= self.programme_start
+
+    @property
+    def reach(self) -> frozenset[str]:
+        """The earlier months the tariff's ratchets look back to."""
+        return frozenset(add_months(self.period.month, -back) for back in range(1, ratchet_months(self.tariff) + 1))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The loads of all worlds and what was found on the way; `known_sessions` are all since the first data."""
+
+    inputs: Inputs
+    window_min: int
+    windows: pl.DataFrame
+    charger_windows: pl.DataFrame
+    known_sessions: pl.DataFrame
+    round_trip: RoundTrip
+    outside_sessions: bool
+    findings: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Result:
+    """One bill's result: the summary, and the frames of the warehouse's bill tables."""
+
+    summary: dict[str, Any]
+    frames: dict[str, pl.DataFrame]
+    result_hash: str

@@ -1,0 +1,132 @@
+"""Rebuilds what each world would have drawn in every demand window of a bill."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from pipeline import charging, quality, scenarios
+from pipeline.calendars import period_utc, window_grid
+from pipeline.chain.inputs import Inputs, Prepared
+from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions
+from pipeline.domain import BillPeriod, V2BError
+from pipeline.portfolio import Site
+
+_OUTSIDE_SESSIONS_TOLERANCE: Final = 0.005
+
+
+def prepare(inputs: Inputs) -> Prepared:
+    """Rebuild what each world would have drawn per demand window.
+
+    Raises V2BError where the meter's intervals do not fit the demand window.
+    """
+    site, zone = inputs.site, inputs.site.timezone
+    window_min = _window_min(inputs)
+    grid = window_grid(inputs.period, zone, window_min)
+    span = period_utc(inputs.period, zone)
+    windows = scenarios.metered_windows(inputs.meter, site.billing_meter_ids, grid)
+    readings = assign_sessions(inputs.readings, inputs.session_records)
+    charger_windows = _charger_windows(readings, grid, site)
+    windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
+    sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
+    sessions = sessions.filter(pl.col("plugged_in_at") < span[1])
+    round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
+    outside = _flows_outside_sessions(windows, sessions, span)
+    windows = _worlds(inputs, windows, sessions, readings, round_trip)
+    findings = _findings(windows, site, with_chargers=not inputs.is_seed)
+    return Prepared(inputs, window_min, windows, charger_windows, sessions, round_trip, outside, findings)
+
+
+def _window_min(inputs: Inputs) -> int:
+    stated = inputs.site.demand_window_min or inputs.tariff.demand_window_min
+    if stated is not None:
+        return stated
+    durations = inputs.meter.get_column("duration_s").unique().sort()
+    if durations.len() != 1 or durations[0] % 60:
+        raise V2BError(
+            f"site {inputs.site.site_id}: neither the site nor its tariff states a demand window and the meter's "
+            f"intervals are {durations.to_list()} s long; allowed: demand_window_min in the site file"
+        )
+    return int(durations[0]) // 60
+
+
+def _charger_windows(readings: pl.DataFrame, grid: pl.DataFrame, site: Site) -> pl.DataFrame:
+    """Every configured charger's energy per window; a charger without readings is not covered."""
+    known = charging.interval_energy(readings, grid)
+    silent = [c.charger_id for c in site.chargers if c.charger_id not in set(known.get_column("charger_id").unique())]
+    if not silent:
+        return known
+    blank = grid.select(
+        "interval_start",
+        "duration_s",
+        charge_wh=pl.lit(0, dtype=pl.Int64),
+        discharge_wh=pl.lit(0, dtype=pl.Int64),
+        covered=pl.lit(value=False),
+    )
+    absent = pl.DataFrame({"charger_id": silent}, schema={"charger_id": pl.String}).join(blank, how="cross")
+    return pl.concat([known, absent.select(known.columns)])
+
+
+def _fleet_windows(charger_windows: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
+    sums = charger_windows.group_by("interval_start").agg(
+        pl.col("charge_wh").sum(), pl.col("discharge_wh").sum(), pl.col("covered").all()
+    )
+    return (
+        grid.select("interval_start")
+        .join(sums, on="interval_start", how="left")
+        .with_columns(
+            pl.col("charge_wh").fill_null(0),
+            pl.col("discharge_wh").fill_null(0),
+            pl.col("covered").fill_null(value=True),
+        )
+    )
+
+
+def _worlds(
+    inputs: Inputs,
+    windows: pl.DataFrame,
+    sessions: pl.DataFrame,
+    readings: pl.DataFrame,
+    round_trip: charging.RoundTrip,
+) -> pl.DataFrame:
+    if inputs.is_seed:
+        return scenarios.as_metered(windows)
+    site = inputs.site
+    since = _local_midnight(inputs)
+    curves = charging.charge_power(readings, site.vehicles, site.chargers)
+    batteries = {v.vehicle_id: scenarios.Battery(v.usable_kwh * 1000, v.target_soc_pct) for v in site.vehicles}
+    drawn = scenarios.unmanaged_charge(
+        sessions.filter(pl.col("plugged_in_at") >= since),
+        windows,
+        batteries=batteries,
+        curve=lambda charger_id, account: scenarios.power_curve(curves, charger_id, account, site.chargers),
+        round_trip=round_trip,
+    )
+    return scenarios.unmanaged(scenarios.no_ev(windows.join(drawn, on="interval_start", how="left")))
+
+
+def _local_midnight(inputs: Inputs) -> datetime:
+    """The instant the programme began, from when on the two worlds may differ."""
+    start = inputs.programme_start or inputs.period.read_from
+    return period_utc(BillPeriod("", start, start), inputs.site.timezone)[0]
+
+
+def _flows_outside_sessions(windows: pl.DataFrame, sessions: pl.DataFrame, span: tuple[datetime, datetime]) -> bool:
+    """Whether more than 0.5 % of the energy through the chargers belongs to no session of this bill."""
+    begin, end = span
+    touching = sessions.filter((pl.col("plugged_in_at") < end) & (pl.col("plugged_out_at") > begin))
+    through = int(windows.select(pl.sum_horizontal(pl.col("charge_wh").sum(), pl.col("discharge_wh").sum())).item())
+    logged = int(
+        touching.select(pl.sum_horizontal(pl.col("charge_wh").sum(), pl.col("discharge_wh").sum())).item() or 0
+    )
+    return through > logged * (1 + _OUTSIDE_SESSIONS_TOLERANCE) + 1
+
+
+def _findings(windows: pl.DataFrame, site: Site, *, with_chargers: bool) -> pl.DataFrame:
+    meters = ", ".join(site.billing_meter_ids)
+    found = [quality.gaps(windows, "metered", name="meter.gap", source=meters, what="Meter data")]
+    if with_chargers:
+        found.append(quality.gaps(windows, "covered", name="charger.gap", source="chargers", what="Charger data"))
+    return pl.concat(found)

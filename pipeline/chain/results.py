@@ -1,0 +1,203 @@
+"""Prices the worlds of a bill, decides what is provable, and sums up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from pipeline import fleet, savings, scenarios
+from pipeline.calendars import period_utc
+from pipeline.chain.hashing import result_hash
+from pipeline.chain.inputs import Prepared, Result
+from pipeline.domain import CHARGING_SESSION, SCENARIOS, Scenario
+from pipeline.portfolio import minute_of_day
+from pipeline.tariff import Bill, measure, price
+
+
+def compute(prepared: Prepared) -> Result:
+    """Price every world whose load is known and sum up."""
+    inputs, windows = prepared.inputs, prepared.windows
+    determinants = measure(
+        inputs.tariff,
+        inputs.period,
+        scenarios.long_load(windows.filter(pl.col("metered"))),
+        zone=inputs.site.timezone,
+        holidays=inputs.tariff_holidays,
+    )
+    known = _known_worlds(prepared)
+    priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks)
+    bills = {world: bill for world, bill in priced.items() if world in known}
+    summary = savings.summarise(_facts(prepared, bills))
+    frames = {
+        "charger_interval": prepared.charger_windows,
+        "charging_session": _sessions_begun(prepared),
+        "load_interval": windows.select(_LOAD_COLUMNS),
+        "billing_determinant": determinants,
+        "bill_line": _line_frame(bills),
+        "quality_finding": prepared.findings,
+    }
+    return Result(summary, frames, result_hash(summary))
+
+
+_LOAD_COLUMNS: Final = (
+    "interval_start",
+    "duration_s",
+    "local_start",
+    "local_day",
+    "metered",
+    "covered",
+    "charge_wh",
+    "discharge_wh",
+    "unmanaged_charge_wh",
+    *[f"{world}_{side}_wh" for world in SCENARIOS for side in ("import", "export")],
+)
+
+
+def _known_worlds(prepared: Prepared) -> tuple[Scenario, ...]:
+    if not bool(prepared.windows.get_column("metered").all()):
+        return ()
+    if prepared.inputs.is_seed:
+        return SCENARIOS
+    if not bool(prepared.windows.get_column("covered").all()):
+        return ("actual",)
+    return ("actual", "no_ev") if prepared.outside_sessions else SCENARIOS
+
+
+def _sessions_begun(prepared: Prepared) -> pl.DataFrame:
+    begin, end = period_utc(prepared.inputs.period, prepared.inputs.site.timezone)
+    begun = (pl.col("plugged_in_at") >= begin) & (pl.col("plugged_in_at") < end)
+    return prepared.known_sessions.filter(begun).select(CHARGING_SESSION.keys())
+
+
+def _doubts(prepared: Prepared, known: tuple[Scenario, ...]) -> list[str]:
+    """Codes of what forbids a proved saving."""
+    inputs, windows = prepared.inputs, prepared.windows
+    doubts = []
+    if not bool(windows.get_column("metered").all()):
+        doubts.append("meter_gap")
+    if not inputs.is_seed and not bool(windows.get_column("covered").all()):
+        doubts.append("charger_log_empty" if inputs.readings.is_empty() else "charger_gap")
+    if inputs.site.headline not in known and prepared.outside_sessions:
+        doubts.append("sessions_unknown")
+    if inputs.earlier.incomplete & inputs.reach:
+        doubts.append("ratchet_history_incomplete")
+    return doubts
+
+
+def _facts(prepared: Prepared, bills: Mapping[str, Bill]) -> savings.Facts:
+    inputs, windows = prepared.inputs, prepared.windows
+    known = _known_worlds(prepared)
+    doubts = _doubts(prepared, known)
+    provable = not doubts and not inputs.is_seed
+    headline = bills.get(inputs.site.headline)
+    begin, end = period_utc(inputs.period, inputs.site.timezone)
+    targets = {vehicle.vehicle_id: vehicle.target_soc_pct for vehicle in inputs.site.vehicles}
+    facts = savings.Facts(
+        site=inputs.site,
+        period=inputs.period,
+        state="seed" if inputs.is_seed else "ok",
+        bills=bills,
+        demand_line=savings.main_demand_line(headline, inputs.earlier.demand_amounts) if headline else None,
+        energy=_energy(prepared),
+        departures=fleet.departures(prepared.known_sessions, (begin, end), targets),
+        round_trip_efficiency=prepared.round_trip.efficiency,
+        meter_coverage_pct=_coverage_pct(windows, "metered"),
+        charger_coverage_pct=_coverage_pct(windows, "covered"),
+        reasons=tuple(doubts),
+        findings=tuple(prepared.findings.get_column("sentence")),
+        provable=provable,
+        prior=inputs.earlier.prior,
+    )
+    return _with_notes(facts, prepared)
+
+
+def _coverage_pct(windows: pl.DataFrame, column: str) -> float:
+    covered = int(windows.get_column(column).sum())
+    return 100.0 if covered == windows.height else min(99.99, round(100 * covered / windows.height, 2))
+
+
+def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
+    """Add the codes that explain every figure left null, after those that forbid a proof."""
+    inputs = prepared.inputs
+    seen = {month for months in inputs.earlier.own_peaks.values() for month in months}
+    notes = {
+        "clock_not_examined": bool(inputs.site.chargers),
+        "range_not_computed": True,
+        "projection_not_computed": True,
+        "managed_world_not_modelled": True,
+        "capture_not_computed": True,
+        "check_not_computed": True,
+        "no_demand_charge": bool(facts.bills) and facts.demand_line is None,
+        "no_peak_window": facts.energy.window_import_wh is None,
+        "no_departures": facts.departures.departures == 0,
+        "no_discharge": facts.energy.discharge_wh == 0,
+        "efficiency_assumed": prepared.round_trip.source == "assumed" and facts.energy.discharge_wh > 0,
+        "vehicles_unknown": not inputs.site.vehicles,
+        "wear_not_configured": inputs.site.wear is None,
+        "ratchet_history_short": bool(inputs.reach - seen),
+        "bill_partial": any(bill.refused for bill in facts.bills.values()),
+        "unproved_bills_left_out": any(not bill.provable for bill in facts.prior[-11:]) or not facts.provable,
+    }
+    if facts.state == "seed":
+        notes = {"programme_not_started": True}
+    return savings.with_reasons(facts, [code for code, holds in notes.items() if holds])
+
+
+def _energy(prepared: Prepared) -> savings.Energy:
+    windows = prepared.windows
+    inside = _peak_hours(prepared)
+    return savings.Energy(
+        import_wh={world: int(windows.get_column(f"{world}_import_wh").sum()) for world in SCENARIOS},
+        charge_wh=int(windows.get_column("charge_wh").sum()),
+        discharge_wh=int(windows.get_column("discharge_wh").sum()),
+        window_import_wh=None
+        if inside is None
+        else {world: int(inside.get_column(f"{world}_import_wh").sum()) for world in SCENARIOS},
+    )
+
+
+def _peak_hours(prepared: Prepared) -> pl.DataFrame | None:
+    """The windows inside the site's peak window; None where none is set or none lies in this bill."""
+    peak = prepared.inputs.site.peak_window
+    if peak is None:
+        return None
+    inside = prepared.windows.filter(
+        pl.col("local_month").is_in(peak.months)
+        & pl.col("local_weekday").is_in(peak.weekdays)
+        & (pl.col("local_minute") >= minute_of_day(peak.start))
+        & (pl.col("local_minute") < minute_of_day(peak.end))
+    )
+    return None if inside.is_empty() else inside
+
+
+def _line_frame(bills: Mapping[str, Bill]) -> pl.DataFrame:
+    rows = [
+        {
+            "scenario": world,
+            "position": position,
+            "charge_id": line.charge_id,
+            "band": line.band,
+            "kind": line.kind,
+            "description": line.description,
+            "unit": line.unit,
+            "quantity": line.quantity,
+            "rate": line.rate,
+            "amount": line.amount,
+            "set_at": line.set_at,
+            "own_peak_kw": line.own_peak_kw,
+            "billing_demand_kw": line.billing_demand_kw,
+            "carried_from": line.carried_from,
+        }
+        for world, bill in bills.items()
+        for position, line in enumerate(bill.lines)
+    ]
+    exact = pl.Decimal(38, 12)
+    schema = {
+        **dict.fromkeys(("scenario", "charge_id", "band", "kind", "description", "unit", "carried_from"), pl.String),
+        "position": pl.Int64,
+        **dict.fromkeys(("quantity", "rate", "amount", "own_peak_kw", "billing_demand_kw"), exact),
+        "set_at": pl.Datetime("us", "UTC"),
+    }
+    return pl.DataFrame(rows, schema=schema)

@@ -1,0 +1,61 @@
+"""Sessions of a bill: those the registers tell, completed and corrected by sessions files."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from pipeline import charging
+from pipeline.domain import CHARGING_SESSION, SESSION_RECORD
+
+_FROM_RECORD: Final = [name for name in SESSION_RECORD if name != "session_id"]
+
+
+def assign_sessions(readings: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Give readings without a session the one that a sessions file says was plugged in at that charger then."""
+    if records.is_empty() or readings.is_empty():
+        return readings
+    spans = records.select(
+        "charger_id", "plugged_in_at", "plugged_out_at", record_id="session_id", record_vehicle="vehicle_id"
+    ).sort("plugged_in_at")
+    joined = readings.sort("measured_at").join_asof(
+        spans, left_on="measured_at", right_on="plugged_in_at", by="charger_id"
+    )
+    inside = pl.col("plugged_out_at").is_null() | (pl.col("measured_at") <= pl.col("plugged_out_at"))
+    return joined.with_columns(
+        session_id=pl.coalesce("session_id", pl.when(inside).then("record_id")),
+        vehicle_id=pl.coalesce("vehicle_id", pl.when(inside).then("record_vehicle")),
+    ).select(readings.columns)
+
+
+def found_sessions(readings: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Return every session of the readings, in the shape of `domain.CHARGING_SESSION`.
+
+    What a sessions file says of one (times, states of charge, target) stands above what the readings suggest.
+    """
+    found = charging.sessions(readings)
+    if records.is_empty():
+        return found
+    stated = records.select("session_id", *[pl.col(name).alias(f"stated_{name}") for name in _FROM_RECORD])
+    merged = found.join(stated, on="session_id", how="full", coalesce=True).with_columns(
+        *[pl.coalesce(f"stated_{name}", name).alias(name) for name in _FROM_RECORD],
+        complete=pl.col("complete").fill_null(value=False) | pl.col("stated_plugged_out_at").is_not_null(),
+        charge_wh=pl.col("charge_wh").fill_null(0),
+        discharge_wh=pl.col("discharge_wh").fill_null(0),
+    )
+    return (
+        merged.with_columns(plugged_out_at=pl.coalesce("plugged_out_at", "plugged_in_at"))
+        .select(CHARGING_SESSION.keys())
+        .sort("plugged_in_at", "session_id")
+    )
+
+
+def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Join the sessions that earlier bills stored with those found now; of two of one id the fuller one stays.
+
+    Adds `account`, whose energy a session moves: the car, or its charger where the log names no car.
+    """
+    both = pl.concat([stored.select(CHARGING_SESSION.keys()), found.select(CHARGING_SESSION.keys())])
+    fuller = both.sort("complete", "plugged_out_at", maintain_order=True).unique("session_id", keep="last")
+    return fuller.with_columns(account=pl.coalesce("vehicle_id", "charger_id")).sort("plugged_in_at", "session_id")

@@ -1,0 +1,51 @@
+"""The cars: departures, whether each was ready, throughput and cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+_READY_TOLERANCE_PCT: Final = 1e-6  # absorbs the decimals a log writes, not a missing kilowatt-hour
+
+
+@dataclass(frozen=True)
+class Departures:
+    """Departures of one bill [count]; ready + short + unknown = departures."""
+
+    departures: int
+    ready: int
+    short: int
+    unknown: int
+
+    @property
+    def ready_pct(self) -> float | None:
+        """Share of departures at or above target [%]; None without departures."""
+        return 100 * self.ready / self.departures if self.departures else None
+
+
+def departures(sessions: pl.DataFrame, span: tuple[datetime, datetime], targets_pct: Mapping[str, float]) -> Departures:
+    """Classify every completed session that ended inside the half-open UTC `span`.
+
+    `sessions` as `domain.CHARGING_SESSION` with `account` (the car, or the charger where the log names none);
+    `targets_pct` the configured target of each car [%], 100 where neither session nor configuration says.
+    """
+    ended = sessions.filter(
+        pl.col("complete") & (pl.col("plugged_out_at") >= span[0]) & (pl.col("plugged_out_at") < span[1])
+    )
+    configured = pl.col("account").replace_strict(dict(targets_pct), default=100.0, return_dtype=pl.Float64)
+    target = pl.coalesce(pl.col("target_soc_pct"), configured)
+    counts = ended.select(
+        ready=(pl.col("soc_out_pct") >= target - _READY_TOLERANCE_PCT).sum(),
+        unknown=pl.col("soc_out_pct").is_null().sum(),
+    ).row(0)
+    ready, unknown = int(counts[0] or 0), int(counts[1] or 0)
+    return Departures(ended.height, ready, ended.height - ready - unknown, unknown)
+
+
+def equivalent_full_cycles(charge_wh: int, discharge_wh: int, usable_wh: float) -> float | None:
+    """Return throughput over twice the fleet's usable capacity; None where no capacity is configured."""
+    return (charge_wh + discharge_wh) / (2 * usable_wh) if usable_wh else None

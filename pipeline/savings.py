@@ -1,0 +1,323 @@
+"""Two bills -> peak, percent, money and annual figures, in the shape of `summary.json`.
+
+A figure that cannot be stated is None with its reason among the codes of `domain.REASONS`, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from babel.numbers import get_currency_precision
+
+from pipeline.domain import REASONS, SCENARIOS, BillPeriod, Scenario
+from pipeline.fleet import Departures, equivalent_full_cycles
+from pipeline.portfolio import Site
+from pipeline.tariff import Bill, BillLine
+
+ANNUAL_BILLS: Final = 12
+LineKey = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class PriorBill:
+    """What an earlier bill of the programme adds to the annual figures."""
+
+    month: str
+    saved: Decimal | None
+    provable: bool
+    billing_reduction_kw: Decimal | None
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of one bill: per world [Wh], in and out of cars [Wh], and per world inside the peak window [Wh]."""
+
+    import_wh: Mapping[Scenario, int]
+    charge_wh: int
+    discharge_wh: int
+    window_import_wh: Mapping[Scenario, int] | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything a summary is made of. `bills` holds only the worlds whose load is known."""
+
+    site: Site
+    period: BillPeriod
+    state: str
+    bills: Mapping[str, Bill]
+    demand_line: LineKey | None
+    energy: Energy
+    departures: Departures
+    round_trip_efficiency: float | None
+    meter_coverage_pct: float
+    charger_coverage_pct: float
+    reasons: tuple[str, ...]
+    findings: tuple[str, ...]
+    provable: bool
+    prior: Sequence[PriorBill]
+
+
+def with_reasons(facts: Facts, codes: Sequence[str]) -> Facts:
+    """Return the facts with more reason codes; raises KeyError for a code `domain.REASONS` does not explain."""
+    return replace(facts, reasons=(*facts.reasons, *(code for code in codes if REASONS[code])))
+
+
+def money_text(amount: Decimal | None, currency: str) -> str | None:
+    """Return a decimal string in major units with the currency's own decimals, more only where the amount has them."""
+    if amount is None:
+        return None
+    wanted = Decimal(1).scaleb(-int(get_currency_precision(currency)))
+    rounded = amount.quantize(wanted)
+    return format(rounded if rounded == amount else amount.normalize(), "f")
+
+
+def line_of(bill: Bill | None, key: LineKey | None) -> BillLine | None:
+    """Return one line of a bill by (charge, band); None where bill or key is."""
+    if bill is None or key is None:
+        return None
+    return next((line for line in bill.lines if (line.charge_id, line.band) == key), None)
+
+
+def main_demand_line(bill: Bill, earlier: Mapping[LineKey, Decimal]) -> LineKey | None:
+    """Return the demand line with the largest yearly amount: this bill's plus those of the `earlier` ones."""
+    amounts = {
+        (line.charge_id, line.band): line.amount + earlier.get((line.charge_id, line.band), Decimal(0))
+        for line in bill.lines
+        if line.kind == "demand"
+    }
+    return max(amounts, key=lambda key: (amounts[key], key)) if amounts else None
+
+
+def summarise(facts: Facts) -> dict[str, Any]:
+    """Return the result contract of one bill, without its version block."""
+    headline = facts.bills.get(facts.site.headline)
+    actual = facts.bills.get("actual")
+    saved = headline.total - actual.total if headline and actual and facts.provable else None
+    return {
+        "site_id": facts.site.site_id,
+        "month": facts.period.month,
+        "bill_from": facts.period.read_from.isoformat(),
+        "bill_to": facts.period.read_to.isoformat(),
+        "currency": facts.site.currency,
+        "headline": facts.site.headline,
+        "state": facts.state,
+        "provable": facts.provable,
+        "grade": _grade(facts),
+        "reasons": list(facts.reasons),
+        "peak_kw": _peaks(facts),
+        "billing_demand_kw": _billing_demands(facts),
+        "percent_saved": _percents(facts, saved),
+        "energy_kwh": {world: _kwh(facts, world) for world in ("no_ev", "unmanaged", "actual")},
+        "money": _money(facts, saved),
+        "annual": _annual(facts, saved),
+        "levers": {"hosting": None, "managed_charging": None, "discharge": None},
+        "lines": _lines(facts),
+        "fleet": _fleet(facts),
+        "capture": {"best_possible_peak_kw": None, "capture_kw_pct": None, "capture_money_pct": None, "missed": []},
+        "check": _no_check(),
+        "data": {
+            "meter_coverage_pct": facts.meter_coverage_pct,
+            "charger_coverage_pct": facts.charger_coverage_pct,
+            "clock_offset_s": None,
+            "beta": None,
+            "estimated_intervals": 0,
+            "findings": list(facts.findings),
+        },
+    }
+
+
+def _grade(facts: Facts) -> str:
+    if not facts.provable:
+        return "F"
+    return "C" if facts.site.other_peak_control else "B"
+
+
+def _known(facts: Facts, world: str) -> bool:
+    return world in facts.bills
+
+
+def _kwh(facts: Facts, world: Scenario) -> float | None:
+    return facts.energy.import_wh[world] / 1000 if _known(facts, world) else None
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _difference(first: Decimal | None, second: Decimal | None) -> Decimal | None:
+    return None if first is None or second is None else first - second
+
+
+def _local_text(at: datetime | None, zone: str) -> str | None:
+    return None if at is None else at.astimezone(ZoneInfo(zone)).isoformat()
+
+
+def _peaks(facts: Facts) -> dict[str, Any]:
+    lines = {world: line_of(facts.bills.get(world), facts.demand_line) for world in SCENARIOS}
+    own = {world: line.own_peak_kw if line else None for world, line in lines.items()}
+    headline, actual = lines[facts.site.headline], lines["actual"]
+    zone = facts.site.timezone
+    return {
+        "demand_line": "/".join(facts.demand_line) if facts.demand_line else None,
+        "no_ev": _number(own["no_ev"]),
+        "unmanaged": _number(own["unmanaged"]),
+        "actual": _number(own["actual"]),
+        "reduction": _number(_difference(own[facts.site.headline], own["actual"])) if facts.provable else None,
+        "low": None,
+        "high": None,
+        "baseline_set_at": _local_text(headline.set_at if headline else None, zone),
+        "actual_set_at": _local_text(actual.set_at if actual else None, zone),
+    }
+
+
+def billing_reduction_kw(facts: Facts) -> Decimal | None:
+    """Return the billed demand of the headline world minus the metered one [kW]; None where it cannot be stated."""
+    if not facts.provable:
+        return None
+    baseline = line_of(facts.bills.get(facts.site.headline), facts.demand_line)
+    actual = line_of(facts.bills.get("actual"), facts.demand_line)
+    return _difference(baseline.billing_demand_kw if baseline else None, actual.billing_demand_kw if actual else None)
+
+
+def _billing_demands(facts: Facts) -> dict[str, Any]:
+    lines = {world: line_of(facts.bills.get(world), facts.demand_line) for world in SCENARIOS}
+    billed = {world: line.billing_demand_kw if line else None for world, line in lines.items()}
+    headline, actual = lines[facts.site.headline], lines["actual"]
+    return {
+        "no_ev": _number(billed["no_ev"]),
+        "unmanaged": _number(billed["unmanaged"]),
+        "actual": _number(billed["actual"]),
+        "reduction": _number(billing_reduction_kw(facts)),
+        "baseline_carried_from": headline.carried_from if headline else None,
+        "actual_carried_from": actual.carried_from if actual else None,
+    }
+
+
+def _percents(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
+    if not facts.provable:
+        return {"peak": None, "moved_out_of_window": None, "bill": None}
+    baseline = line_of(facts.bills.get(facts.site.headline), facts.demand_line)
+    actual = line_of(facts.bills.get("actual"), facts.demand_line)
+    peak = _share(
+        _difference(baseline.own_peak_kw if baseline else None, actual.own_peak_kw if actual else None),
+        baseline.own_peak_kw if baseline else None,
+    )
+    inside = facts.energy.window_import_wh
+    moved = (
+        _share(
+            Decimal(inside[facts.site.headline] - inside["actual"]),
+            Decimal(inside[facts.site.headline]),
+        )
+        if inside
+        else None
+    )
+    return {
+        "peak": peak,
+        "moved_out_of_window": moved,
+        "bill": _share(saved, facts.bills[facts.site.headline].total),
+    }
+
+
+def _share(part: Decimal | None, whole: Decimal | None) -> float | None:
+    return None if part is None or not whole else float(100 * part / whole)
+
+
+def _money(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
+    currency, wear = facts.site.currency, facts.site.wear
+    discharged_kwh = Decimal(facts.energy.discharge_wh) / 1000
+    worn = facts.charger_coverage_pct == 100 and wear is not None
+    return {
+        **{
+            f"bill_{world}": money_text(facts.bills[world].total, currency) if _known(facts, world) else None
+            for world in ("no_ev", "unmanaged", "actual")
+        },
+        "saved": money_text(saved, currency),
+        "low": None,
+        "high": None,
+        "partial": any(bill.refused for bill in facts.bills.values()),
+        "wear_low": money_text(wear.low * discharged_kwh, currency) if wear and worn else None,
+        "wear_high": money_text(wear.high * discharged_kwh, currency) if wear and worn else None,
+    }
+
+
+def _annual(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
+    """Realised over the last twelve bills since the first V2B bill (methods.md section 2)."""
+    nothing = dict.fromkeys(("locked", "run_rate", "run_rate_low", "run_rate_high", "next_roll_off"))
+    if facts.state == "seed":
+        return {"realised": None, "bills": None, "provable_bills": None, "first_paying_month": None, **nothing}
+    this = PriorBill(facts.period.month, saved, facts.provable, billing_reduction_kw(facts))
+    bills = [*facts.prior, this]
+    last = bills[-ANNUAL_BILLS:]
+    proved = [bill.saved for bill in last if bill.provable and bill.saved is not None]
+    paying = (bill.month for bill in bills if bill.billing_reduction_kw is not None and bill.billing_reduction_kw > 0)
+    return {
+        "realised": money_text(sum(proved, Decimal(0)), facts.site.currency) if proved else None,
+        "bills": len(last),
+        "provable_bills": len(proved),
+        "first_paying_month": next(paying, None),
+        **nothing,
+    }
+
+
+def _lines(facts: Facts) -> list[dict[str, Any]]:
+    """Align the two bills by (charge, band); the savings of the lines sum exactly to the difference of the totals."""
+    actual, baseline = facts.bills.get("actual"), facts.bills.get(facts.site.headline)
+    if actual is None:
+        return []
+    currency = facts.site.currency
+    rows = []
+    for line in actual.lines:
+        other = line_of(baseline, (line.charge_id, line.band))
+        saved = _difference(other.amount if other else None, line.amount) if facts.provable else None
+        rows.append(
+            {
+                "charge_id": line.charge_id,
+                "band": line.band,
+                "kind": line.kind,
+                "description": line.description,
+                "unit": line.unit,
+                "quantity_baseline": _number(other.quantity) if other else None,
+                "quantity_actual": _number(line.quantity),
+                "amount_baseline": money_text(other.amount, currency) if other else None,
+                "amount_actual": money_text(line.amount, currency),
+                "saved": money_text(saved, currency),
+            }
+        )
+    return rows
+
+
+def _fleet(facts: Facts) -> dict[str, Any]:
+    counted, energy = facts.departures, facts.energy
+    usable_wh = sum(vehicle.usable_kwh for vehicle in facts.site.vehicles) * 1000
+    return {
+        "departures": counted.departures,
+        "ready": counted.ready,
+        "short": counted.short,
+        "unknown": counted.unknown,
+        "ready_pct": counted.ready_pct,
+        "charged_kwh": energy.charge_wh / 1000,
+        "discharged_kwh": energy.discharge_wh / 1000,
+        "round_trip_efficiency": facts.round_trip_efficiency if energy.discharge_wh else None,
+        "equivalent_full_cycles": equivalent_full_cycles(energy.charge_wh, energy.discharge_wh, usable_wh),
+        "availability_pct": None,
+    }
+
+
+def _no_check() -> dict[str, Any]:
+    fields = (
+        "method",
+        "v2b_days",
+        "reference_days",
+        "metered_kw",
+        "estimated_kw",
+        "low",
+        "high",
+        "smallest_detectable_kw",
+    )
+    return {"verdict": "no_check", **dict.fromkeys(fields)}

@@ -1,0 +1,234 @@
+"""The worlds a bill is computed for: actual, no_ev and unmanaged (managed comes with the levers)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from pipeline.charging import RoundTrip
+from pipeline.domain import SCENARIOS, V2BError
+
+_SECOND: Final = 1_000_000
+_SOC_STEPS: Final = (0.0, 0.80, 0.85, 0.90, 0.95)
+
+
+def metered_windows(meter: pl.DataFrame, meter_ids: list[str], grid: pl.DataFrame) -> pl.DataFrame:
+    """Sum the billing meters' intervals onto the demand windows.
+
+    `meter`: meter_id, interval_start, duration_s [s], import_wh, export_wh [Wh]; `grid` of `calendars.window_grid`.
+    Returns the grid with actual_import_wh, actual_export_wh and metered (every meter measured the whole window; the
+    energies are 0 where not even a part was measured).
+    Raises V2BError for intervals longer than the window or lying across its edge: a window's power is then unknown.
+    """
+    edges = grid.select(window_start="interval_start", window_s="duration_s").sort("window_start")
+    rows = (
+        meter.filter(pl.col("meter_id").is_in(meter_ids))
+        .sort("interval_start")
+        .join_asof(edges, left_on="interval_start", right_on="window_start")
+        .drop_nulls("window_start")
+        .with_columns(offset_s=(pl.col("interval_start") - pl.col("window_start")).dt.total_seconds())
+        .filter(pl.col("offset_s") < pl.col("window_s"))
+    )
+    _refuse_straddling(rows)
+    sums = rows.group_by("window_start").agg(
+        actual_import_wh=pl.col("import_wh").sum(),
+        actual_export_wh=pl.col("export_wh").sum(),
+        measured_s=pl.col("duration_s").sum(),
+    )
+    return (
+        grid.join(sums, left_on="interval_start", right_on="window_start", how="left")
+        .with_columns(
+            metered=pl.col("measured_s").fill_null(0) == pl.col("duration_s") * len(meter_ids),
+            actual_import_wh=pl.col("actual_import_wh").fill_null(0),
+            actual_export_wh=pl.col("actual_export_wh").fill_null(0),
+        )
+        .drop("measured_s")
+        .sort("interval_start")
+    )
+
+
+def _refuse_straddling(rows: pl.DataFrame) -> None:
+    across = rows.filter(pl.col("offset_s") + pl.col("duration_s") > pl.col("window_s"))
+    if across.is_empty():
+        return
+    first: dict[str, Any] = across.row(0, named=True)
+    raise V2BError(
+        f"meter {first['meter_id']}: the interval at {first['interval_start'].isoformat()} is {first['duration_s']} s "
+        f"long and does not lie inside one demand window of {first['window_s']} s; allowed: intervals that divide the "
+        "window (set demand_window_min to the meter's own interval, or ask the utility for finer data)"
+    )
+
+
+def no_ev(windows: pl.DataFrame) -> pl.DataFrame:
+    """Take the cars out of the metered load: adds no_ev_import_wh and no_ev_export_wh [Wh].
+
+    With x = discharge - charge per window: what cars gave is first taken back from the export, and what they took is
+    first taken from the import, so that neither side of the meter ever goes below zero (IPMVP Option B, metered flows).
+    """
+    given = pl.col("discharge_wh") - pl.col("charge_wh")
+    imported, exported = pl.col("actual_import_wh"), pl.col("actual_export_wh")
+    zero = pl.lit(0, dtype=pl.Int64)
+    adding = given >= 0
+    return windows.with_columns(
+        no_ev_import_wh=pl.when(adding)
+        .then(imported + pl.max_horizontal(zero, given - exported))
+        .otherwise(pl.max_horizontal(zero, imported + given)),
+        no_ev_export_wh=pl.when(adding)
+        .then(pl.max_horizontal(zero, exported - given))
+        .otherwise(exported + pl.max_horizontal(zero, -given - imported)),
+    )
+
+
+def unmanaged(windows: pl.DataFrame) -> pl.DataFrame:
+    """Add plug-in charging to the world without cars: adds unmanaged_import_wh and unmanaged_export_wh [Wh]."""
+    zero = pl.lit(0, dtype=pl.Int64)
+    added = pl.col("unmanaged_charge_wh")
+    return windows.with_columns(
+        unmanaged_import_wh=pl.col("no_ev_import_wh") + pl.max_horizontal(zero, added - pl.col("no_ev_export_wh")),
+        unmanaged_export_wh=pl.max_horizontal(zero, pl.col("no_ev_export_wh") - added),
+    )
+
+
+def as_metered(windows: pl.DataFrame) -> pl.DataFrame:
+    """Let every world be what was metered: before the programme begins nothing is rebuilt."""
+    return windows.with_columns(
+        pl.lit(0, dtype=pl.Int64).alias("unmanaged_charge_wh"),
+        *[
+            pl.col(f"actual_{side}_wh").alias(f"{world}_{side}_wh")
+            for world in SCENARIOS
+            if world != "actual"
+            for side in ("import", "export")
+        ],
+    )
+
+
+def long_load(windows: pl.DataFrame) -> pl.DataFrame:
+    """Return the worlds one under the other, in the shape of `domain.LOAD`."""
+    return pl.concat(
+        windows.select(
+            pl.lit(world).alias("scenario"),
+            "interval_start",
+            "duration_s",
+            pl.col(f"{world}_import_wh").alias("import_wh"),
+            pl.col(f"{world}_export_wh").alias("export_wh"),
+        )
+        for world in SCENARIOS
+    )
+
+
+@dataclass(frozen=True)
+class Battery:
+    """What the unmanaged world must know of one car: capacity [Wh] and default target [%]."""
+
+    usable_wh: float
+    target_soc_pct: float
+
+
+def unmanaged_charge(
+    sessions: pl.DataFrame,
+    grid: pl.DataFrame,
+    *,
+    batteries: Mapping[str, Battery],
+    curve: Callable[[str, str], PowerCurve],
+    round_trip: RoundTrip,
+) -> pl.DataFrame:
+    """Return what the same cars would have drawn per window had each charged from plug-in [Wh].
+
+    `sessions`: every session since the programme began, in the shape of `domain.CHARGING_SESSION`; `curve(charger_id,
+    vehicle_id)` the measured charging power. With states of charge, each car has a second energy account: it arrives
+    with what this world left in it minus the driving between, and fills to the higher of its actual departure energy
+    and its target if reachable. Without, a running stock of energy owed is kept per car; never a clip per session,
+    which would inflate the driving.
+    Returns interval_start and unmanaged_charge_wh, one row per window of `grid`.
+    """
+    edges = _edges(grid)
+    total = np.zeros(len(edges) - 1, dtype=np.int64)
+    for car in sessions.sort("plugged_in_at").partition_by("account", maintain_order=True):
+        battery = batteries.get(str(car.item(0, "account")))
+        ahead, owed = 0.0, 0.0
+        for session in car.iter_rows(named=True):
+            power = curve(session["charger_id"], session["account"])
+            if battery and session["soc_in_pct"] is not None and session["soc_out_pct"] is not None:
+                profile, ahead = _from_account(session, battery, power, round_trip, ahead)
+            else:
+                profile, owed = _from_stock(session, power, round_trip, owed)
+            total += _onto(profile, edges)
+    return grid.select("interval_start").with_columns(unmanaged_charge_wh=pl.Series(total, dtype=pl.Int64))
+
+
+@dataclass(frozen=True)
+class PowerCurve:
+    """Measured charging power of one car at one charger: below 80 % charge, and in each 5-point step above [W]."""
+
+    base_w: float
+    steps_w: tuple[float, float, float, float]
+
+    def fill(self, soc_from: float, soc_to: float, usable_wh: float, charge_wh_per_battery_wh: float) -> Profile:
+        """Return seconds since plug-in and energy drawn [Wh] while charging from one state of charge (0-1) to another."""
+        seconds, energies = [0.0], [0.0]
+        for low, high, power_w in zip(_SOC_STEPS, (*_SOC_STEPS[1:], 1.0), (self.base_w, *self.steps_w), strict=True):
+            part = min(soc_to, high) - max(soc_from, low)
+            if part > 0:
+                drawn = part * usable_wh * charge_wh_per_battery_wh
+                seconds.append(seconds[-1] + drawn * 3600 / power_w)
+                energies.append(energies[-1] + drawn)
+        return seconds, energies
+
+
+Profile = tuple[list[float], list[float]]
+"""Cumulative charge: instants [s since 1970] and energy drawn until then [Wh], both rising, straight in between."""
+
+
+def _edges(grid: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    ends = grid.select(pl.col("interval_start").dt.epoch("us") + pl.col("duration_s") * _SECOND).to_series()
+    starts = grid.get_column("interval_start").dt.epoch("us")
+    return np.append(starts.to_numpy(), ends.to_numpy()[-1:]) / _SECOND
+
+
+def _onto(profile: Profile, edges: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Difference the rounded running total, so that the windows sum exactly to what was drawn inside the grid."""
+    instants, energies = profile
+    return np.diff(np.rint(np.interp(edges, instants, energies)).astype(np.int64))
+
+
+def _seconds(at: datetime) -> float:
+    return at.timestamp()
+
+
+def _from_account(
+    session: Mapping[str, Any], battery: Battery, power: PowerCurve, round_trip: RoundTrip, ahead: float
+) -> tuple[Profile, float]:
+    """Charge one session from plug-in; `ahead` is this world's battery energy minus the actual one [Wh], and returned."""
+    usable = battery.usable_wh
+    arrived = min(max(session["soc_in_pct"] / 100 * usable + ahead, 0.0), usable)
+    actual_departure = session["soc_out_pct"] / 100 * usable
+    wanted_pct = battery.target_soc_pct if session["target_soc_pct"] is None else session["target_soc_pct"]
+    target = wanted_pct / 100 * usable
+    begin, end = _seconds(session["plugged_in_at"]), _seconds(session["plugged_out_at"])
+    to_target = power.fill(arrived / usable, target / usable, usable, round_trip.charge_wh_per_battery_wh)
+    reachable = begin + to_target[0][-1] <= end
+    goal = max(actual_departure, target if reachable else 0.0)
+    seconds, energies = power.fill(arrived / usable, goal / usable, usable, round_trip.charge_wh_per_battery_wh)
+    drawn_by_end = float(np.interp(end - begin, seconds, energies))
+    instants = [begin + second for second in seconds]
+    left_with = arrived + drawn_by_end / round_trip.charge_wh_per_battery_wh
+    capped = [(min(at, end), min(energy, drawn_by_end)) for at, energy in zip(instants, energies, strict=True)]
+    return ([at for at, _ in capped], [energy for _, energy in capped]), left_with - actual_departure
+
+
+def _from_stock(
+    session: Mapping[str, Any], power: PowerCurve, round_trip: RoundTrip, owed: float
+) -> tuple[Profile, float]:
+    """Charge one session by its net energy; `owed` is the (negative) stock carried from session to session [Wh]."""
+    net = session["charge_wh"] - session["discharge_wh"] / round_trip.efficiency
+    wanted = max(0.0, owed + net)
+    begin, end = _seconds(session["plugged_in_at"]), _seconds(session["plugged_out_at"])
+    needed_s = wanted * 3600 / power.base_w
+    fits_s = min(needed_s, end - begin)
+    drawn = fits_s * power.base_w / 3600
+    return ([begin, begin + fits_s], [0.0, drawn]), min(0.0, owed + net) + wanted - drawn

@@ -1,0 +1,19 @@
+"""DuckDB: the one room that imports duckdb. Open with `Warehouse`, load records, replace bills, query, publish."""
+
+# ruff: noqa: I001 - the order is the reading order: a module imports only those above it
+
+from pipeline.warehouse.store import Warehouse, read_copy, schema_sql, sql_folder, view_files
+from pipeline.warehouse.records import LoadResult, load_records
+from pipeline.warehouse.publish import PUBLISHED_NAME, publish
+
+__all__ = [
+    "PUBLISHED_NAME",
+    "LoadResult",
+    "Warehouse",
+    "load_records",
+    "publish",
+    "read_copy",
+    "schema_sql",
+    "sql_folder",
+    "view_files",
+]

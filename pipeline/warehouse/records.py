@@ -1,0 +1,227 @@
+"""Loads records into 'current' tables; a value that a later load changes moves to the table's history."""
+
+# ruff: noqa: S608 - names of tables and columns come from constants
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from pipeline.warehouse.store import Warehouse
+
+
+@dataclass(frozen=True)
+class _Target:
+    """How the records of one kind become rows: table, identity, values that may change, and where history goes."""
+
+    table: str
+    key: tuple[str, ...]
+    values: tuple[str, ...]
+    history: str | None = None
+    fills_gaps: bool = False  # a null in the later record keeps the earlier value
+
+
+TARGETS: Final[Mapping[str, _Target]] = {
+    "meter": _Target(
+        "meter_interval",
+        ("site_id", "meter_id", "interval_start"),
+        ("duration_s", "import_wh", "export_wh", "quality"),
+        history="meter_interval_history",
+    ),
+    "charger": _Target(
+        "charger_reading",
+        ("site_id", "charger_id", "measured_at"),
+        ("energy_import_wh", "energy_export_wh", "power_w", "soc_pct", "session_id", "vehicle_id", "context"),
+        history="charger_reading_history",
+        fills_gaps=True,
+    ),
+    "session": _Target(
+        "session_record",
+        ("site_id", "session_id"),
+        (
+            "charger_id",
+            "vehicle_id",
+            "plugged_in_at",
+            "plugged_out_at",
+            "soc_in_pct",
+            "soc_out_pct",
+            "target_soc_pct",
+            "departure_at",
+        ),
+        fills_gaps=True,
+    ),
+    "weather": _Target("weather_hour", ("station_id", "observed_at"), ("temperature_c",)),
+}
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of the records of one file [count]."""
+
+    loaded: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def __add__(self, other: LoadResult) -> LoadResult:
+        firsts = [at for at in (self.first_at, other.first_at) if at is not None]
+        lasts = [at for at in (self.last_at, other.last_at) if at is not None]
+        return LoadResult(
+            self.loaded + other.loaded,
+            self.unchanged + other.unchanged,
+            self.superseded + other.superseded,
+            min(firsts, default=None),
+            max(lasts, default=None),
+        )
+
+
+def _time_column(target: _Target) -> str:
+    return next((column for column in target.key if column.endswith(("_at", "_start"))), "plugged_in_at")
+
+
+def load_records(warehouse: Warehouse, kind: str, frame: pl.DataFrame, load_id: int) -> LoadResult:
+    """Load the records of one file into the current table of their kind. Call inside a transaction.
+
+    The later load wins and measured beats estimated; a record of an *earlier* load that arrives late goes straight to
+    history. `frame` holds the columns of the table, one row per key, except load_id.
+    """
+    target = TARGETS[kind]
+    if frame.is_empty():
+        return LoadResult()
+    incoming = frame.with_columns(load_id=pl.lit(load_id, dtype=pl.Int64))
+    with warehouse.registered("incoming_record", incoming):
+        sorted_sql, changed_sql = _compared(target)
+        warehouse.connection.execute(f"create or replace temp table compared as {sorted_sql}")
+        counts = warehouse.connection.execute(changed_sql).fetchone() or (0, 0, 0)
+        loaded, unchanged, outranked = counts
+        superseded = _apply(warehouse, target, load_id)
+        warehouse.connection.execute("drop table compared")
+    at = frame.get_column(_time_column(target))
+    first, last = at.min(), at.max()
+    return LoadResult(
+        loaded + outranked,
+        unchanged,
+        superseded,
+        first if isinstance(first, datetime) else None,
+        last if isinstance(last, datetime) else None,
+    )
+
+
+def _merged(target: _Target, column: str) -> str:
+    """The value that would stand after the load; where gaps are filled, the higher rank fills from the lower."""
+    if not target.fills_gaps:
+        return f"i.{column}"
+    if column == "context":
+        return "case when i.context = 'sample' then coalesce(c.context, i.context) else i.context end"
+    return f"case when wins then coalesce(i.{column}, c.{column}) else coalesce(c.{column}, i.{column}) end"
+
+
+def _compared(target: _Target) -> tuple[str, str]:
+    """SQL that marks each incoming record as new, same, winner or outranked against the current row of its key."""
+    rank = "(i.quality = 'measured')::int - (c.quality = 'measured')::int" if "quality" in target.values else "0"
+    wins = f"(c.load_id is null or ({rank}) > 0 or (({rank}) = 0 and i.load_id >= c.load_id))"
+    join = " and ".join(f"i.{column} = c.{column}" for column in target.key)
+    merged = ", ".join(f"{_merged(target, column)} as merged_{column}" for column in target.values)
+    differs = " or ".join(f"merged_{column} is distinct from now_{column}" for column in target.values)
+    now = ", ".join(f"c.{column} as now_{column}" for column in target.values)
+    marks = f"""
+        with ranked as (
+            select i.*, {now}, c.load_id as now_load_id, {wins} as wins, {merged}
+            from incoming_record as i left join {target.table} as c on {join}
+        )
+        select *, case
+            when now_load_id is null then 'new'
+            when not ({differs}) then 'same'
+            when wins or {str(target.fills_gaps).lower()} then 'changed'
+            else 'outranked' end as mark
+        from ranked
+    """
+    count = """
+        select count(*) filter (mark in ('new', 'changed')), count(*) filter (mark = 'same'),
+               count(*) filter (mark = 'outranked')
+        from compared
+    """
+    return marks, count
+
+
+def _apply(warehouse: Warehouse, target: _Target, load_id: int) -> int:
+    connection, table, history = warehouse.connection, target.table, target.history
+    join = " and ".join(f"t.{column} = k.{column}" for column in target.key)
+    changed = f"exists (select 1 from compared as k where k.mark = 'changed' and {join})"
+    columns = _columns(warehouse, table)
+    superseded = _count(warehouse, "select count(*) from compared where mark = 'changed'")
+    if history:
+        connection.execute(
+            f"insert into {history} by name select t.*, ?::bigint as superseded_by from {table} as t where {changed}",
+            [load_id],
+        )
+        kept = ", ".join(f"k.{column}" for column in columns)
+        connection.execute(
+            f"insert into {history} by name select {kept}, k.now_load_id as superseded_by "
+            "from compared as k where k.mark = 'outranked'"
+        )
+    if superseded:
+        connection.execute(f"delete from {table} as t where {changed}")
+    written = ", ".join(
+        f"k.merged_{column} as {column}" if column in target.values else f"k.{column}" for column in columns
+    )
+    connection.execute(
+        f"insert into {table} by name select {written} from compared as k where k.mark in ('new', 'changed')"
+    )
+    return superseded + (_retire_overlapped(warehouse, load_id) if target.table == "meter_interval" else 0)
+
+
+def _retire_overlapped(warehouse: Warehouse, load_id: int) -> int:
+    """Move current intervals that this load's intervals overlap under another start (another interval length).
+
+    Without this, 15-minute rows under a new 30-minute row would count their energy twice.
+    """
+    connection = warehouse.connection
+    mixed = _count(
+        warehouse,
+        "select count(distinct c.duration_s) from meter_interval as c join "
+        "(select site_id, meter_id, min(interval_start) as low, max(interval_start) as high from compared group by all)"
+        " as s on c.site_id = s.site_id and c.meter_id = s.meter_id "
+        "and c.interval_start >= s.low - interval 1 day and c.interval_start <= s.high + interval 1 day",
+    )
+    if mixed < 2:
+        return 0
+    connection.execute("""
+        create or replace temp table overlapped as
+        select distinct c.site_id, c.meter_id, c.interval_start from meter_interval as c
+        join compared as k on c.site_id = k.site_id and c.meter_id = k.meter_id
+            and c.interval_start <> k.interval_start
+            and c.interval_start < k.interval_start + to_seconds(k.duration_s)
+            and k.interval_start < c.interval_start + to_seconds(c.duration_s)
+        where k.mark in ('new', 'changed') and c.load_id <> k.load_id
+    """)
+    inside = (
+        "exists (select 1 from overlapped as o where o.site_id = t.site_id and o.meter_id = t.meter_id "
+        "and o.interval_start = t.interval_start)"
+    )
+    connection.execute(
+        "insert into meter_interval_history by name "
+        f"select t.*, ?::bigint as superseded_by from meter_interval as t where {inside}",
+        [load_id],
+    )
+    connection.execute(f"delete from meter_interval as t where {inside}")
+    retired = _count(warehouse, "select count(*) from overlapped")
+    connection.execute("drop table overlapped")
+    return retired
+
+
+def _count(warehouse: Warehouse, sql: str) -> int:
+    row = warehouse.connection.execute(sql).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _columns(warehouse: Warehouse, table: str) -> list[str]:
+    rows = warehouse.connection.execute(
+        "select column_name from duckdb_columns() where table_name = ? and not internal order by column_index", [table]
+    ).fetchall()
+    return [name for (name,) in rows]

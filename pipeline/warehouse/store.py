@@ -1,0 +1,247 @@
+"""The warehouse file: one writer at a time, short transactions, whole bills replaced at once."""
+
+# ruff: noqa: S608 - names of tables come from constants, values only as parameters
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+import duckdb
+import polars as pl
+
+from pipeline.domain import LockedError, WarehouseError
+
+SCHEMA_VERSION: Final = 1
+LOCK_NAME: Final = ".v2b.lock"
+BILL_TABLES: Final = (
+    "charger_interval",
+    "charging_session",
+    "load_interval",
+    "billing_determinant",
+    "bill_line",
+    "savings_month",
+    "quality_finding",
+    "site_month",
+)
+"""Tables that hold one slice per (site_id, month), replaced as a whole."""
+
+
+def sql_folder() -> Path:
+    """Return the folder of the SQL files: inside the installed package, or beside it in a checkout."""
+    packaged = Path(str(resources.files("pipeline"))) / "sql"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "sql"
+
+
+def schema_sql() -> str:
+    """Return the statements that make every table with its comments."""
+    return (sql_folder() / "schema.sql").read_text(encoding="utf-8")
+
+
+def view_files() -> list[Path]:
+    """Return the files of the analysts' views, in name order."""
+    return sorted((sql_folder() / "views").glob("*.sql"))
+
+
+@contextlib.contextmanager
+def exclusive_lock(folder: Path, wait_s: float, note: str = "") -> Iterator[None]:
+    """Hold the portfolio's lock; the kernel frees it when the process dies.
+
+    Raises LockedError naming the holder when it is not free within `wait_s` [s].
+    """
+    with (folder / LOCK_NAME).open("a+", encoding="utf-8") as stream:
+        deadline = time.monotonic() + wait_s
+        while not _try_lock(stream):
+            if time.monotonic() >= deadline:
+                stream.seek(0)
+                holder = stream.read().strip() or "another process"
+                raise LockedError(f"the warehouse in {folder} is in use by {holder}; waited {wait_s:g} s")
+            time.sleep(0.05)
+        stream.seek(0)
+        stream.truncate()
+        stream.write(f"process {os.getpid()}{f' ({note})' if note else ''}")
+        stream.flush()
+        yield
+
+
+def _try_lock(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class Warehouse:
+    """`warehouse.duckdb` of one portfolio, opened under its lock; use as a context manager."""
+
+    def __init__(self, folder: Path, *, wait_s: float = 600.0, note: str = "") -> None:
+        self._folder, self._wait_s, self._note = folder, wait_s, note
+        self._stack = contextlib.ExitStack()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def path(self) -> Path:
+        """The warehouse file."""
+        return self._folder / "warehouse.duckdb"
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(exclusive_lock(self._folder, self._wait_s, self._note))
+        try:
+            self._connection = _connect(self.path)
+            self._stack.callback(self._connection.close)
+            self._migrate()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        self._connection = None
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The open connection; raises WarehouseError outside the context."""
+        if self._connection is None:
+            raise WarehouseError("the warehouse is not open")
+        return self._connection
+
+    def _migrate(self) -> None:
+        tables = {name for (name,) in self.connection.execute("select table_name from duckdb_tables()").fetchall()}
+        if not tables:
+            with self.transaction():
+                self.connection.execute(schema_sql())
+                self.connection.execute("insert into schema_version values (?, '')", [SCHEMA_VERSION])
+        found = self.connection.execute("select max(version) from schema_version").fetchone()
+        version = found[0] if found else None
+        if version != SCHEMA_VERSION:
+            raise WarehouseError(
+                f"{self.path.name} has layout {version}, this program reads layout {SCHEMA_VERSION}; "
+                "delete the file and run again: it is rebuilt from landing/ and the journal"
+            )
+        self._refresh_views()
+
+    def _refresh_views(self) -> None:
+        texts = [path.read_text(encoding="utf-8") for path in view_files()]
+        wanted = sha256("".join(texts).encode()).hexdigest()
+        if self.connection.execute("select views_hash from schema_version").fetchone() == (wanted,):
+            return
+        with self.transaction() as connection:
+            for text in texts:
+                connection.execute(text)
+            connection.execute("update schema_version set views_hash = ?", [wanted])
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Commit everything inside, or nothing of it."""
+        connection = self.connection
+        connection.execute("begin")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("rollback")
+            raise
+        connection.execute("commit")
+
+    def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pl.DataFrame:
+        """Return the rows of a select; values only as parameters, never pasted into the text."""
+        return self.connection.execute(sql, parameters or None).pl()
+
+    def insert(self, table: str, frame: pl.DataFrame) -> None:
+        """Append a frame to a table by column name."""
+        if frame.is_empty():
+            return
+        with self.registered("incoming_rows", frame):
+            self.connection.execute(f"insert into {_known(table)} by name select * from incoming_rows")
+
+    @contextlib.contextmanager
+    def registered(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
+        """Make a frame visible to SQL under a name for a while."""
+        self.connection.register(name, frame.to_arrow())
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
+
+    def replace_bill(self, site_id: str, month: str, frames: Mapping[str, pl.DataFrame]) -> None:
+        """Replace every slice of one bill in one transaction; tables not named become empty for it."""
+        keyed = {
+            table: frame.with_columns(site_id=pl.lit(site_id), month=pl.lit(month)) for table, frame in frames.items()
+        }
+        with self.transaction() as connection:
+            for table in BILL_TABLES:
+                connection.execute(f"delete from {table} where site_id = ? and month = ?", [site_id, month])
+                if table in keyed:
+                    self.insert(table, keyed[table])
+
+    def replace_rows(self, table: str, site_id: str, month: str, frame: pl.DataFrame) -> None:
+        """Replace the rows of one bill in one table."""
+        with self.transaction() as connection:
+            connection.execute(f"delete from {_known(table)} where site_id = ? and month = ?", [site_id, month])
+            self.insert(table, frame.with_columns(site_id=pl.lit(site_id), month=pl.lit(month)))
+
+    def table_comments(self) -> pl.DataFrame:
+        """Return table, column, type and comment of every documented column (column '' is the table itself)."""
+        return self.query(_COMMENTS)
+
+    def run_check(self, name: str) -> pl.DataFrame:
+        """Return the offending rows of a check of `sql/checks/`."""
+        return self.query((sql_folder() / "checks" / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+_COMMENTS: Final = """
+select table_name, '' as column_name, 'table' as data_type, comment from duckdb_tables() where not internal
+union all by name
+select view_name as table_name, '' as column_name, 'view' as data_type, comment from duckdb_views() where not internal
+union all by name
+select table_name, column_name, data_type, comment from duckdb_columns() where not internal
+"""
+
+
+def _known(table: str) -> str:
+    if not table.replace("_", "").isalnum():
+        raise WarehouseError(f"{table!r} is no table name")
+    return table
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(str(path), config={"autoinstall_known_extensions": "false"})
+    except duckdb.Error as error:
+        first_line = str(error).splitlines()[0]
+        raise WarehouseError(
+            f"{path.name} cannot be opened ({first_line}); if it is broken, delete it and run again: "
+            "it is rebuilt from landing/ and the journal"
+        ) from None
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def read_copy(path: Path, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """Run one read-only statement on the analysts' copy.
+
+    Raises WarehouseError with DuckDB's first line for a wrong statement, or where the copy is absent.
+    """
+    if not path.is_file():
+        raise WarehouseError(f"{path.name} is not there yet; run `v2b run` first")
+    try:
+        options: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": "false",
+            "enable_external_access": "false",
+        }
+        with duckdb.connect(str(path), read_only=True, config=options) as connection:
+            connection.execute("set timezone = 'UTC'")
+            return connection.execute(sql, parameters).pl()
+    except duckdb.Error as error:
+        raise WarehouseError(str(error).strip()) from None
