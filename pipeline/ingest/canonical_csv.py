@@ -1,0 +1,274 @@
+"""Canonical CSV: meter, charger, sessions and weather, told apart by their header (docs/formats.md).
+
+One physical line is one record: a cell may be quoted, but holds no line break, so that a torn or wild quote costs its
+own line and never the rest of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from pipeline.domain import REJECT
+from pipeline.ingest import cells
+from pipeline.ingest.cells import Cell
+from pipeline.ingest.records import (
+    Records,
+    in_schema,
+    joined_rejects,
+    part_touching_sessions,
+    refusal,
+    refused,
+)
+
+FORMAT: Final = "canonical_csv"
+DESCRIPTION: Final = "canonical CSV (meter, charger, sessions or weather)"
+
+_LARGEST_KWH = 10**9
+_LARGEST_WH = 10**12
+
+
+def _energy_kwh(text: pl.Expr) -> pl.Expr:
+    return cells.between(cells.exact(text), 0, _LARGEST_KWH)
+
+
+def _register_wh(text: pl.Expr) -> pl.Expr:
+    return cells.rounded(cells.between(cells.exact(text), 0, _LARGEST_WH))
+
+
+def _power_w(text: pl.Expr) -> pl.Expr:
+    return cells.rounded(cells.between(cells.exact(text), -(10**9), 10**9))
+
+
+def _percent(text: pl.Expr) -> pl.Expr:
+    return cells.real(text, 0, 100)
+
+
+_ID = Cell(cells.name, "a name of 1 to 200 characters")
+_ANY_ID = Cell(cells.name, "a name of at most 200 characters, or blank", optional=True)
+_AT = Cell(cells.utc, cells.TIME_ALLOWED)
+_ANY_AT = Cell(cells.utc, f"{cells.TIME_ALLOWED}, or blank", optional=True)
+_REGISTER = Cell(_register_wh, "a cumulative register in Wh, 0 or more, or blank", optional=True)
+_PERCENT = Cell(_percent, "a number from 0 to 100, or blank", optional=True)
+
+COLUMNS: Final[Mapping[str, Mapping[str, Cell]]] = {
+    "meter": {
+        "meter_id": _ID,
+        "interval_start": _AT,
+        "duration_s": Cell(lambda text: cells.whole(text, 1, 31_622_400), "a whole number of seconds, 1 or more"),
+        "import_kwh": Cell(_energy_kwh, "a number of kWh from 0 to 1e9; energy fed in belongs to export_kwh"),
+        "export_kwh": Cell(_energy_kwh, "a number of kWh from 0 to 1e9; 0 where the meter measures no export"),
+    },
+    "charger": {
+        "charger_id": _ID,
+        "measured_at": _AT,
+        "energy_import_wh": _REGISTER,
+        "energy_export_wh": _REGISTER,
+        "power_w": Cell(_power_w, "a number of W, positive into the car, or blank", optional=True),
+        "soc_pct": _PERCENT,
+        "session_id": _ANY_ID,
+        "vehicle_id": _ANY_ID,
+    },
+    "session": {
+        "session_id": _ID,
+        "charger_id": _ID,
+        "vehicle_id": _ANY_ID,
+        "plugged_in_at": _AT,
+        "plugged_out_at": _ANY_AT,
+        "soc_in_pct": _PERCENT,
+        "soc_out_pct": _PERCENT,
+        "target_soc_pct": _PERCENT,
+        "departure_at": _ANY_AT,
+    },
+    "weather": {
+        "station_id": _ID,
+        "observed_at": _AT,
+        "temperature_c": Cell(lambda text: cells.real(text, -90, 60), "a temperature from -90 to 60 degrees Celsius"),
+    },
+}
+"""Every column of every kind, in the order of its header."""
+
+_KEYS: Final[Mapping[str, list[str]]] = {
+    "meter": ["meter_id", "interval_start"],
+    "charger": ["charger_id", "measured_at"],
+    "session": ["session_id"],
+    "weather": ["station_id", "observed_at"],
+}
+_QUOTED_CELL = r'\s*"(?:[^"]|"")*"\s*,|[^",]*,'
+
+
+def sniff(head: bytes) -> bool:
+    """Tell whether a file's first line looks like a canonical header: at least two of its names."""
+    return bool(_nearest_kind(_header(head.decode("utf-8", "replace"))))
+
+
+def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every format has these two parameters
+    """Read a canonical CSV; a bad cell costs its line and is refused with its number, never the file."""
+    text, lines = _lines(path.read_bytes())
+    header = _header(text)
+    kind = _nearest_kind(header)
+    columns = COLUMNS[kind]
+    if any(header.count(name) != 1 for name in columns):
+        rejects = refusal("line 1", "header", ",".join(header), ",".join(columns), ",".join(header))
+        return refused(FORMAT, rejects, kind)
+    notes = _ignored_columns(header, columns)
+    table, malformed = _split(lines, header, columns)
+    values, bad_cells = _values(table, columns)
+    good, disagreeing, repeated = _one_line_each(_checked_kind(values, kind), kind)
+    rejects = joined_rejects([malformed, bad_cells, *disagreeing])
+    if repeated:
+        notes += (f"{repeated} repeated lines counted once",)
+    if good.is_empty():
+        return refused(FORMAT, _or_no_rows(rejects), kind, notes)
+    records = _to_records(good, kind)
+    torn = not text.endswith("\n")
+    last = records.filter(pl.col("line") == lines["line"].max()) if torn else records.clear()
+    last_line = {kind: in_schema(last, kind)} if last.height else {}
+    return Records(FORMAT, kind, {kind: in_schema(records, kind)}, rejects, notes, torn, last_line)
+
+
+def _header(text: str) -> list[str]:
+    first = text.removeprefix("\ufeff").lstrip("\r\n").partition("\n")[0].rstrip("\r")
+    return [cell.strip().strip('"') for cell in first.split(",")]
+
+
+def _nearest_kind(header: Sequence[str]) -> str:
+    shared = {kind: len(set(columns) & set(header)) for kind, columns in COLUMNS.items()}
+    best = max(shared, key=lambda kind: shared[kind] / len(COLUMNS[kind]))
+    return best if shared[best] >= 2 else ""
+
+
+def _ignored_columns(header: Sequence[str], columns: Mapping[str, Cell]) -> tuple[str, ...]:
+    extra = [name or "(unnamed)" for name in header if name not in columns]
+    return (f"ignored columns: {', '.join(extra)}",) if extra else ()
+
+
+def _lines(content: bytes) -> tuple[str, pl.DataFrame]:
+    """Return the text and its lines below the header, numbered as an editor numbers them; blank lines are left out."""
+    text = content.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    raw = pl.Series("raw", text.split("\n"), dtype=pl.String)
+    frame = raw.to_frame().with_row_index("line", offset=1).with_columns(pl.col("line").cast(pl.Int64))
+    return text, frame.filter(pl.col("raw").str.strip_chars() != "").slice(1)
+
+
+def _split(
+    lines: pl.DataFrame, header: Sequence[str], columns: Mapping[str, Cell]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the text cells of every well-formed line, and the other lines as rejects."""
+    quoted = pl.col("raw").str.contains('"', literal=True)
+    plain = lines.filter(~quoted).with_columns(cell=pl.col("raw").str.split(","))
+    pieces = (pl.col("raw") + ",").str.extract_all(_QUOTED_CELL)
+    with_quotes = lines.filter(quoted).with_columns(cell=pieces)
+    whole = pl.col("cell").list.join("").str.len_chars() == pl.col("raw").str.len_chars() + 1
+    inner = pl.element().str.strip_suffix(",").str.strip_chars().str.replace(r'^"((?s:.*))"$', "$1")
+    unquoted = with_quotes.filter(whole).with_columns(
+        cell=pl.col("cell").list.eval(inner.str.replace_all('""', '"', literal=True))
+    )
+    table = pl.concat([plain, unquoted]).sort("line")
+    count = pl.col("cell").list.len()
+    undecoded = pl.col("raw").str.contains("\ufffd", literal=True)
+    rejects = [
+        _line_rejects(with_quotes.filter(~whole), "quotes closed on the same line"),
+        _line_rejects(table.filter(undecoded), "text in UTF-8"),
+        _line_rejects(table.filter(~undecoded & (count != len(header))), f"{len(header)} cells, as in the header"),
+    ]
+    texts = [
+        pl.col("cell").list.get(header.index(name), null_on_oob=True).str.strip_chars().replace("", None).alias(name)
+        for name in columns
+    ]
+    table = table.filter(~undecoded & (count == len(header))).select("line", "raw", *texts)
+    return table, pl.concat(rejects)
+
+
+def _line_rejects(lines: pl.DataFrame, allowed: str) -> pl.DataFrame:
+    return _rejects(lines, pl.lit("line"), pl.col("raw"), pl.lit(allowed))
+
+
+def _rejects(lines: pl.DataFrame, field: pl.Expr, value: pl.Expr, allowed: pl.Expr) -> pl.DataFrame:
+    return lines.select(
+        "line",
+        pl.format("line {}", "line").alias("position"),
+        field.alias("field"),
+        value.fill_null("").cast(pl.String).alias("value"),
+        allowed.alias("allowed"),
+        pl.col("raw"),
+    ).select("line", *REJECT)
+
+
+def _values(table: pl.DataFrame, columns: Mapping[str, Cell]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the parsed rows whose every cell is allowed, and one reject for every cell that is not."""
+    parsed = table.with_columns(cell.read(pl.col(name)).alias(f"value:{name}") for name, cell in columns.items())
+    rejects, bad = [], pl.lit(value=False)
+    for name, cell in columns.items():
+        wrong = pl.col(f"value:{name}").is_null()
+        if cell.optional:
+            wrong &= pl.col(name).is_not_null()
+        rejects.append(_rejects(parsed.filter(wrong), pl.lit(name), pl.col(name), pl.lit(cell.allowed)))
+        bad |= wrong
+    good = parsed.filter(~bad).select("line", "raw", *(pl.col(f"value:{name}").alias(name) for name in columns))
+    return good, pl.concat(rejects)
+
+
+def _checked_kind(values: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Apply what a single cell cannot tell: a session does not end before it begins."""
+    if kind == "charger":
+        return part_touching_sessions(values), _line_rejects(values.clear(), "")
+    if kind != "session":
+        return values, _line_rejects(values.clear(), "")
+    backwards = (pl.col("plugged_out_at") < pl.col("plugged_in_at")).fill_null(value=False)
+    left = pl.col("plugged_out_at").dt.to_string("%Y-%m-%dT%H:%M:%SZ")
+    rejects = _rejects(
+        values.filter(backwards), pl.lit("plugged_out_at"), left, pl.lit("a time not before plugged_in_at")
+    )
+    return values.filter(~backwards), rejects
+
+
+def _one_line_each(
+    checked: tuple[pl.DataFrame, pl.DataFrame], kind: str
+) -> tuple[pl.DataFrame, list[pl.DataFrame], int]:
+    """Keep one row a key: the later line wins, lines that disagree with it are refused, blanks are filled from both."""
+    values, rejects = checked
+    key = _KEYS[kind]
+    shared = pl.len().over(key) > 1
+    twice = values.filter(shared).sort("line")
+    if twice.is_empty():
+        return values, [rejects], 0
+    content = [name for name in COLUMNS[kind] if name not in key]
+    last = {name: pl.col(name).drop_nulls().last() for name in content}
+    disagrees = pl.any_horizontal(
+        (pl.col(name) != last[name].over(key)).fill_null(value=False) for name in content
+    ).alias("disagrees")
+    marked = twice.with_columns(disagrees, winner=pl.col("line").max().over(key))
+    losers = marked.filter("disagrees")
+    allowed = pl.format("one value for each {}; line {} is used", pl.lit(" and ".join(key)), "winner")
+    lost = _rejects(losers, pl.lit(key[-1]), pl.col(key[-1]).cast(pl.String), allowed)
+    agreeing = marked.filter(~pl.col("disagrees"))
+    merged = agreeing.group_by(key).agg(pl.col("line", "raw").last(), *last.values()).select(values.columns)
+    kept = pl.concat([values.filter(~shared), merged])
+    return kept, [rejects, lost], agreeing.height - merged.height
+
+
+def _to_records(values: pl.DataFrame, kind: str) -> pl.DataFrame:
+    records = values.sort(*_KEYS[kind], "line")
+    if kind == "charger":
+        return records.with_columns(context=pl.lit("sample"))
+    if kind != "meter":
+        return records
+    return records.with_columns(
+        _whole_wh("import_kwh").alias("import_wh"),
+        _whole_wh("export_kwh").alias("export_wh"),
+        quality=pl.lit("measured"),
+    )
+
+
+def _whole_wh(column: str) -> pl.Expr:
+    """Round a meter's running total, then difference: the sum of any span is right to half a Wh at either end."""
+    total = cells.rounded((pl.col(column) * 1000).cum_sum().over("meter_id"))
+    return total - total.shift(1, fill_value=0).over("meter_id")
+
+
+def _or_no_rows(rejects: pl.DataFrame) -> pl.DataFrame:
+    return rejects if rejects.height else refusal("file", "rows", "", "at least one line below the header")

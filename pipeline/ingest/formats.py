@@ -1,0 +1,60 @@
+"""Finds the format of a file by its content, never by its extension, and reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipeline.ingest import canonical_csv, ocpp16
+from pipeline.ingest.records import Records, refusal, refused
+
+_HEAD_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Format:
+    """One readable format: how it is recognised and read."""
+
+    name: str
+    description: str
+    sniff: Callable[[bytes], bool]
+    read: Callable[[Path, Sequence[str]], Records]
+
+
+FORMATS: Final[tuple[Format, ...]] = (
+    Format(canonical_csv.FORMAT, canonical_csv.DESCRIPTION, canonical_csv.sniff, canonical_csv.read),
+    Format(ocpp16.FORMAT, ocpp16.DESCRIPTION, ocpp16.sniff, ocpp16.read),
+)
+"""Every format, in the order they are tried."""
+
+
+def read_file(path: Path, hints: Sequence[str]) -> Records:
+    """Read any file; bad input never raises, it becomes rejects that say what is allowed.
+
+    `hints` are the folder names and the stem of the path below the landing folder: OCPP messages that name no charger
+    take it from there.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+        found = next((entry for entry in FORMATS if b"\0" not in head and entry.sniff(head)), None)
+        return found.read(path, hints) if found else _unknown(head)
+    except IsADirectoryError:
+        return _refused_file("a folder", "a file, not a folder")
+    except OSError as error:
+        return _refused_file(error.strerror or type(error).__name__, "a file that can be read")
+
+
+def _unknown(head: bytes) -> Records:
+    if not head.strip():
+        return _refused_file("nothing", "a file with content")
+    allowed = "one of the formats: " + "; ".join(entry.description for entry in FORMATS)
+    if b"\0" in head:
+        return _refused_file("binary data", allowed)
+    return _refused_file(head[:80].decode("utf-8", "replace").partition("\n")[0].strip(), allowed)
+
+
+def _refused_file(value: str, allowed: str) -> Records:
+    return refused("", refusal("file", "content", value, allowed))

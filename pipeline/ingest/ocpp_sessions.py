@@ -1,0 +1,137 @@
+"""Which transaction an OCPP 1.6 reading belongs to, and under which name.
+
+The id of a transaction is in the central system's answer to StartTransaction. A log of one direction lacks it: then it
+is learnt from the messages that follow on the same connector. Ids that name nothing (0, -1) or more than one start are
+replaced by the moment of the start.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+_CONNECTOR = ["charge_point", "connector"]
+_TRANSACTION = ["charge_point", "transaction"]
+
+
+def name_sessions(readings: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+    """Return OCPP readings with charger_id, session_id and vehicle_id.
+
+    `readings` have line, kind (start, meter, stop, data), charge_point, connector, transaction, at, message_id and
+    id_tag; `results` have line, charge_point, message_id and transaction. Connector 1 is the charge point itself,
+    connector n is '<charge point>-n'.
+    """
+    starts = _starts(readings.filter(pl.col("kind") == "start"), readings.filter(pl.col("kind") != "start"), results)
+    return _with_vehicles(_with_sessions(_with_connectors(readings, starts), starts))
+
+
+def _starts(starts: pl.DataFrame, others: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per start: its transaction as stated, its session's name, and whether that had to be made up."""
+    learnt = _learnt(_answered(starts, results), others).with_columns(charger_id=_charger_id())
+    usable = pl.col("transaction").is_not_null() & (pl.col("at").n_unique().over(_TRANSACTION) == 1)
+    moment = pl.col("at").dt.to_string("%Y%m%dT%H%M%SZ")
+    made_up = pl.concat_str(pl.col("charger_id"), pl.lit("-"), moment)
+    return (
+        learnt.with_columns(derived=~usable)
+        .with_columns(session_id=pl.when("derived").then(made_up).otherwise(_session_id()))
+        .select("reading", *_CONNECTOR, "charger_id", "at", "transaction", "session_id", "derived")
+        .sort("at", "reading")
+    )
+
+
+def _session_id() -> pl.Expr:
+    return pl.concat_str(pl.col("charge_point"), pl.lit("-"), pl.col("transaction"))
+
+
+def _charger_id() -> pl.Expr:
+    suffixed = pl.concat_str(pl.col("charge_point"), pl.lit("-"), pl.col("connector").cast(pl.String))
+    return pl.when(pl.col("connector").fill_null(1) == 1).then(pl.col("charge_point")).otherwise(suffixed)
+
+
+def _answered(starts: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+    """Give each start the transaction of its answer: the first result after the latest start of that message id."""
+    key = ["charge_point", "message_id"]
+    asked = starts.sort("line").select(*key, "line", pl.col("line").alias("asked_line"))
+    answers = results.filter(pl.col("transaction").is_not_null()).sort("line")
+    after = answers.join_asof(asked, on="line", by=key, strategy="backward", check_sortedness=False)
+    # Lines out of order: an answer that stands before every start of its id belongs to the first one.
+    before = after.filter(pl.col("asked_line").is_null()).drop("asked_line")
+    before = before.join_asof(asked, on="line", by=key, strategy="forward", check_sortedness=False)
+    found = (
+        pl.concat([after, before])
+        .drop_nulls("asked_line")
+        .unique([*key, "asked_line"], keep="first", maintain_order=True)
+    )
+    answer = found.select(*key, pl.col("asked_line").alias("line"), "transaction")
+    return starts.drop("transaction").join(answer, on=[*key, "line"], how="left")
+
+
+def _learnt(starts: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Give an unanswered start the first unclaimed transaction that follows before the next start of its connector."""
+    claimed = starts.filter(pl.col("transaction").is_not_null()).select(_TRANSACTION)
+    ordered = starts.sort("at").with_columns(next_at=pl.col("at").shift(-1).over(_CONNECTOR))
+    seen = others.filter(pl.col("transaction").is_not_null()).join(claimed, on=_TRANSACTION, how="anti")
+    seen = seen.select(*_CONNECTOR, pl.col("transaction").alias("following"), "at", pl.col("at").alias("seen_at")).sort(
+        "at"
+    )
+    by_connector = ordered.join_asof(
+        seen.drop_nulls("connector"), on="at", by=_CONNECTOR, strategy="forward", check_sortedness=False
+    )
+    stops = seen.filter(pl.col("connector").is_null()).drop("connector")
+    both = by_connector.join_asof(
+        stops, on="at", by="charge_point", strategy="forward", suffix="_stop", check_sortedness=False
+    )
+
+    def in_time(column: str) -> pl.Expr:
+        return pl.col(column).is_not_null() & (pl.col("next_at").is_null() | (pl.col(column) < pl.col("next_at")))
+
+    learnt = (
+        pl.when(in_time("seen_at"))
+        .then(pl.col("following"))
+        .when(in_time("seen_at_stop"))
+        .then(pl.col("following_stop"))
+    )
+    return both.with_columns(pl.coalesce("transaction", learnt).alias("transaction"))
+
+
+def _with_connectors(readings: pl.DataFrame, starts: pl.DataFrame) -> pl.DataFrame:
+    """Stops name no connector: take it from the transaction's start, or from its readings."""
+    seen = pl.concat([starts.select(*_TRANSACTION, "connector"), readings.select(*_TRANSACTION, "connector")])
+    known = seen.drop_nulls().unique(_TRANSACTION, keep="first", maintain_order=True)
+    joined = readings.join(known.rename({"connector": "started_on"}), on=_TRANSACTION, how="left")
+    return joined.with_columns(pl.coalesce("connector", "started_on").alias("connector")).with_columns(
+        charger_id=_charger_id()
+    )
+
+
+def _with_sessions(readings: pl.DataFrame, starts: pl.DataFrame) -> pl.DataFrame:
+    """Name the session of each reading: by its transaction, else by the time between a start and its stop."""
+    shared = starts.filter(pl.col("derived") & pl.col("transaction").is_not_null()).unique(_TRANSACTION)
+    telling = pl.col("transaction").is_not_null() & pl.col("ambiguous").is_null()
+    by_start = starts.select("reading", pl.col("session_id").alias("started"))
+    named = (
+        readings.join(shared.select(*_TRANSACTION, ambiguous="derived"), on=_TRANSACTION, how="left")
+        .join(by_start, on="reading", how="left")
+        .with_columns(session_id=pl.coalesce("started", pl.when(telling).then(_session_id())))
+        .drop("ambiguous", "started")
+        .sort("at", "reading")
+    )
+    stops_named = _by_time(named, starts, pl.col("kind").is_in(["stop", "data"]))
+    stops = stops_named.filter(pl.col("kind") == "stop").group_by("session_id").agg(pl.col("at").min().alias("stop_at"))
+    spans = starts.join(stops, on="session_id", how="left", maintain_order="left")
+    before_stop = pl.col("at") <= pl.col("stop_at")
+    return _by_time(stops_named, spans, before_stop | (pl.col("stop_at").is_null() & pl.col("derived")))
+
+
+def _by_time(readings: pl.DataFrame, starts: pl.DataFrame, accepted: pl.Expr) -> pl.DataFrame:
+    """Give unnamed readings that are `accepted` the session that last started on their charger."""
+    spans = starts.drop("reading", "charge_point", "connector", "transaction").rename({"session_id": "latest"})
+    joined = readings.join_asof(spans, on="at", by="charger_id", strategy="backward", check_sortedness=False)
+    latest = pl.when(accepted.fill_null(value=False)).then(pl.col("latest"))
+    return joined.with_columns(pl.coalesce("session_id", latest).alias("session_id")).select(readings.columns)
+
+
+def _with_vehicles(readings: pl.DataFrame) -> pl.DataFrame:
+    """Name the car of a session by the id tag of its start, else of its stop."""
+    tagged = readings.drop_nulls(["session_id", "id_tag"]).sort(pl.col("kind") != "start", "at", "reading")
+    vehicles = tagged.group_by("session_id", maintain_order=True).agg(pl.col("id_tag").first().alias("vehicle_id"))
+    return readings.join(vehicles, on="session_id", how="left", maintain_order="left")

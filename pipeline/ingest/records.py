@@ -1,0 +1,86 @@
+"""What a reader hands back: records by kind, what was refused, and what a user should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from pipeline.domain import RECORDS, REJECT, UTC
+
+
+@dataclass(frozen=True)
+class Records:
+    """One file's content.
+
+    `frames` maps a kind (meter, charger, session, weather) to its records in the schemas of `domain.RECORDS`, ids as
+    written in the file; a readable file without a single reading has an empty frame and a note, a refused file has no
+    frames at all. Hence: frames and no rejects is loaded, frames and rejects is partial, no frames is rejected.
+    `last_line` holds the records of an unterminated last line, which may have been cut inside a number.
+    """
+
+    format: str
+    kind: str
+    frames: Mapping[str, pl.DataFrame]
+    rejects: pl.DataFrame
+    notes: tuple[str, ...] = ()
+    unterminated: bool = False
+    last_line: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+
+def empty_rejects() -> pl.DataFrame:
+    """Return a reject table without rows."""
+    return pl.DataFrame(schema=dict(REJECT))
+
+
+def refusal(position: str, field: str, value: str, allowed: str, raw: str = "") -> pl.DataFrame:
+    """Return a reject table of one row."""
+    row = {"position": position, "field": field, "value": value, "allowed": allowed, "raw": raw}
+    return pl.DataFrame([row], schema=dict(REJECT))
+
+
+def refused(format_name: str, rejects: pl.DataFrame, kind: str = "", notes: tuple[str, ...] = ()) -> Records:
+    """Return the outcome of a file that gave no record."""
+    return Records(format_name, kind, {}, rejects, notes)
+
+
+def in_schema(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Return the columns of a kind, typed as in `domain.RECORDS`, in that order."""
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in RECORDS[kind].items())
+
+
+def part_touching_sessions(readings: pl.DataFrame) -> pl.DataFrame:
+    """Stamp the last reading of a session one microsecond earlier where the next one begins in the same instant.
+
+    A charger has one reading a moment, and spans are half-open: the session that began first ends just before the
+    other begins. Without this, one of the two would lose its boundary reading.
+    """
+    moment = ["charger_id", "measured_at"]
+    named = readings.filter(pl.col("session_id").is_not_null())
+    shared = (
+        named.group_by(moment).agg(pl.col("session_id").n_unique().alias("sessions")).filter(pl.col("sessions") > 1)
+    )
+    if shared.is_empty():
+        return readings
+    began = named.group_by("charger_id", "session_id").agg(pl.col("measured_at").min().alias("began"))
+    order = (
+        named.join(shared, on=moment)
+        .join(began, on=["charger_id", "session_id"])
+        .unique([*moment, "session_id"])
+        .sort(*moment, "began", "session_id")
+        .with_columns(later=pl.col("sessions").cast(pl.Int64) - 1 - pl.int_range(pl.len()).over(moment))
+    )
+    return (
+        readings.join(order.select(*moment, "session_id", "later"), on=[*moment, "session_id"], how="left")
+        .with_columns((pl.col("measured_at") - pl.duration(microseconds=pl.col("later").fill_null(0))).cast(UTC))
+        .drop("later")
+    )
+
+
+def joined_rejects(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return reject tables that carry a `line` column as one, in the order of the file."""
+    tables = [part.select("line", *REJECT) for part in parts if part.height]
+    if not tables:
+        return empty_rejects()
+    return pl.concat(tables).sort("line", maintain_order=True).drop("line")
