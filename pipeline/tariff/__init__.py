@@ -1,1 +1,72 @@
-"""x."""
+"""Tariff files -> charges -> determinants -> bill lines. Files first, then one bill in three steps.
+
+model         what a tariff says, free of any file format
+hours         time-of-use hours: overlaps, holes, the rest of a day
+shapes        the keys of a native file
+native        native TOML -> Tariff
+urdb_fields   the fields of a record of the Utility Rate Database, as tables
+urdb_charges  their rate structures as charges
+urdb          records of the OpenEI Utility Rate Database -> Tariff, with a verdict on every field
+load          any tariff file
+resolve       what prices one bill
+determinants  loads -> the quantities a bill is priced on
+bill          quantities -> lines of money
+dearest       the hours in which a kWh costs most
+"""
+
+from pipeline.tariff.bill import Bill, BillLine, billing_demand, main_demand_charge, price
+from pipeline.tariff.dearest import dearest_window
+from pipeline.tariff.determinants import DETERMINANT, masks_expr, measure, with_billed_time
+from pipeline.tariff.load import load_tariff
+from pipeline.tariff.model import (
+    CHARGE_KINDS,
+    Charge,
+    DemandQuantity,
+    Mask,
+    Ratchet,
+    Refusal,
+    Rounding,
+    Tariff,
+    TariffVersion,
+    Tier,
+    TouPeriod,
+    Verdict,
+)
+from pipeline.tariff.resolve import (
+    ResolvedCharge,
+    ResolvedTariff,
+    demand_charges,
+    ratchet_months,
+    resolve,
+)
+
+__all__ = [
+    "CHARGE_KINDS",
+    "DETERMINANT",
+    "Bill",
+    "BillLine",
+    "Charge",
+    "DemandQuantity",
+    "Mask",
+    "Ratchet",
+    "Refusal",
+    "ResolvedCharge",
+    "ResolvedTariff",
+    "Rounding",
+    "Tariff",
+    "TariffVersion",
+    "Tier",
+    "TouPeriod",
+    "Verdict",
+    "billing_demand",
+    "dearest_window",
+    "demand_charges",
+    "load_tariff",
+    "main_demand_charge",
+    "masks_expr",
+    "measure",
+    "price",
+    "ratchet_months",
+    "resolve",
+    "with_billed_time",
+]

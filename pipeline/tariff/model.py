@@ -24,6 +24,7 @@ ALL_WEEKDAYS: Final = tuple(range(1, 8))
 MINUTES_OF_DAY: Final = 1440
 ALL_DAY: Final = ((0, MINUTES_OF_DAY),)
 ALL_HOURS_BAND: Final = "all"
+ROUNDING_CHARGE: Final = "rounding"  # the line that takes the total's rounding
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,14 @@ class Holidays:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Something in a tariff that is not priced, by name; any one makes a bill partial."""
+    """Something in a tariff that is not priced, by name; it makes a bill partial.
+
+    `only_with_export`: it has no effect on a bill without export.
+    """
 
     field: str
     reason: str
+    only_with_export: bool = False
 
 
 @dataclass(frozen=True)

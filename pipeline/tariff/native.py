@@ -22,6 +22,7 @@ from pipeline.tariff.model import (
     ALL_MONTHS,
     ALL_WEEKDAYS,
     MINUTES_OF_DAY,
+    ROUNDING_CHARGE,
     Charge,
     DemandQuantity,
     Holidays,
@@ -224,8 +225,10 @@ def _charges(entries: Sequence[Mapping[str, Any]], seasons: Seasons, file: str, 
         if shape_of is None:
             raise TariffError(file, f"{place}.kind", entry.get("kind"), f"one of {', '.join(CHARGE_SHAPES)}")
         shape = _checked(shape_of, entry, file, place)
-        if shape.id in charges:
-            raise TariffError(file, f"{place}.id", shape.id, "each charge id once")
+        if shape.id in {*charges, ROUNDING_CHARGE}:
+            raise TariffError(
+                file, f"{place}.id", shape.id, f"each charge id once, and none called {ROUNDING_CHARGE!r}"
+            )
         charge = _BUILDERS[shape_of](shape, seasons, file, place)
         unknown = next((name for name in charge.applies_to if name not in charges), None)
         if unknown is not None:

@@ -1,0 +1,275 @@
+"""One tariff and one bill: everything that prices that bill, and nothing else.
+
+What changes inside the bill becomes spans of days. Charges on kWh and on days are split at every change; the others
+take what holds on the first day, unless they say `prorate = "days"` (docs/tariffs.md).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from pipeline.calendars import holiday_dates
+from pipeline.domain import BillPeriod, TariffError
+from pipeline.tariff.model import (
+    ALL_MONTHS,
+    Charge,
+    ChargeKind,
+    DemandQuantity,
+    Mask,
+    Refusal,
+    Rounding,
+    Tariff,
+    TariffVersion,
+    Tier,
+    TouPeriod,
+)
+
+_SPLIT_BY_DAY: Final = frozenset({"energy", "per_kwh_rider"})
+_UNPRICED: Final = frozenset({"name", "description", "reason"})
+
+
+@dataclass(frozen=True)
+class PricedTier:
+    """A slice of a quantity at its rate in force; `up_to` [kWh or kW of the bill] is None for the last one."""
+
+    rate: Decimal
+    up_to: Decimal | None
+
+
+@dataclass(frozen=True)
+class PricedBand:
+    """The hours of one period in this bill, and their prices."""
+
+    band: str
+    tiers: tuple[PricedTier, ...]
+    when: tuple[Mask, ...]
+
+
+@dataclass(frozen=True)
+class PricedSpan:
+    """Local days `first` until before `until` in which the prices of a charge do not change."""
+
+    first: date
+    until: date
+    bands: tuple[PricedBand, ...]
+
+    @property
+    def days(self) -> int:
+        """Number of local days."""
+        return (self.until - self.first).days
+
+
+@dataclass(frozen=True)
+class ResolvedCharge:
+    """One charge of one bill; more than one span where prices change inside it."""
+
+    charge_id: str
+    kind: ChargeKind
+    description: str
+    per: str
+    quantity: DemandQuantity
+    applies_to: tuple[str, ...]
+    rounding: Rounding | None
+    spans: tuple[PricedSpan, ...]
+
+
+@dataclass(frozen=True)
+class ResolvedTariff:
+    """All that prices one bill; `holidays` are the tariff's own, billed like ISO weekday `holidays_billed_as`."""
+
+    name: str
+    currency: str | None
+    period: BillPeriod
+    rounding: Rounding | None
+    holidays: frozenset[date]
+    holidays_billed_as: int
+    demand_window_min: int | None
+    charges: tuple[ResolvedCharge, ...]
+    refused: tuple[Refusal, ...]
+
+    def canonical(self) -> str:
+        """Return everything that prices this bill as one line of JSON, equal for equal prices: for an input hash."""
+        return json.dumps(_plain(asdict(self)), sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items() if key not in _UNPRICED}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, frozenset):
+        return sorted(_plain(entry) for entry in value)
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _version(tariff: Tariff, day: date) -> TariffVersion:
+    found = next((version for version in tariff.versions if version.in_force(day)), None)
+    if found is None:
+        spans = "; ".join(f"{v.valid_from or 'ever'} until {v.valid_to or 'further notice'}" for v in tariff.versions)
+        raise TariffError(tariff.file, "versions", day.isoformat(), f"a bill inside the days of a version: {spans}")
+    return found
+
+
+def _rate(tariff: Tariff, charge: Charge, tier: Tier, day: date) -> Decimal:
+    if tier.rate is not None:
+        return tier.rate
+    name = tier.series or ""
+    values = [value for start, value in tariff.series.get(name, ()) if start <= day]
+    if not values:
+        place = f"charge {charge.charge_id!r}, series {name!r}"
+        raise TariffError(tariff.file, place, day.isoformat(), "a day on or after the first date of the series")
+    return values[-1]
+
+
+def _bands(tariff: Tariff, charge: Charge, day: date) -> tuple[PricedBand, ...]:
+    return tuple(
+        PricedBand(
+            period.name,
+            tuple(PricedTier(_rate(tariff, charge, tier, day), tier.up_to) for tier in period.tiers),
+            period.when,
+        )
+        for period in _periods_on(charge, day)
+    )
+
+
+def _periods_on(charge: Charge, day: date) -> tuple[TouPeriod, ...]:
+    """A demand charge has the season of `day` only: one month never pays two seasons' rates in full."""
+    if charge.kind != "demand":
+        return charge.periods
+    seasonal = (
+        (p, tuple(replace(m, months=ALL_MONTHS) for m in p.when if day.month in m.months)) for p in charge.periods
+    )
+    return tuple(replace(period, when=masks) for period, masks in seasonal if masks)
+
+
+def _months(first: date, until: date) -> frozenset[int]:
+    last = until - timedelta(days=1)
+    count = (last.year - first.year) * 12 + last.month - first.month + 1
+    return frozenset((first.month - 1 + step) % 12 + 1 for step in range(count))
+
+
+def _in_bill(span: PricedSpan) -> PricedSpan:
+    """Keep the months of the span only, so that another season's price is no part of this bill."""
+    months = _months(span.first, span.until)
+    kept = []
+    for band in span.bands:
+        narrowed = ((mask, tuple(month for month in mask.months if month in months)) for mask in band.when)
+        masks = tuple(replace(mask, months=found) for mask, found in narrowed if found)
+        if masks:
+            kept.append(replace(band, when=masks))
+    return replace(span, bands=tuple(kept))
+
+
+def _changes(tariff: Tariff, period: BillPeriod) -> list[date]:
+    """Days on which any price may change: version ends, dates of series, first days of months."""
+    days = {period.read_from}
+    days |= {day for version in tariff.versions for day in (version.valid_from, version.valid_to) if day}
+    days |= {day for values in tariff.series.values() for day, _ in values}
+    every_day = (period.read_from + timedelta(days=step) for step in range((period.read_to - period.read_from).days))
+    days |= {day for day in every_day if day.day == 1}
+    return sorted(day for day in days if period.read_from <= day < period.read_to)
+
+
+def _charge_on(tariff: Tariff, charge_id: str, day: date) -> Charge | None:
+    return next((charge for charge in _version(tariff, day).charges if charge.charge_id == charge_id), None)
+
+
+def _spans(tariff: Tariff, charge_id: str, period: BillPeriod) -> tuple[PricedSpan, ...]:
+    starts = _changes(tariff, period)
+    spans: list[PricedSpan] = []
+    for first, until in zip(starts, [*starts[1:], period.read_to], strict=True):
+        charge = _charge_on(tariff, charge_id, first)
+        if charge is None:
+            continue
+        bands = _bands(tariff, charge, first)
+        if spans and spans[-1].bands == bands and spans[-1].until == first:
+            spans[-1] = replace(spans[-1], until=until)
+        else:
+            spans.append(PricedSpan(first, until, bands))
+    return tuple(spans)
+
+
+def _splits(charge: Charge) -> bool:
+    return charge.kind in _SPLIT_BY_DAY or charge.per == "day" or charge.prorate == "days"
+
+
+def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> ResolvedCharge | None:
+    starts = _changes(tariff, period)
+    charge = next((found for day in starts if (found := _charge_on(tariff, charge_id, day))), None)
+    if charge is None:
+        return None
+    if _splits(charge):
+        spans = _spans(tariff, charge_id, period)
+    elif _charge_on(tariff, charge_id, period.read_from) is None:
+        return None
+    else:
+        spans = (PricedSpan(period.read_from, period.read_to, _bands(tariff, charge, period.read_from)),)
+    return ResolvedCharge(
+        charge_id=charge.charge_id,
+        kind=charge.kind,
+        description=charge.description,
+        per=charge.per,
+        quantity=charge.quantity,
+        applies_to=charge.applies_to,
+        rounding=charge.rounding,
+        spans=tuple(_in_bill(span) for span in spans),
+    )
+
+
+def _holidays(tariff: Tariff, period: BillPeriod) -> frozenset[date]:
+    own = tariff.holidays
+    years = range(period.read_from.year, period.read_to.year + 1)
+    days = (holiday_dates(own.base, years) | own.add) - own.remove
+    return frozenset(day for day in days if period.read_from <= day < period.read_to)
+
+
+def _window(tariff: Tariff, charges: Iterable[ResolvedCharge]) -> int | None:
+    demand = [charge.quantity.window_min for charge in charges if charge.kind == "demand"]
+    stated = [window or tariff.demand_window_min for window in demand] or [tariff.demand_window_min]
+    return math.gcd(*(window for window in stated if window)) or None
+
+
+def resolve(tariff: Tariff, period: BillPeriod) -> ResolvedTariff:
+    """Return what prices one bill: versions and series values in force, split by days where they change inside it.
+
+    Raises TariffError when no version is valid on a day of the bill, or a series has no value yet.
+    """
+    versions = {id(v): v for v in (_version(tariff, day) for day in _changes(tariff, period))}.values()
+    charge_ids = dict.fromkeys(charge.charge_id for version in versions for charge in version.charges)
+    found = (_resolve_charge(tariff, charge_id, period) for charge_id in charge_ids)
+    charges = tuple(charge for charge in found if charge is not None and any(span.bands for span in charge.spans))
+    windows = [
+        replace(c, quantity=replace(c.quantity, window_min=c.quantity.window_min or tariff.demand_window_min))
+        for c in charges
+    ]
+    return ResolvedTariff(
+        name=tariff.name,
+        currency=tariff.currency,
+        period=period,
+        rounding=tariff.rounding,
+        holidays=_holidays(tariff, period),
+        holidays_billed_as=tariff.holidays.billed_as,
+        demand_window_min=_window(tariff, charges),
+        charges=tuple(windows),
+        refused=tariff.refused,
+    )
+
+
+def demand_charges(resolved: ResolvedTariff) -> tuple[str, ...]:
+    """Return the ids of the demand charges of a bill, in its order."""
+    return tuple(charge.charge_id for charge in resolved.charges if charge.kind == "demand")
+
+
+def ratchet_months(resolved: ResolvedTariff) -> int:
+    """Return the longest look-back of any demand charge [months], 0 without a ratchet."""
+    ratchets = itertools.chain.from_iterable(charge.quantity.ratchets for charge in resolved.charges)
+    return max((ratchet.look_back_months for ratchet in ratchets), default=0)
