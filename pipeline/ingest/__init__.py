@@ -5,6 +5,6 @@ ocpp_columns, ocpp_sessions and ocpp16 (messages to readings), formats.
 """
 
 from pipeline.ingest.formats import FORMATS, Format, read_file
-from pipeline.ingest.records import Records
+from pipeline.ingest.records import Records, refusal
 
-__all__ = ["FORMATS", "Format", "Records", "read_file"]
+__all__ = ["FORMATS", "Format", "Records", "read_file", "refusal"]

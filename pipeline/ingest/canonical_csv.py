@@ -244,7 +244,7 @@ def _one_line_each(
     marked = twice.with_columns(disagrees, winner=pl.col("line").max().over(key))
     losers = marked.filter("disagrees")
     allowed = pl.format("one value for each {}; line {} is used", pl.lit(" and ".join(key)), "winner")
-    lost = _rejects(losers, pl.lit(key[-1]), pl.col(key[-1]).cast(pl.String), allowed)
+    lost = _rejects(losers, pl.lit(key[-1]), pl.col("raw"), allowed)
     agreeing = marked.filter(~pl.col("disagrees"))
     merged = agreeing.group_by(key).agg(pl.col("line", "raw").last(), *last.values()).select(values.columns)
     kept = pl.concat([values.filter(~shared), merged])

@@ -77,6 +77,8 @@ def read(path: Path, hints: Sequence[str]) -> Records:
     if not log.understood:
         return refused(FORMAT, rejects if rejects.height else _nothing(), "charger", notes)
     frame = _merged(name_sessions(_measured(dated, values), log.result_frame()))
+    if frame.is_empty() and rejects.height:
+        return refused(FORMAT, rejects, "charger", notes)
     if frame.is_empty():
         notes = (*notes, "no charger readings in this log")
     return Records(FORMAT, "charger", {"charger": in_schema(frame, "charger")}, rejects, notes)

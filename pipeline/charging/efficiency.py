@@ -1,0 +1,130 @@
+"""Round trip: what a charger takes for what it stores and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import polars as pl
+
+Reals = np.ndarray[Any, np.dtype[np.float64]]
+
+ASSUMED_EFFICIENCY: Final = 0.835
+"""Middle of 0.79-0.88, the range of round trips to expect of small bidirectional chargers."""
+
+_FEWEST_DISCHARGES: Final = 20
+_TELLING_DISCHARGE: Final = 0.15  # of the usable capacity
+_WORST_CONDITION: Final = 1e6
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """How much AC energy a charger takes for what it stores and gives back, and how that is known.
+
+    `charge_wh_per_battery_wh` k: AC energy per energy stored [Wh/Wh]; `efficiency` eta: AC out per AC in over a whole
+    cycle [1]; `standby_w`: draw of the register while plugged in [W]; `sessions`: how many sessions it rests on.
+    source: `fit` by least squares, `ratio` of sums, or `assumed`.
+    """
+
+    charge_wh_per_battery_wh: float
+    efficiency: float
+    source: Literal["fit", "ratio", "assumed"]
+    standby_w: float = 0.0
+    sessions: int = 0
+
+    @property
+    def battery_wh_per_discharge_wh(self) -> float:
+        """Energy taken from the battery per AC energy given [Wh/Wh]."""
+        return 1 / (self.efficiency * self.charge_wh_per_battery_wh)
+
+
+def round_trip(sessions: pl.DataFrame, usable_wh: Mapping[str, float]) -> RoundTrip:
+    """Measure the round trip from whole sessions.
+
+    `sessions` in the shape of `domain.CHARGING_SESSION`; `usable_wh`: vehicle_id to usable capacity [Wh].
+    With at least 20 sessions that discharged 15 % of the capacity or more: least squares of charge = discharge / eta +
+    k * stored + standby * hours over these and the sessions without discharge, standby only where it is told apart from
+    zero. With fewer, the ratio of sums for equal losses both ways. Without any, eta is assumed and k is the ratio of
+    sums of the sessions that only charged.
+    """
+    table = _round_trip_table(sessions, usable_wh)
+    telling = table["discharge"] >= _TELLING_DISCHARGE * table["usable"]
+    only_charged = (table["discharge"] == 0) & (table["charge"] > 0)
+    found = None
+    if np.count_nonzero(telling) >= _FEWEST_DISCHARGES:
+        found = _fitted({name: values[telling | only_charged] for name, values in table.items()})
+    if found is None and telling.any():
+        found = _ratio(table)
+    return found or _assumed({name: values[only_charged] for name, values in table.items()})
+
+
+def _round_trip_table(sessions: pl.DataFrame, usable_wh: Mapping[str, float]) -> dict[str, Reals]:
+    usable = pl.col("vehicle_id").replace_strict(dict(usable_wh), default=None, return_dtype=pl.Float64)
+    told = sessions.with_columns(usable=usable).drop_nulls(["usable", "soc_in_pct", "soc_out_pct"])
+    if told.get_column("complete").any():
+        told = told.filter("complete")
+    plugged = pl.col("plugged_out_at") - pl.col("plugged_in_at")
+    columns = told.select(
+        charge=pl.col("charge_wh").cast(pl.Float64),
+        discharge=pl.col("discharge_wh").cast(pl.Float64),
+        # A state of charge is written with few digits; the energy it stands for is a whole number of Wh.
+        stored=(pl.col("soc_out_pct") / 100 * pl.col("usable")).round()
+        - (pl.col("soc_in_pct") / 100 * pl.col("usable")).round(),
+        hours=plugged.dt.total_microseconds() / 3.6e9,
+        usable=pl.col("usable"),
+    )
+    return {name: columns.get_column(name).to_numpy() for name in columns.columns}
+
+
+def _fitted(table: Mapping[str, Reals]) -> RoundTrip | None:
+    with_standby = _least_squares(table, ("discharge", "stored", "hours"))
+    if with_standby is not None and with_standby[0][2] > 2 * with_standby[1][2]:
+        solution = with_standby[0]
+    else:
+        without = _least_squares(table, ("discharge", "stored"))
+        if without is None:
+            return None
+        solution = np.append(without[0], 0.0)
+    if solution[0] <= 0:
+        return None
+    return _plausible(RoundTrip(solution[1], 1 / solution[0], "fit", solution[2], len(table["charge"])))
+
+
+def _least_squares(table: Mapping[str, Reals], names: Sequence[str]) -> tuple[Reals, Reals] | None:
+    """Return coefficients and their standard errors; None where the columns cannot be told apart."""
+    columns = np.column_stack([table[name] for name in names])
+    scale = np.linalg.norm(columns, axis=0)
+    if len(columns) <= len(names) or not scale.all():
+        return None
+    left, singular, right = np.linalg.svd(columns / scale, full_matrices=False)
+    if singular[-1] * _WORST_CONDITION < singular[0]:
+        return None
+    solution = right.T @ (left.T @ table["charge"] / singular)
+    residual = table["charge"] - columns / scale @ solution
+    variance = residual @ residual / (len(columns) - len(names))
+    errors = np.sqrt(variance * ((right.T / singular) ** 2).sum(axis=1))
+    return solution / scale, errors / scale
+
+
+def _ratio(table: Mapping[str, Reals]) -> RoundTrip | None:
+    """Solve u^2 * sum(discharge) + u * sum(stored) = sum(charge) for equal losses u both ways; eta = 1 / u^2."""
+    charge, discharge, stored = (float(table[name].sum()) for name in ("charge", "discharge", "stored"))
+    loss = (float(np.sqrt(stored**2 + 4 * discharge * charge)) - stored) / (2 * discharge)
+    return _plausible(RoundTrip(loss, 1 / loss**2, "ratio", 0.0, len(table["charge"]))) if loss > 0 else None
+
+
+def _assumed(only_charged: Mapping[str, Reals]) -> RoundTrip:
+    symmetric = RoundTrip(float(1 / np.sqrt(ASSUMED_EFFICIENCY)), ASSUMED_EFFICIENCY, "assumed")
+    stored = float(only_charged["stored"].sum())
+    if stored <= 0:
+        return symmetric
+    measured = float(only_charged["charge"].sum()) / stored
+    return _plausible(RoundTrip(measured, ASSUMED_EFFICIENCY, "assumed", 0.0, len(only_charged["stored"]))) or symmetric
+
+
+def _plausible(found: RoundTrip) -> RoundTrip | None:
+    """Keep what batteries can do; anything else says that the registers or capacities are wrong."""
+    possible = 0.5 <= found.efficiency <= 1.1 and 0.9 <= found.charge_wh_per_battery_wh <= 1.6
+    return found if possible else None

@@ -1,0 +1,70 @@
+"""Sessions: when a car was plugged in, how full it was, and what went in and out."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.domain import CHARGING_SESSION
+
+
+def sessions(readings: pl.DataFrame) -> pl.DataFrame:
+    """Return the sessions that readings name, in the shape of `domain.CHARGING_SESSION`, in order of plug-in.
+
+    `readings` in the shape of `domain.CHARGER_RECORD`, of one site, in any order. A session lasts from its reading of
+    context begin (else its first) to that of context end (else its last); its states of charge are the first and last
+    inside, its energies the rises of the registers inside, falls (resets) left out. A begin or end that lacks one of
+    the registers takes it from the idle readings beside it: nothing flows between sessions. `complete`: both begin and
+    end were seen. Target and departure are not in readings and stay null.
+    """
+    ordered = readings.sort("charger_id", "measured_at").with_columns(
+        _bridged("energy_import_wh"), _bridged("energy_export_wh")
+    )
+    key = ["charger_id", "session_id"]
+    at, context = pl.col("measured_at"), pl.col("context")
+    named = ordered.filter(pl.col("session_id").is_not_null()).with_columns(
+        plugged_in_at=pl.coalesce(at.filter(context == "begin").min(), at.min()).over(key),
+        plugged_out_at=pl.coalesce(at.filter(context == "end").max(), at.max()).over(key),
+    )
+    inside = named.filter(at.is_between("plugged_in_at", "plugged_out_at"))
+    soc = pl.col("soc_pct").drop_nulls()
+    found = inside.group_by(key, maintain_order=True).agg(
+        pl.col("vehicle_id").drop_nulls().first(),
+        pl.col("plugged_in_at", "plugged_out_at").first(),
+        soc.first().alias("soc_in_pct"),
+        soc.last().alias("soc_out_pct"),
+        pl.lit(None).first().alias("target_soc_pct"),
+        pl.lit(None).first().alias("departure_at"),
+        _rise("energy_import_wh").alias("charge_wh"),
+        _rise("energy_export_wh").alias("discharge_wh"),
+        ((context == "begin").any() & (context == "end").any()).alias("complete"),
+    )
+    return found.select(pl.col(name).cast(dtype) for name, dtype in CHARGING_SESSION.items()).sort(
+        "plugged_in_at", "session_id"
+    )
+
+
+def _rise(register: str) -> pl.Expr:
+    return pl.col(register).drop_nulls().diff().clip(lower_bound=0).sum()
+
+
+def _bridged(register: str) -> pl.Expr:
+    """Fill a register that a session's begin or end lacks from the nearest reading outside any session's inside."""
+    stated, context = pl.col(register).is_not_null(), pl.col("context")
+
+    def quiet(boundary: str) -> pl.Expr:
+        return pl.when(stated).then(pl.col("session_id").is_null() | (context == boundary))
+
+    before = pl.when(quiet("end").forward_fill().over("charger_id")).then(
+        pl.col(register).forward_fill().over("charger_id")
+    )
+    after = pl.when(quiet("begin").backward_fill().over("charger_id")).then(
+        pl.col(register).backward_fill().over("charger_id")
+    )
+    return (
+        pl.when(context == "begin")
+        .then(pl.coalesce(register, before))
+        .when(context == "end")
+        .then(pl.coalesce(register, after))
+        .otherwise(pl.col(register))
+        .alias(register)
+    )
