@@ -1,7 +1,8 @@
 """The exact second stage: a few determinants per bill become lines of money. Decimals only, each amount rounded once.
 
 Lines of two scenarios of one bill have the same keys (charge_id, band): every band of every charge has its line,
-whatever its quantity. `amount` is `quantity` times `rate` before rounding; the total is the sum of the lines.
+whatever its quantity. `amount` is `quantity` times `rate` before rounding; the total is the sum of the lines. Shares
+of days and long rates can have endless decimals: what a line shows is cut to 12 of them, after the arithmetic.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _MODES: Final[Mapping[RoundingMode, str]] = {
     "down": ROUND_DOWN,
     "up": ROUND_UP,
 }
+_DECIMALS: Final = 12
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 History: TypeAlias = Mapping[tuple[str, str], Mapping[str, Decimal]]
 
@@ -103,9 +105,21 @@ def kilo(value: int) -> Decimal:
     return Decimal(value).scaleb(-3)
 
 
+def _shown(value: Decimal) -> Decimal:
+    return round(value, _DECIMALS) if value != round(value, _DECIMALS) else value
+
+
 def _line(case: _Case, charge: ResolvedCharge, band: str, unit: str, quantity: Decimal, rate: Decimal) -> BillLine:
     return BillLine(
-        case.scenario, charge.charge_id, band, charge.kind, charge.description, unit, quantity, rate, quantity * rate
+        scenario=case.scenario,
+        charge_id=charge.charge_id,
+        band=band,
+        kind=charge.kind,
+        description=charge.description,
+        unit=unit,
+        quantity=_shown(quantity),
+        rate=rate,
+        amount=quantity * rate,
     )
 
 
@@ -186,7 +200,7 @@ def _demand(charge: ResolvedCharge, case: _Case) -> Iterator[BillLine]:
                 line,
                 set_at=row["peak_set_at"],
                 own_peak_kw=own,
-                billing_demand_kw=billed,
+                billing_demand_kw=_shown(billed),
                 carried_from=carried_from,
             )
 
@@ -209,9 +223,9 @@ _PRICERS: Final[Mapping[ChargeKind, Callable[[ResolvedCharge, _Case], Iterator[B
 
 
 def rounded(amount: Decimal, rounding: Rounding | None) -> Decimal:
-    """Return money rounded as stated; as it is without a statement."""
+    """Return money rounded as stated; to 12 decimals at most without a statement."""
     if rounding is None:
-        return amount
+        return _shown(amount)
     return amount.quantize(Decimal(1).scaleb(-rounding.digits), rounding=_MODES[rounding.mode], context=_EXACT)
 
 

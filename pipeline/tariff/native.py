@@ -278,16 +278,22 @@ def _read_series(
     return found
 
 
+def read_tariff_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file as plain data with exact decimals; raises TariffError where it is none."""
+    try:
+        return read_toml(path)
+    except ConfigError as error:
+        raise TariffError(error.file, error.place, error.value, error.allowed) from None
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise TariffError(path.name, "file", str(error), "TOML with numbers and tables of ordinary size") from None
+
+
 def load_native(path: Path, series: Series) -> Tariff:
     """Return a native tariff; raises TariffError with file, key, value and what is allowed.
 
     `series(name)` gives the dated values of a named series; each holds from its date until the next.
     """
-    try:
-        data = read_toml(path)
-    except ConfigError as error:
-        raise TariffError(error.file, error.place, error.value, error.allowed) from None
-    shape = _checked(TariffShape, data, path.name, "")
+    shape = _checked(TariffShape, read_tariff_toml(path), path.name, "")
     versions = _versions(shape, path.name)
     days = shape.holidays
     return Tariff(

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from pipeline.domain import ConfigError, TariffError
-from pipeline.portfolio.load import read_toml
+from pipeline.domain import TariffError
 from pipeline.portfolio.models import DemandWindow
 from pipeline.tariff.model import Charge, Refusal, Tariff, TariffVersion, Verdict, VerdictWord
+from pipeline.tariff.native import read_tariff_toml
 from pipeline.tariff.urdb_charges import STRUCTURES, NotPricedError, is_nothing, read_fixed
 from pipeline.tariff.urdb_fields import (
     DEMAND_UNIT,
@@ -98,7 +98,7 @@ class _Reading:
     def look_back(self) -> None:
         """Months and a range together can be read two ways; without a percentage a look-back says nothing."""
         stated = {field for field in LOOK_BACK if not is_nothing(self.record.get(field))}
-        for field in LOOK_BACK & set(self.record):
+        for field in sorted(LOOK_BACK & set(self.record)):
             if "lookbackpercent" not in stated and "lookbackpercent" in self.record:
                 self.used(field, "no effect: the look-back is 0 %")
             elif field in stated and {"lookbackmonths", "lookbackrange"} <= stated:
@@ -173,11 +173,7 @@ def _check_answers(path: Path) -> None:
     answers = path.with_name(f"{path.stem}.answers.toml")
     if not answers.exists():
         return
-    try:
-        given = read_toml(answers)
-    except ConfigError as error:
-        raise TariffError(error.file, error.place, error.value, error.allowed) from None
-    for key in given:
+    for key in read_tariff_toml(answers):
         raise TariffError(answers.name, key, "a value", "no keys: none of this record's fields takes an answer")
 
 
