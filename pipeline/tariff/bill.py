@@ -238,11 +238,11 @@ def _price_scenario(resolved: ResolvedTariff, case: _Case, rounding: Rounding | 
         case.lines.extend(replace(line, amount=rounded(line.amount, of_line)) for line in lines)
     total = sum((line.amount for line in case.lines), Decimal(0))
     if at_total:
-        step = rounded(total, rounding) - total
+        exact, total = total, rounded(total, rounding)
+        step = total - exact
         case.lines.append(
             BillLine(case.scenario, ROUNDING_CHARGE, "total", "rounding", "Rounding", "money", step, Decimal(1), step)
         )
-        total += step
     exports = any(row["export_wh"] for row in case.rows.values())
     refused = [refusal for refusal in resolved.refused if exports or not refusal.only_with_export]
     return Bill(tuple(case.lines), total, (*refused, *case.refused))

@@ -157,9 +157,8 @@ def _months(first: date, until: date) -> frozenset[int]:
     return frozenset((first.month - 1 + step) % 12 + 1 for step in range(count))
 
 
-def _in_bill(span: PricedSpan) -> PricedSpan:
-    """Keep the months of the span only, so that another season's price is no part of this bill."""
-    months = _months(span.first, span.until)
+def _narrowed(span: PricedSpan, months: frozenset[int]) -> PricedSpan:
+    """Keep the hours of some months only, so that another season's price is no part of this bill."""
     kept = []
     for band in span.bands:
         narrowed = ((mask, tuple(month for month in mask.months if month in months)) for mask in band.when)
@@ -213,6 +212,8 @@ def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> Resol
         return None
     else:
         spans = (PricedSpan(period.read_from, period.read_to, _bands(tariff, charge, period.read_from)),)
+    # a demand charge looks for its peak in the whole bill, whatever the days a price holds
+    whole = _months(period.read_from, period.read_to) if charge.kind == "demand" else None
     return ResolvedCharge(
         charge_id=charge.charge_id,
         kind=charge.kind,
@@ -221,7 +222,7 @@ def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> Resol
         quantity=charge.quantity,
         applies_to=charge.applies_to,
         rounding=charge.rounding,
-        spans=tuple(_in_bill(span) for span in spans),
+        spans=tuple(_narrowed(span, whole or _months(span.first, span.until)) for span in spans),
     )
 
 

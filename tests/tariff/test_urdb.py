@@ -62,7 +62,7 @@ def test_sce_time_of_use_and_flat_demand_price_a_july() -> None:
     july = calendar_month("2018-07")
     frame = load(july, lambda n: 100_000 if n == 38 else 1000, zone="UTC", window_min=60)
     record = json.loads((DATA / "sce-gs2-tou-b.json").read_text(), parse_float=Decimal)
-    hours = {period: 0 for period in range(5)}
+    hours = dict.fromkeys(range(5), 0)
     for day in range(31):
         weekend = (day + 6) % 7 >= 5  # 1 July 2018 is a Sunday
         for number in record["energyweekendschedule" if weekend else "energyweekdayschedule"][6]:
