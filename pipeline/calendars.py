@@ -59,7 +59,8 @@ def period_utc(period: BillPeriod, zone: str) -> tuple[datetime, datetime]:
 def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
     """Return every demand window of a bill, aligned to the local clock.
 
-    Columns: interval_start (UTC), duration_s [s] and those of `with_local_time`. A DST day has 23 or 25 hours of windows.
+    Columns: interval_start (UTC), duration_s [s] and those of `with_local_time`. A DST day has 23 or 25 hours of
+    windows.
     """
     starts = []
     day = period.read_from

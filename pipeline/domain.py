@@ -209,6 +209,8 @@ REASONS: Final[Mapping[str, Reason]] = {
         "Energy flowed through chargers outside any logged session, so charging from plug-in cannot be modelled."
     ),
     "unproved_bills_left_out": Reason("Bills without a proved saving are left out of the sum of twelve bills."),
+    "computation_failed": Reason("This bill could not be computed.", ("*",)),
+    "no_bill": Reason("No bill of the site ends in this month.", ("*",)),
     "programme_not_started": Reason("V2B had not begun: this bill feeds ratchets and baselines and has no saving."),
 }
 """Every code that may stand in `summary.json` under `reasons`, with the fields it leaves null."""

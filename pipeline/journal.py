@@ -91,12 +91,15 @@ class Journal:
                 "from report_issued where site_id = ? and month = ? order by version desc limit 1",
                 (site_id, month),
             ).fetchone()
-        return IssuedReport(*row[:6], datetime.fromisoformat(row[6]), row[7]) if row else None
+        if row is None:
+            return None
+        site, bill, version, restates, inputs, results, at, code = row
+        return IssuedReport(site, bill, version, restates, inputs, results, datetime.fromisoformat(at), code)
 
     def issue_report(
         self, site_id: str, month: str, hashes: tuple[str, str], *, at: datetime, code: str
     ) -> IssuedReport:
-        """Return the version that states these results (input hash, result hash), issuing a new one only if they changed.
+        """Return the version that states these results (input hash, result hash); a new one only if they changed.
 
         The same results never get a second version, so that a rebuilt warehouse restates and mails nothing.
         """
@@ -119,7 +122,8 @@ class Journal:
         """Append one transition of the e-mail of (site, month, version) to one recipient."""
         with closing(self._connect()) as connection, connection:
             connection.execute(
-                "insert into outbox_transition (site_id, month, version, recipient, state, at) values (?, ?, ?, ?, ?, ?)",
+                "insert into outbox_transition (site_id, month, version, recipient, state, at) "
+                "values (?, ?, ?, ?, ?, ?)",
                 (*report, recipient, state, _text(at)),
             )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
 
 from pipeline.domain import UTC
 
-FINDING: Final = {
+FINDING: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "name": pl.String,
     "source": pl.String,
     "span_from": UTC,
@@ -51,4 +52,4 @@ def gaps(windows: pl.DataFrame, present: str, *, name: str, source: str, what: s
         "value",
         pl.lit("h").alias("unit"),
         sentence.alias("sentence"),
-    ).cast(dict(FINDING))
+    ).cast(pl.Schema(FINDING))

@@ -132,6 +132,30 @@ def summarise(facts: Facts) -> dict[str, Any]:
     }
 
 
+def unstated(site: Site, period: BillPeriod, state: str, code: str, sentence: str) -> dict[str, Any]:
+    """Return the result of a bill without any figure (state failed or no_bill), its reason in code and words."""
+    facts = Facts(
+        site=site,
+        period=period,
+        state=state,
+        bills={},
+        demand_line=None,
+        energy=Energy(dict.fromkeys(SCENARIOS, 0), 0, 0, None),
+        departures=Departures(0, 0, 0, 0),
+        round_trip_efficiency=None,
+        meter_coverage_pct=0.0,
+        charger_coverage_pct=0.0,
+        reasons=(),
+        findings=(sentence,),
+        provable=False,
+        prior=(),
+    )
+    summary = summarise(with_reasons(facts, [code]))
+    for section, kept in (("fleet", ()), ("annual", ()), ("data", ("findings",)), ("money", ("partial",))):
+        summary[section] = {name: value if name in kept else None for name, value in summary[section].items()}
+    return summary
+
+
 def _grade(facts: Facts) -> str:
     if not facts.provable:
         return "F"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from pipeline.charging import RoundTrip
+from pipeline.charging import ChargePower, RoundTrip
 from pipeline.domain import SCENARIOS, V2BError
 
 _SECOND: Final = 1_000_000
@@ -134,7 +134,7 @@ def unmanaged_charge(
     grid: pl.DataFrame,
     *,
     batteries: Mapping[str, Battery],
-    curve: Callable[[str, str], PowerCurve],
+    curve: Callable[[str, str], ChargePower],
     round_trip: RoundTrip,
 ) -> pl.DataFrame:
     """Return what the same cars would have drawn per window had each charged from plug-in [Wh].
@@ -161,25 +161,6 @@ def unmanaged_charge(
     return grid.select("interval_start").with_columns(unmanaged_charge_wh=pl.Series(total, dtype=pl.Int64))
 
 
-@dataclass(frozen=True)
-class PowerCurve:
-    """Measured charging power of one car at one charger: below 80 % charge, and in each 5-point step above [W]."""
-
-    base_w: float
-    steps_w: tuple[float, float, float, float]
-
-    def fill(self, soc_from: float, soc_to: float, usable_wh: float, charge_wh_per_battery_wh: float) -> Profile:
-        """Return seconds since plug-in and energy drawn [Wh] while charging from one state of charge (0-1) to another."""
-        seconds, energies = [0.0], [0.0]
-        for low, high, power_w in zip(_SOC_STEPS, (*_SOC_STEPS[1:], 1.0), (self.base_w, *self.steps_w), strict=True):
-            part = min(soc_to, high) - max(soc_from, low)
-            if part > 0:
-                drawn = part * usable_wh * charge_wh_per_battery_wh
-                seconds.append(seconds[-1] + drawn * 3600 / power_w)
-                energies.append(energies[-1] + drawn)
-        return seconds, energies
-
-
 Profile = tuple[list[float], list[float]]
 """Cumulative charge: instants [s since 1970] and energy drawn until then [Wh], both rising, straight in between."""
 
@@ -193,7 +174,21 @@ def _edges(grid: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
 def _onto(profile: Profile, edges: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Difference the rounded running total, so that the windows sum exactly to what was drawn inside the grid."""
     instants, energies = profile
-    return np.diff(np.rint(np.interp(edges, instants, energies)).astype(np.int64))
+    drawn: np.ndarray[Any, np.dtype[np.int64]] = np.rint(np.interp(edges, instants, energies)).astype(np.int64)
+    return np.diff(drawn)
+
+
+def _fill(power: ChargePower, span: tuple[float, float], battery_wh: float, charge_wh_per_battery_wh: float) -> Profile:
+    """Seconds since plug-in and energy drawn [Wh] while charging from one state of charge (0-1) to another."""
+    seconds, energies = [0.0], [0.0]
+    steps_w = (power.power_w, *power.taper_w)
+    for low, high, step_w in zip(_SOC_STEPS, (*_SOC_STEPS[1:], 1.0), steps_w, strict=True):
+        part = min(span[1], high) - max(span[0], low)
+        if part > 0:
+            drawn = part * battery_wh * charge_wh_per_battery_wh
+            seconds.append(seconds[-1] + drawn * 3600 / step_w)
+            energies.append(energies[-1] + drawn)
+    return seconds, energies
 
 
 def _seconds(at: datetime) -> float:
@@ -201,34 +196,34 @@ def _seconds(at: datetime) -> float:
 
 
 def _from_account(
-    session: Mapping[str, Any], battery: Battery, power: PowerCurve, round_trip: RoundTrip, ahead: float
+    session: Mapping[str, Any], battery: Battery, power: ChargePower, round_trip: RoundTrip, ahead: float
 ) -> tuple[Profile, float]:
-    """Charge one session from plug-in; `ahead` is this world's battery energy minus the actual one [Wh], and returned."""
-    usable = battery.usable_wh
+    """Charge one session from plug-in; `ahead` is this world's battery energy minus the actual one [Wh]."""
+    usable, per_stored = battery.usable_wh, round_trip.charge_wh_per_battery_wh
     arrived = min(max(session["soc_in_pct"] / 100 * usable + ahead, 0.0), usable)
     actual_departure = session["soc_out_pct"] / 100 * usable
     wanted_pct = battery.target_soc_pct if session["target_soc_pct"] is None else session["target_soc_pct"]
     target = wanted_pct / 100 * usable
     begin, end = _seconds(session["plugged_in_at"]), _seconds(session["plugged_out_at"])
-    to_target = power.fill(arrived / usable, target / usable, usable, round_trip.charge_wh_per_battery_wh)
+    to_target = _fill(power, (arrived / usable, target / usable), usable, per_stored)
     reachable = begin + to_target[0][-1] <= end
     goal = max(actual_departure, target if reachable else 0.0)
-    seconds, energies = power.fill(arrived / usable, goal / usable, usable, round_trip.charge_wh_per_battery_wh)
+    seconds, energies = _fill(power, (arrived / usable, goal / usable), usable, per_stored)
     drawn_by_end = float(np.interp(end - begin, seconds, energies))
     instants = [begin + second for second in seconds]
-    left_with = arrived + drawn_by_end / round_trip.charge_wh_per_battery_wh
+    left_with = arrived + drawn_by_end / per_stored
     capped = [(min(at, end), min(energy, drawn_by_end)) for at, energy in zip(instants, energies, strict=True)]
     return ([at for at, _ in capped], [energy for _, energy in capped]), left_with - actual_departure
 
 
 def _from_stock(
-    session: Mapping[str, Any], power: PowerCurve, round_trip: RoundTrip, owed: float
+    session: Mapping[str, Any], power: ChargePower, round_trip: RoundTrip, owed: float
 ) -> tuple[Profile, float]:
     """Charge one session by its net energy; `owed` is the (negative) stock carried from session to session [Wh]."""
     net = session["charge_wh"] - session["discharge_wh"] / round_trip.efficiency
     wanted = max(0.0, owed + net)
     begin, end = _seconds(session["plugged_in_at"]), _seconds(session["plugged_out_at"])
-    needed_s = wanted * 3600 / power.base_w
+    needed_s = wanted * 3600 / power.power_w
     fits_s = min(needed_s, end - begin)
-    drawn = fits_s * power.base_w / 3600
+    drawn = fits_s * power.power_w / 3600
     return ([begin, begin + fits_s], [0.0, drawn]), min(0.0, owed + net) + wanted - drawn

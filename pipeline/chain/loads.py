@@ -101,7 +101,7 @@ def _worlds(
         sessions.filter(pl.col("plugged_in_at") >= since),
         windows,
         batteries=batteries,
-        curve=lambda charger_id, account: scenarios.power_curve(curves, charger_id, account, site.chargers),
+        curve=lambda charger_id, account: curves.get((charger_id, account), curves[charger_id, charger_id]),
         round_trip=round_trip,
     )
     return scenarios.unmanaged(scenarios.no_ev(windows.join(drawn, on="interval_start", how="left")))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
+from babel.numbers import get_currency_precision
 
 from pipeline import fleet, savings, scenarios
 from pipeline.calendars import period_utc
@@ -27,8 +28,9 @@ def compute(prepared: Prepared) -> Result:
         holidays=inputs.tariff_holidays,
     )
     known = _known_worlds(prepared)
-    priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks)
-    bills = {world: bill for world, bill in priced.items() if world in known}
+    digits = get_currency_precision(inputs.site.currency)
+    priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
+    bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
     summary = savings.summarise(_facts(prepared, bills))
     frames = {
         "charger_interval": prepared.charger_windows,
@@ -194,7 +196,7 @@ def _line_frame(bills: Mapping[str, Bill]) -> pl.DataFrame:
         for position, line in enumerate(bill.lines)
     ]
     exact = pl.Decimal(38, 12)
-    schema = {
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
         **dict.fromkeys(("scenario", "charge_id", "band", "kind", "description", "unit", "carried_from"), pl.String),
         "position": pl.Int64,
         **dict.fromkeys(("quantity", "rate", "amount", "own_peak_kw", "billing_demand_kw"), exact),

@@ -9,7 +9,8 @@ import polars as pl
 from pipeline import charging
 from pipeline.domain import CHARGING_SESSION, SESSION_RECORD
 
-_FROM_RECORD: Final = [name for name in SESSION_RECORD if name != "session_id"]
+_KEY: Final = ["charger_id", "session_id"]
+_FROM_RECORD: Final = [name for name in SESSION_RECORD if name not in _KEY]
 
 
 def assign_sessions(readings: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
@@ -37,8 +38,8 @@ def found_sessions(readings: pl.DataFrame, records: pl.DataFrame) -> pl.DataFram
     found = charging.sessions(readings)
     if records.is_empty():
         return found
-    stated = records.select("session_id", *[pl.col(name).alias(f"stated_{name}") for name in _FROM_RECORD])
-    merged = found.join(stated, on="session_id", how="full", coalesce=True).with_columns(
+    stated = records.select(*_KEY, *[pl.col(name).alias(f"stated_{name}") for name in _FROM_RECORD])
+    merged = found.join(stated, on=_KEY, how="full", coalesce=True).with_columns(
         *[pl.coalesce(f"stated_{name}", name).alias(name) for name in _FROM_RECORD],
         complete=pl.col("complete").fill_null(value=False) | pl.col("stated_plugged_out_at").is_not_null(),
         charge_wh=pl.col("charge_wh").fill_null(0),
@@ -57,5 +58,5 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     Adds `account`, whose energy a session moves: the car, or its charger where the log names no car.
     """
     both = pl.concat([stored.select(CHARGING_SESSION.keys()), found.select(CHARGING_SESSION.keys())])
-    fuller = both.sort("complete", "plugged_out_at", maintain_order=True).unique("session_id", keep="last")
+    fuller = both.sort("complete", "plugged_out_at", maintain_order=True).unique(_KEY, keep="last")
     return fuller.with_columns(account=pl.coalesce("vehicle_id", "charger_id")).sort("plugged_in_at", "session_id")

@@ -2,14 +2,18 @@
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
-from pipeline.warehouse.store import Warehouse, read_copy, schema_sql, sql_folder, view_files
+from pipeline.warehouse.store import Warehouse, documented_schema, read_copy, schema_sql, sql_folder, view_files
+from pipeline.warehouse.checks import Check, all_checks
 from pipeline.warehouse.records import LoadResult, load_records
 from pipeline.warehouse.publish import PUBLISHED_NAME, publish
 
 __all__ = [
     "PUBLISHED_NAME",
+    "Check",
     "LoadResult",
     "Warehouse",
+    "all_checks",
+    "documented_schema",
     "load_records",
     "publish",
     "read_copy",

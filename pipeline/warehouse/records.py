@@ -41,9 +41,8 @@ TARGETS: Final[Mapping[str, _Target]] = {
     ),
     "session": _Target(
         "session_record",
-        ("site_id", "session_id"),
+        ("site_id", "charger_id", "session_id"),
         (
-            "charger_id",
             "vehicle_id",
             "plugged_in_at",
             "plugged_out_at",

@@ -191,14 +191,6 @@ class Warehouse:
             connection.execute(f"delete from {_known(table)} where site_id = ? and month = ?", [site_id, month])
             self.insert(table, frame.with_columns(site_id=pl.lit(site_id), month=pl.lit(month)))
 
-    def table_comments(self) -> pl.DataFrame:
-        """Return table, column, type and comment of every documented column (column '' is the table itself)."""
-        return self.query(_COMMENTS)
-
-    def run_check(self, name: str) -> pl.DataFrame:
-        """Return the offending rows of a check of `sql/checks/`."""
-        return self.query((sql_folder() / "checks" / f"{name}.sql").read_text(encoding="utf-8"))
-
 
 _COMMENTS: Final = """
 select table_name, '' as column_name, 'table' as data_type, comment from duckdb_tables() where not internal
@@ -245,3 +237,12 @@ def read_copy(path: Path, sql: str, parameters: Mapping[str, Any] | None = None)
             return connection.execute(sql, parameters).pl()
     except duckdb.Error as error:
         raise WarehouseError(str(error).strip()) from None
+
+
+def documented_schema() -> pl.DataFrame:
+    """Return table, column, type and comment of everything `sql/` defines, without touching any warehouse file."""
+    with duckdb.connect() as connection:
+        connection.execute(schema_sql())
+        for path in view_files():
+            connection.execute(path.read_text(encoding="utf-8"))
+        return connection.execute(_COMMENTS).pl()

@@ -1,0 +1,118 @@
+"""What the warehouse knows of a site's earlier bills, kept in step while a run walks through the months."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+import polars as pl
+
+from pipeline.chain import Earlier
+from pipeline.domain import SCENARIOS
+from pipeline.portfolio import Site
+from pipeline.savings import LineKey, PriorBill
+from pipeline.warehouse import Warehouse
+
+_YEAR: Final = 11  # earlier bills that share a year with this one
+
+
+@dataclass
+class SiteHistory:
+    """Own peaks, demand amounts, results and sessions of one site, by month."""
+
+    site: Site
+    peaks: dict[tuple[str, str], dict[str, Decimal]] = field(default_factory=dict)
+    demand: dict[str, dict[LineKey, Decimal]] = field(default_factory=dict)
+    prior: dict[str, PriorBill] = field(default_factory=dict)
+    incomplete: set[str] = field(default_factory=set)
+    sessions: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    def before(self, month: str, no_sessions: pl.DataFrame) -> tuple[Earlier, pl.DataFrame]:
+        """Return what the bill of `month` takes from earlier bills, and the sessions they stored."""
+        own = {key: {m: kw for m, kw in months.items() if m < month} for key, months in self.peaks.items()}
+        for scenario in SCENARIOS:
+            for charge_id in {charge for _, charge in self.peaks} | set(self._charge_ids):
+                seeds = {m: kw for m, kw in self.site.ratchet_seed.items() if m < month}
+                known = own.setdefault((scenario, charge_id), {})
+                own[scenario, charge_id] = {**seeds, **known}
+        recent = sorted(m for m in self.demand if m < month)[-_YEAR:]
+        amounts: dict[LineKey, Decimal] = {}
+        for earlier in recent:
+            for key, amount in self.demand[earlier].items():
+                amounts[key] = amounts.get(key, Decimal(0)) + amount
+        prior = [bill for m, bill in sorted(self.prior.items()) if m < month]
+        stored = [frame for m, frame in sorted(self.sessions.items()) if m < month]
+        earlier_months = frozenset(m for m in self.incomplete if m < month)
+        return Earlier(own, earlier_months, amounts, prior), pl.concat([no_sessions, *stored])
+
+    _charge_ids: tuple[str, ...] = ()
+
+    def expect(self, charge_ids: tuple[str, ...]) -> None:
+        """Name the demand charges of the bill to come, so that configured seeds stand for them too."""
+        self._charge_ids = charge_ids
+
+    def learn(self, month: str, summary: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]) -> None:
+        """Take in the result of a bill, just computed or read back; a failed one has no frames."""
+        self.forget(month)
+        if "billing_determinant" in frames:
+            self._learn_peaks(month, frames["billing_determinant"])
+        if "bill_line" in frames:
+            self._learn_demand(month, frames["bill_line"])
+        if "charging_session" in frames:
+            self.sessions[month] = frames["charging_session"]
+        self._learn_summary(month, summary)
+
+    def forget(self, month: str) -> None:
+        """Drop what is known of one bill, because it failed or is computed anew."""
+        for months in self.peaks.values():
+            months.pop(month, None)
+        for table in (self.demand, self.prior, self.sessions):
+            table.pop(month, None)
+        self.incomplete.discard(month)
+
+    def fail(self, month: str) -> None:
+        """Remember that the peaks of one bill are not known."""
+        self.forget(month)
+        self.incomplete.add(month)
+
+    def _learn_peaks(self, month: str, determinants: pl.DataFrame) -> None:
+        highest = (
+            determinants.drop_nulls("own_peak_w").group_by("scenario", "charge_id").agg(pl.col("own_peak_w").max())
+        )
+        for scenario, charge_id, watts in highest.iter_rows():
+            self.peaks.setdefault((scenario, charge_id), {})[month] = Decimal(watts) / 1000
+
+    def _learn_demand(self, month: str, lines: pl.DataFrame) -> None:
+        own = lines.filter((pl.col("kind") == "demand") & (pl.col("scenario") == self.site.headline))
+        self.demand[month] = {
+            (charge, band): amount for charge, band, amount in own.select("charge_id", "band", "amount").iter_rows()
+        }
+
+    def _learn_summary(self, month: str, summary: Mapping[str, Any]) -> None:
+        data, is_seed = summary["data"], summary["state"] == "seed"
+        complete = data["meter_coverage_pct"] == 100 and (is_seed or data["charger_coverage_pct"] == 100)
+        if not complete or summary["state"] == "failed":
+            self.incomplete.add(month)
+        if summary["state"] == "ok":
+            saved, reduction = summary["money"]["saved"], summary["billing_demand_kw"]["reduction"]
+            self.prior[month] = PriorBill(
+                month,
+                None if saved is None else Decimal(saved),
+                summary["provable"],
+                None if reduction is None else Decimal(str(reduction)),
+            )
+
+
+def stored_history(warehouse: Warehouse, site: Site, summaries: Mapping[str, Mapping[str, Any]]) -> SiteHistory:
+    """Read a site's history back; `summaries` are its stored results by month."""
+    history = SiteHistory(site)
+    by_month: dict[str, dict[str, pl.DataFrame]] = {}
+    for table in ("billing_determinant", "bill_line", "charging_session"):
+        rows = warehouse.query(f"select * exclude (site_id) from {table} where site_id = ?", [site.site_id])  # noqa: S608
+        for part in rows.partition_by("month"):
+            by_month.setdefault(str(part.item(0, "month")), {})[table] = part.drop("month")
+    for month, summary in summaries.items():
+        history.learn(month, summary, by_month.get(month, {}))
+    return history

@@ -1,0 +1,106 @@
+"""Whose meter, charger or car a name inside a file is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import polars as pl
+
+from pipeline.ingest import refusal
+from pipeline.portfolio import Portfolio, Site
+
+_COLUMN = {"meter": "meter_id", "charger": "charger_id", "session": "charger_id"}
+
+
+@dataclass(frozen=True)
+class Names:
+    """Every configured id and alias: name -> [(site_id, configured id)], per kind."""
+
+    by_kind: Mapping[str, Mapping[str, list[tuple[str, str]]]]
+    vehicles: Mapping[str, Mapping[str, str]]  # site_id -> name -> vehicle_id
+    stations: frozenset[str]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all names: a file refused for an unknown name is read again when it changes."""
+        return sha256(
+            json.dumps([self.by_kind, self.vehicles, sorted(self.stations)], sort_keys=True).encode()
+        ).hexdigest()
+
+
+def names_of(portfolio: Portfolio) -> Names:
+    """Collect the names of every site."""
+    meters: dict[str, list[tuple[str, str]]] = {}
+    chargers: dict[str, list[tuple[str, str]]] = {}
+    for site in portfolio.sites.values():
+        for meter in site.meters:
+            for name in (meter.meter_id, *meter.aliases):
+                meters.setdefault(name, []).append((site.site_id, meter.meter_id))
+        for charger in site.chargers:
+            for name in (charger.charger_id, *charger.aliases):
+                chargers.setdefault(name, []).append((site.site_id, charger.charger_id))
+    vehicles = {
+        site_id: {name: car.vehicle_id for car in site.vehicles for name in (car.vehicle_id, *car.aliases)}
+        for site_id, site in portfolio.sites.items()
+    }
+    stations = frozenset(site.weather_station for site in portfolio.sites.values() if site.weather_station)
+    return Names({"meter": meters, "charger": chargers, "session": chargers}, vehicles, stations)
+
+
+def _owner(
+    names: Names, kind: str, name: str, hints: Sequence[str], sites: Mapping[str, Site]
+) -> tuple[str, str] | str:
+    """The (site, configured id) a name belongs to, or what would be allowed instead."""
+    owners = names.by_kind[kind].get(name, [])
+    folder = next((hint for hint in hints if hint in sites), None)
+    if folder is not None:
+        owners = [owner for owner in owners if owner[0] == folder]
+    if len(owners) == 1:
+        return owners[0]
+    if owners:
+        listed = ", ".join(site_id for site_id, _ in owners)
+        return f"a file below landing/<site_id>/, since the sites {listed} all have a {_COLUMN[kind]} {name!r}"
+    known = sorted(
+        known for known, of in names.by_kind[kind].items() if folder is None or any(o[0] == folder for o in of)
+    )
+    where = f"of site {folder}" if folder else "of a configured site"
+    return f"a {_COLUMN[kind]} (or alias) {where}: {', '.join(known[:8]) or 'none is configured'}"
+
+
+def owned(
+    frame: pl.DataFrame, kind: str, names: Names, hints: Sequence[str], sites: Mapping[str, Site]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Replace names by configured ids, add site_id; returns (records, rejects for names nobody owns).
+
+    Of two records that become one by an alias, the later in the file stays.
+    """
+    if kind == "weather":
+        return frame, refusal("file", "", "", "").clear()
+    column = _COLUMN[kind]
+    found = {name: _owner(names, kind, name, hints, sites) for name in frame.get_column(column).unique().sort()}
+    rejects = [refusal("file", column, name, owner) for name, owner in found.items() if isinstance(owner, str)]
+    owners = [(name, *owner) for name, owner in found.items() if not isinstance(owner, str)]
+    table = pl.DataFrame(
+        owners, schema={column: pl.String, "site_id": pl.String, "configured": pl.String}, orient="row"
+    )
+    kept = frame.join(table, on=column, how="inner", maintain_order="left").with_columns(
+        pl.col("configured").alias(column)
+    )
+    kept = _configured_vehicles(kept.drop("configured"), names)
+    return kept, pl.concat(rejects) if rejects else refusal("file", "", "", "").clear()
+
+
+def _configured_vehicles(frame: pl.DataFrame, names: Names) -> pl.DataFrame:
+    if "vehicle_id" not in frame.columns:
+        return frame
+    rows = [(site, name, car) for site, cars in names.vehicles.items() for name, car in cars.items()]
+    schema = {"site_id": pl.String, "vehicle_id": pl.String, "configured": pl.String}
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+    return (
+        frame.join(table, on=["site_id", "vehicle_id"], how="left", maintain_order="left")
+        .with_columns(vehicle_id=pl.coalesce("configured", "vehicle_id"))
+        .drop("configured")
+    )

@@ -1,0 +1,231 @@
+"""Renders the reports whose numbers, version or files changed: report.html, summary.json and email.eml."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from reports.monthly import render_report
+
+from pipeline import __version__
+from pipeline.delivery import build_message
+from pipeline.domain import V2BError
+from pipeline.journal import IssuedReport, Journal
+from pipeline.portfolio import Portfolio, Site
+from pipeline.steps.scope import Scope
+from pipeline.tariff import load_tariff
+from pipeline.warehouse import Warehouse
+from reports.inputs import AlsoCurrency, PeakHours, RenderedReport, ReportInput, ReportSite
+
+_CHART_BILLS: Final = 13
+_FALLBACK_SENDER: Final = "v2b-savings@localhost.invalid"
+
+
+@dataclass(frozen=True)
+class ReportOutcome:
+    """What became of one report in this run."""
+
+    site_id: str
+    month: str
+    version: int | None
+    rendered: bool
+    path: Path | None
+    peak_day_svg: str = ""
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class _Due:
+    """One report to look at: its stored result and the row of the report that was rendered last."""
+
+    site: Site
+    summary: Mapping[str, Any]
+    hashes: tuple[str, str]
+    rendered: Mapping[str, Any] | None
+
+    @property
+    def month(self) -> str:
+        return str(self.summary["month"])
+
+
+def render_reports(
+    portfolio: Portfolio,
+    open_warehouse: Callable[[], Warehouse],
+    journal: Journal,
+    scope: Scope,
+    *,
+    again: bool = False,
+    on_report: Callable[[ReportOutcome, int, int], None] | None = None,
+) -> list[ReportOutcome]:
+    """Render what is due (everything named, with `again`); the warehouse is never open while rendering."""
+    with open_warehouse() as warehouse:
+        due = [entry for entry in _due(portfolio, warehouse, scope) if again or not _stands(portfolio, entry)]
+    outcomes = []
+    for number, entry in enumerate(due, start=1):
+        try:
+            outcome = _render_one(portfolio, open_warehouse, journal, entry, scope.now)
+        except V2BError as error:
+            outcome = ReportOutcome(entry.site.site_id, entry.month, None, rendered=False, path=None, reason=str(error))
+        outcomes.append(outcome)
+        if on_report:
+            on_report(outcome, number, len(due))
+    return outcomes
+
+
+def unrendered_months(portfolio: Portfolio, warehouse: Warehouse, scope: Scope) -> list[tuple[str, str]]:
+    """Return the (site, month) pairs inside `scope` whose report files are absent, harmed or of other numbers."""
+    due = _due(portfolio, warehouse, scope)
+    return [(entry.site.site_id, entry.month) for entry in due if not _stands(portfolio, entry)]
+
+
+def _due(portfolio: Portfolio, warehouse: Warehouse, scope: Scope) -> list[_Due]:
+    rows = warehouse.query(
+        "select s.site_id, s.month, s.summary, s.input_hash, s.result_hash, r.version, r.input_hash as rendered_hash, "
+        "r.html_sha256 from savings_month as s left join report as r using (site_id, month) "
+        "where s.state = 'ok' order by s.site_id, s.month"
+    )
+    return [
+        _Due(portfolio.sites[row["site_id"]], json.loads(row["summary"]), (row["input_hash"], row["result_hash"]), row)
+        for row in rows.iter_rows(named=True)
+        if row["site_id"] in portfolio.sites and scope.holds(row["site_id"], row["month"])
+    ]
+
+
+def report_folder(portfolio: Portfolio, site_id: str, month: str) -> Path:
+    """Return the folder of one report; both names are checked identifiers and cannot leave the portfolio."""
+    return portfolio.root / "out" / site_id / month
+
+
+def _stands(portfolio: Portfolio, entry: _Due) -> bool:
+    """Whether the files of this report are there, unharmed, and state the stored numbers."""
+    row, folder = entry.rendered, report_folder(portfolio, entry.site.site_id, entry.month)
+    if row is None or row["rendered_hash"] != entry.hashes[0]:
+        return False
+    html = folder / "report.html"
+    whole = all((folder / name).is_file() for name in ("summary.json", "email.eml"))
+    return whole and html.is_file() and sha256(html.read_bytes()).hexdigest() == row["html_sha256"]
+
+
+def _render_one(
+    portfolio: Portfolio, open_warehouse: Callable[[], Warehouse], journal: Journal, entry: _Due, now: datetime
+) -> ReportOutcome:
+    site, month = entry.site, entry.month
+    issued = journal.issue_report(site.site_id, month, entry.hashes, at=now, code=__version__)
+    summary = {**entry.summary, "version": _version(issued, entry.hashes[0])}
+    with open_warehouse() as warehouse:
+        load, months = _load(warehouse, site, month), _months(warehouse, site, month)
+    data = ReportInput(summary, _report_site(portfolio, site, load), load, months)
+    rendered = render_report(data)
+    folder = report_folder(portfolio, site.site_id, month)
+    _write(folder, summary, rendered, _message(portfolio, site, rendered, issued))
+    with open_warehouse() as warehouse:
+        warehouse.replace_rows("report", site.site_id, month, _report_row(issued, entry.hashes[0], rendered))
+    return ReportOutcome(
+        site.site_id,
+        month,
+        issued.version,
+        rendered=True,
+        path=folder / "report.html",
+        peak_day_svg=rendered.peak_day_svg,
+    )
+
+
+def _version(issued: IssuedReport, input_hash: str) -> dict[str, Any]:
+    return {
+        "report": issued.version,
+        "input_hash": input_hash,
+        "code": issued.code,
+        "generated_at": issued.generated_at.astimezone(UTC).isoformat(),
+        "restates": issued.restates,
+    }
+
+
+def _load(warehouse: Warehouse, site: Site, month: str) -> pl.DataFrame:
+    return warehouse.query(
+        "select interval_start, local_start, local_day, duration_s, actual_import_wh, no_ev_import_wh, "
+        "unmanaged_import_wh, charge_wh, discharge_wh from load_interval where site_id = ? and month = ? "
+        "order by interval_start",
+        [site.site_id, month],
+    )
+
+
+def _months(warehouse: Warehouse, site: Site, month: str) -> pl.DataFrame:
+    baseline = {"no_ev": "no_ev", "unmanaged": "unmanaged"}[site.headline]
+    rows = warehouse.query(
+        f"select month, state, provable, peak_{baseline}_kw as peak_baseline_kw, peak_actual_kw, "  # noqa: S608
+        f"billing_{baseline}_kw as billing_baseline_kw, billing_actual_kw, "
+        "summary->>'$.money.saved' as saved, summary->>'$.annual.realised' as realised, ready_pct "
+        "from savings_month where site_id = ? and month <= ? order by month desc limit ?",
+        [site.site_id, month, _CHART_BILLS],
+    )
+    return rows.sort("month")
+
+
+def _report_site(portfolio: Portfolio, site: Site, load: pl.DataFrame) -> ReportSite:
+    name = site.tariff_name_on(load.item(0, "local_day")) or ""
+    path = portfolio.tariff_path(name)
+    tariff = load_tariff(path, portfolio.series) if path else None
+    peak, also = site.peak_window, site.report
+    return ReportSite(
+        site_id=site.site_id,
+        name=site.name,
+        timezone=site.timezone,
+        language=site.report.language or portfolio.settings.language,
+        currency=site.currency,
+        vehicles=len(site.vehicles) or len(site.chargers),
+        demand_window_min=int(load.item(0, "duration_s")) // 60,
+        peak_window=PeakHours(peak.start, peak.end, tuple(peak.months), tuple(peak.weekdays)) if peak else None,
+        notes=site.notes,
+        tariff_name=tariff.name if tariff else name,
+        tariff_notes=tariff.notes if tariff else "",
+        also=AlsoCurrency(also.also_currency, also.rate, also.rate_date, also.rate_source)
+        if also.also_currency and also.rate and also.rate_date and also.rate_source
+        else None,
+    )
+
+
+def _message(portfolio: Portfolio, site: Site, rendered: RenderedReport, issued: IssuedReport) -> bytes:
+    smtp = portfolio.settings.smtp
+    return build_message(
+        rendered,
+        sender=smtp.from_ if smtp else _FALLBACK_SENDER,
+        recipients=site.report.recipients,
+        message_id_seed=f"{issued.site_id}/{issued.month}/{issued.version}",
+        date=issued.generated_at,
+    )
+
+
+def _report_row(issued: IssuedReport, input_hash: str, rendered: RenderedReport) -> pl.DataFrame:
+    row = {
+        "version": issued.version,
+        "restates": issued.restates,
+        "input_hash": input_hash,
+        "generated_at": issued.generated_at,
+        "code": issued.code,
+        "subject": rendered.subject,
+        "html_sha256": sha256(rendered.html.encode()).hexdigest(),
+    }
+    return pl.DataFrame([row], schema_overrides={"restates": pl.Int64, "generated_at": pl.Datetime("us", "UTC")})
+
+
+def _write(folder: Path, summary: Mapping[str, Any], rendered: RenderedReport, message: bytes) -> None:
+    """Write each file aside and move it in place, so that nobody ever reads half a report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        "summary.json": json.dumps(summary, ensure_ascii=False, indent=2).encode() + b"\n",
+        "email.eml": message,
+        "report.html": rendered.html.encode(),
+    }
+    for name, content in files.items():
+        target = folder / name
+        if target.is_file() and target.read_bytes() == content:
+            continue
+        fresh = folder / f".{name}.new"
+        fresh.write_bytes(content)
+        fresh.replace(target)

@@ -1,0 +1,38 @@
+-- One row per site and bill: what V2B was worth, with the month's state and proof.
+create or replace view monthly_savings as
+select
+    site_id,
+    month,
+    bill_from,
+    bill_to,
+    state,
+    provable,
+    grade,
+    headline,
+    currency,
+    peak_no_ev_kw,
+    peak_unmanaged_kw,
+    peak_actual_kw,
+    peak_reduction_kw,
+    peak_saved_pct,
+    billing_reduction_kw,
+    baseline_carried_from,
+    actual_carried_from,
+    moved_out_of_window_pct,
+    bill_no_ev,
+    bill_unmanaged,
+    bill_actual,
+    saved,
+    bill_saved_pct,
+    partial,
+    realised,
+    bills,
+    provable_bills,
+    departures,
+    ready,
+    ready_pct,
+    charged_kwh,
+    discharged_kwh,
+    reasons
+from savings_month;
+comment on view monthly_savings is 'One row per site and bill: what V2B was worth, with the month''s state and proof.';
