@@ -73,6 +73,12 @@ def _place(prefix: str, location: Iterable[int | str]) -> str:
     return text or "file"
 
 
+def _shown(value: Any) -> Any:
+    if isinstance(value, int) and abs(value) >= 10**18:
+        return "a huge number"
+    return "a table" if isinstance(value, dict | list | Config) else value
+
+
 def _checked(shape: type[AnyShape], data: Any, file: str, prefix: str) -> AnyShape:
     try:
         return shape.model_validate(data)
@@ -84,8 +90,7 @@ def _checked(shape: type[AnyShape], data: Any, file: str, prefix: str) -> AnySha
         raise TariffError(file, place, location[-1], f"one of the keys: {_keys(shape, location[:-1])}")
     if kind == "missing":
         raise TariffError(file, place, None, "a value; the key is required")
-    shown = "a table" if isinstance(value, dict | list | Config) else value
-    raise TariffError(file, place, shown, first["msg"].removeprefix("Value error, "))
+    raise TariffError(file, place, _shown(value), first["msg"].removeprefix("Value error, "))
 
 
 def _months(season: str | None, seasons: Seasons, file: str, place: str) -> tuple[int, ...]:
@@ -221,9 +226,10 @@ def _charges(entries: Sequence[Mapping[str, Any]], seasons: Seasons, file: str, 
     charges: dict[str, Charge] = {}
     for number, entry in enumerate(entries):
         place = f"{prefix}charges[{number}]"
-        shape_of = CHARGE_SHAPES.get(str(entry.get("kind")))
+        kind = entry.get("kind")
+        shape_of = CHARGE_SHAPES.get(kind) if isinstance(kind, str) else None
         if shape_of is None:
-            raise TariffError(file, f"{place}.kind", entry.get("kind"), f"one of {', '.join(CHARGE_SHAPES)}")
+            raise TariffError(file, f"{place}.kind", _shown(kind), f"one of {', '.join(CHARGE_SHAPES)}")
         shape = _checked(shape_of, entry, file, place)
         if shape.id in {*charges, ROUNDING_CHARGE}:
             raise TariffError(

@@ -29,6 +29,13 @@ def _number(value: Any, name: str) -> Decimal:
     return Decimal(value)
 
 
+def _rate(value: Any, name: str) -> Decimal:
+    rate = _number(value, name)
+    if abs(rate) >= ENDLESS:
+        raise NotPricedError(f"{name} is not below 10^12")
+    return rate
+
+
 def is_nothing(value: Any) -> bool:
     """Whether a value has no effect on a bill: zeros, blanks and false, however nested."""
     if isinstance(value, dict):
@@ -55,7 +62,7 @@ def _tier(tier: Any, column: Any, expected: str, place: str) -> Tier:
         raise NotPricedError(f"{place} states no rate", "ambiguous")
     end = None if tier.get("max") is None else _number(tier["max"], f"max of {place}")
     rate = sum(
-        (_number(tier[key], f"{key} of {place}") for key in ("rate", "adj") if tier.get(key) is not None), Decimal(0)
+        (_rate(tier[key], f"{key} of {place}") for key in ("rate", "adj") if tier.get(key) is not None), Decimal(0)
     )
     return Tier(rate, None, None if end is None or end >= ENDLESS else end)
 
@@ -165,13 +172,13 @@ _FIXED_UNITS: Final[Mapping[str, Literal["month", "day"]]] = {"$/month": "month"
 
 def read_fixed(record: Mapping[str, Any], name: str) -> Charge:
     """Return the fixed charge a field states; raises NotPricedError."""
-    rate = _number(record[name], name)
+    rate = _rate(record[name], name)
     per: Literal["month", "day"] = "month"
     if name == "fixedchargefirstmeter":
         unit = record.get("fixedchargeunits")
         if unit is None:
             raise NotPricedError("fixedchargeunits is missing", "ambiguous")
-        if unit not in _FIXED_UNITS:
+        if not isinstance(unit, str) or unit not in _FIXED_UNITS:
             raise NotPricedError(f"unit {unit!r} is not priced; only {', '.join(_FIXED_UNITS)}")
         per = _FIXED_UNITS[unit]
         other = record.get("fixedmonthlycharge")

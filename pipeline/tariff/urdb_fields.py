@@ -100,4 +100,4 @@ TIER_KEYS: Final = frozenset({"rate", "adj", "max", "unit", "sell"})
 ENERGY_UNIT: Final = "kWh"
 DEMAND_UNIT: Final = "kW"
 ENDLESS: Final = 10**12
-"""A tier end of this and more is how records write 'no end' [kWh or kW]."""
+"""A tier end of this and more is how records write 'no end' [kWh or kW]; no rate is as large."""

@@ -102,7 +102,12 @@ REFUSED = {
         "reactive",
         "percent_rider",
     ),
-    "kind of a strange type": (FLAT.replace('"energy"\nrate', "[1]\nrate"), "charges[0].kind", "[1]", "percent_rider"),
+    "kind of a strange type": (
+        FLAT.replace('"energy"\nrate', "[1]\nrate"),
+        "charges[0].kind",
+        "a table",
+        "percent_rider",
+    ),
     "no id": ('[[charges]]\nkind = "energy"\nrate = 1\n', "charges[0].id", "None", "required"),
     "id twice": (FLAT + FLAT, "charges[1].id", "energy", "once"),
     "id of the rounding line": (FLAT.replace('id = "energy"', 'id = "rounding"'), "charges[0].id", "rounding", "once"),

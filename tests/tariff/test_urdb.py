@@ -183,6 +183,12 @@ NOT_PRICED = {
     ),
     "unknown tier key": ({"energyratestructure": [[{"rate": 1, "minimum": 5}]]}, "energyratestructure", "refused"),
     "rate is text": ({"energyratestructure": [[{"rate": "1"}]]}, "energyratestructure", "refused"),
+    "rate is endless": ({"energyratestructure": [[{"rate": 1e300}]]}, "energyratestructure", "refused"),
+    "fixed unit is a list": (
+        {"fixedchargefirstmeter": 1, "fixedchargeunits": ["$/day"]},
+        "fixedchargefirstmeter",
+        "refused",
+    ),
     "period missing": ({"energyweekdayschedule": [[1] * 24] * 12}, "energyratestructure", "refused"),
     "schedule too short": ({"energyweekdayschedule": [[0] * 24] * 11}, "energyratestructure", "refused"),
     "demand unit column": ({**DEMAND, "demandrateunit": "kVA"}, "demandratestructure", "refused"),
