@@ -87,9 +87,10 @@ def _fitted(table: Mapping[str, Reals]) -> RoundTrip | None:
         if without is None:
             return None
         solution = np.append(without[0], 0.0)
-    if solution[0] <= 0:
+    per_discharge, per_battery, standby_w = (float(value) for value in solution)
+    if per_discharge <= 0:
         return None
-    return _plausible(RoundTrip(solution[1], 1 / solution[0], "fit", solution[2], len(table["charge"])))
+    return _plausible(RoundTrip(per_battery, 1 / per_discharge, "fit", standby_w, len(table["charge"])))
 
 
 def _least_squares(table: Mapping[str, Reals], names: Sequence[str]) -> tuple[Reals, Reals] | None:

@@ -140,14 +140,14 @@ def test_no_measurand_and_no_unit_mean_the_import_register_in_wh(read):
 
 
 def test_kwh_and_kw_are_scaled_exactly(read):
-    # In binary floats 1.0005 * 1000 is 1000.4999999999999 and would round down.
+    # In binary floats 4.0005 * 1000 is 4000.4999999999995 and would round down.
     samples = [
-        {"value": "1.0005", "measurand": IMPORT, "unit": "kWh"},
+        {"value": "4.0005", "measurand": IMPORT, "unit": "kWh"},
         {"value": 2.0, "measurand": EXPORT, "unit": "kWh"},
         {"value": "5.75", "measurand": "Power.Active.Export", "unit": "kW"},
     ]
     frame = read(log(meter_values(0, samples))).frames["charger"]
-    assert frame.select("energy_import_wh", "energy_export_wh", "power_w").rows() == [(1001, 2000, -5750)]
+    assert frame.select("energy_import_wh", "energy_export_wh", "power_w").rows() == [(4001, 2000, -5750)]
 
 
 def test_power_into_the_car_is_positive(read):
