@@ -69,7 +69,7 @@ def allowed_rooms() -> dict[str, set[str]]:
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module: its dotted name, the line, and whether it waits inside a function."""
+    """One imported module: its dotted name, the line, and whether importing its file leaves it for later."""
 
     target: str
     line: int
@@ -103,13 +103,20 @@ def statement_targets(node: ast.AST, path: Path, root: Path) -> Iterator[str]:
             yield node.args[0].value
 
 
+def waits(node: ast.AST) -> bool:
+    """Whether what stands below the node is not run at import: a function's body, or what only type checkers read."""
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+
+
 def imports_of(path: Path, root: Path) -> list[Import]:
     found: dict[Import, None] = {}
 
     def visit(node: ast.AST, lazy: bool) -> None:
         targets = statement_targets(node, path, root)
         found.update(dict.fromkeys(Import(target, getattr(node, "lineno", 0), lazy) for target in targets))
-        inside = lazy or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        inside = lazy or waits(node)
         for child in ast.iter_child_nodes(node):
             visit(child, inside)
 
@@ -264,7 +271,7 @@ CLEAN = {
     "pipeline/simulate/__init__.py": "",
     "pipeline/assets/__init__.py": "import dagster\nfrom pipeline import warehouse\n",
     "pipeline/definitions.py": "import dagster\nimport pipeline.assets\n",
-    "pipeline/cli.py": "def run():\n    from pipeline.definitions import definitions\n",
+    "pipeline/cli.py": "def run():\n    from pipeline.definitions import x\nif TYPE_CHECKING:\n    import dagster\n",
     "reports/__init__.py": "import altair\n",
 }
 
