@@ -40,8 +40,12 @@ $(READY): requirements.lock pyproject.toml
 	$(PIP) --no-deps --no-build-isolation -e . && \
 	mv $(VENV)/.setting-up $@ || { echo >&2 "Set-up stopped for the reason above; the next make starts it over."; exit 1; }
 
+# Built aside and renamed when complete: a killed build is started over, not taken for a portfolio.
 demo: $(READY)
-	@test -e $(PORTFOLIO)/v2b.toml || $(BIN)/v2b init $(PORTFOLIO) --example atsugi
+	@test -e $(PORTFOLIO)/v2b.toml || { \
+	  echo "Building $(PORTFOLIO)/ from the Atsugi example ..." >&2; rm -rf $(PORTFOLIO).partial; \
+	  told=$$($(BIN)/v2b init $(PORTFOLIO).partial --example atsugi 2>&1) || { echo "$$told" >&2; exit 1; }; \
+	  mv -T $(PORTFOLIO).partial $(PORTFOLIO); }
 	@$(BIN)/v2b run --portfolio $(PORTFOLIO)
 
 check: $(READY)
