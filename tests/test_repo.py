@@ -219,3 +219,35 @@ def test_a_missing_python_gets_one_sentence(checkout: Path) -> None:
     result = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     [told] = [line for line in result.stderr.splitlines() if not line.startswith("make")]
     assert "'no-such-python' is not here" in told
+
+
+# `make demo`, with a stand-in for v2b.
+
+DEMO = r"""#!/bin/sh
+echo "$1" >> calls
+if [ "$1" = init ]; then mkdir "$2"; {after_folder}; touch "$2/v2b.toml"; fi
+"""
+
+
+def demo(folder: Path, after_folder: str = "true") -> int:
+    make(folder)
+    command = folder / ".venv" / "bin" / "v2b"
+    command.write_text(DEMO.format(after_folder=after_folder))
+    command.chmod(0o755)
+    (folder / "calls").write_text("")
+    return make(folder, "demo").returncode
+
+
+def test_the_demo_is_built_once_and_run_each_time(checkout: Path) -> None:
+    assert demo(checkout) == 0
+    assert calls(checkout) == ["init", "run"]
+    assert demo(checkout) == 0
+    assert calls(checkout) == ["run"]
+
+
+def test_a_killed_demo_is_built_anew(checkout: Path) -> None:
+    assert demo(checkout, after_folder="kill -9 $$") != 0
+    assert not (checkout / "portfolio").exists()
+    assert demo(checkout) == 0
+    assert calls(checkout) == ["init", "run"]
+    assert (checkout / "portfolio" / "v2b.toml").exists()
