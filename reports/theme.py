@@ -1,0 +1,90 @@
+"""How everything looks: the Okabe-Ito colours with their meaning, the font, the Vega config.
+
+Orange is energy to the building and money saved; blue is energy to the cars and money or demand added; grey, dashed,
+is the world without V2B; the dark line is the meter. Line style says the same as colour.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+
+FONTS = Path(__file__).parent / "fonts"
+FONT = "Inter, 'Noto Sans', 'Noto Sans CJK JP', sans-serif"
+
+INK = "#17212b"
+MUTED = "#5b6770"
+RULE = "#e3e8ec"
+PAPER = "#ffffff"
+METER = "#123a5e"
+BASELINE = "#7b868f"
+SAVED = "#e69f00"  # Okabe-Ito orange
+SAVED_TINT = "#f7d794"
+SAVED_TEXT = "#a65200"  # the same hue, dark enough to read on white
+ADDED = "#0072b2"  # Okabe-Ito blue
+ADDED_TINT = "#b5d8ee"
+ADDED_TEXT = "#00639c"
+READY = "#00795a"  # Okabe-Ito bluish green, dark enough to read
+BAND = "#f6f2e9"
+BAND_TEXT = "#7d7257"
+
+CSS_VARIABLES = {
+    "ink": INK,
+    "muted": MUTED,
+    "rule": RULE,
+    "paper": PAPER,
+    "meter": METER,
+    "baseline": BASELINE,
+    "saved": SAVED,
+    "saved-tint": SAVED_TINT,
+    "saved-text": SAVED_TEXT,
+    "added": ADDED,
+    "added-tint": ADDED_TINT,
+    "added-text": ADDED_TEXT,
+    "ready": READY,
+    "band": BAND,
+    "font": FONT,
+}
+
+
+def vega_config(text_size: int) -> dict[str, Any]:
+    """Return the Vega-Lite config of every chart, with its axis text at `text_size` [px]."""
+    axis = {
+        "labelFont": FONT,
+        "labelFontSize": text_size,
+        "labelColor": MUTED,
+        "labelPadding": 6,
+        "domain": False,
+        "ticks": False,
+        "gridColor": RULE,
+        "title": None,
+    }
+    return {
+        "aria": False,  # the figure carries one alt text; hundreds of labelled steps would bury it
+        "background": PAPER,
+        "font": FONT,
+        "padding": 2,
+        "view": {"stroke": None},
+        "axis": axis,
+        "text": {"font": FONT, "fontSize": text_size, "color": INK},
+    }
+
+
+@lru_cache(maxsize=1)
+def register_fonts() -> None:
+    """Make the shipped fonts known to the renderer: a font it cannot find draws no text and raises no error."""
+    vl_convert.register_font_directory(str(FONTS))
+
+
+@lru_cache(maxsize=1)
+def font_faces() -> str:
+    """Return the `@font-face` rules with the Latin fonts inside, so that a report needs no network."""
+    return "\n".join(
+        f'@font-face{{font-family:"Inter";font-weight:{weight};font-style:normal;'
+        f'src:url(data:font/woff2;base64,{b64encode((FONTS / name).read_bytes()).decode()}) format("woff2")}}'
+        for weight, name in (("400", "Inter-Regular-latin.woff2"), ("600", "Inter-SemiBold-latin.woff2"))
+    )
