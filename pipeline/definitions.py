@@ -75,7 +75,7 @@ def _folder() -> Path:
     return Path(os.environ.get("V2B_PORTFOLIO", "portfolio")).resolve()
 
 
-def build_definitions(folder: Path) -> Definitions:
+def build_definitions(folder: Path, *, wait_s: float = 600.0) -> Definitions:
     """Return all assets, checks, jobs and schedules for one portfolio folder."""
     return Definitions(
         assets=[ingest_files, compute, report, analytics, run_outcome],
@@ -84,7 +84,7 @@ def build_definitions(folder: Path) -> Definitions:
         schedules=[daily_ingest, daily_months],
         resources={
             "portfolio": PortfolioResource(folder=str(folder)),
-            "warehouse": WarehouseResource(folder=str(folder)),
+            "warehouse": WarehouseResource(folder=str(folder), wait_s=wait_s),
         },
         executor=in_process_executor,
     )

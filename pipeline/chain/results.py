@@ -14,7 +14,7 @@ from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
 from pipeline.domain import CHARGING_SESSION, SCENARIOS, Scenario
 from pipeline.portfolio import minute_of_day
-from pipeline.tariff import Bill, measure, price
+from pipeline.tariff import Bill, dearest_window, masks_expr, measure, price, with_billed_time
 
 
 def compute(prepared: Prepared) -> Result:
@@ -161,16 +161,20 @@ def _energy(prepared: Prepared) -> savings.Energy:
 
 
 def _peak_hours(prepared: Prepared) -> pl.DataFrame | None:
-    """The windows inside the site's peak window; None where none is set or none lies in this bill."""
-    peak = prepared.inputs.site.peak_window
+    """The windows inside the site's peak window, else in the tariff's dearest hours; None where there are neither."""
+    inputs = prepared.inputs
+    peak = inputs.site.peak_window
     if peak is None:
-        return None
-    inside = prepared.windows.filter(
-        pl.col("local_month").is_in(peak.months)
-        & pl.col("local_weekday").is_in(peak.weekdays)
-        & (pl.col("local_minute") >= minute_of_day(peak.start))
-        & (pl.col("local_minute") < minute_of_day(peak.end))
-    )
+        dearest = dearest_window(inputs.tariff)
+        billed = with_billed_time(prepared.windows, inputs.site.timezone, inputs.tariff, inputs.tariff_holidays)
+        inside = billed.filter(masks_expr(dearest)) if dearest else billed.clear()
+    else:
+        inside = prepared.windows.filter(
+            pl.col("local_month").is_in(peak.months)
+            & pl.col("local_weekday").is_in(peak.weekdays)
+            & (pl.col("local_minute") >= minute_of_day(peak.start))
+            & (pl.col("local_minute") < minute_of_day(peak.end))
+        )
     return None if inside.is_empty() else inside
 
 

@@ -178,7 +178,7 @@ def _load_one(portfolio: Portfolio, warehouse: Warehouse, file: SeenFile, names:
     with warehouse.transaction() as connection:
         connection.execute("delete from rejected_record where load_id = ?", [file.seq])
         connection.execute("delete from source_file where load_id = ?", [file.seq])
-        for kind, frame in records.frames.items():
+        for kind, frame in _with_doubtful_end(records).items():
             kept, unowned = owned(frame, kind, names, hints, portfolio.sites)
             rejects.append(unowned)
             kept = _calendared(portfolio, kept, kind).unique(_KEYS[kind], keep="last", maintain_order=True)
@@ -201,6 +201,26 @@ def _load_one(portfolio: Portfolio, warehouse: Warehouse, file: SeenFile, names:
         records.notes,
         is_new=True,
     )
+
+
+def _with_doubtful_end(records: Records) -> dict[str, pl.DataFrame]:
+    """The frames of a file; a meter's last line without a line end counts as estimated, for it may be cut in a number.
+
+    Measured beats estimated, so any other source of that interval wins.
+    """
+    frames = dict(records.frames)
+    last = records.last_line.get("meter")
+    if last is not None and "meter" in frames:
+        doubtful = last.select("meter_id", "interval_start", cut=pl.lit(value=True))
+        frames["meter"] = (
+            frames["meter"]
+            .join(doubtful, on=["meter_id", "interval_start"], how="left", maintain_order="left")
+            .with_columns(
+                quality=pl.when(pl.col("cut").fill_null(value=False)).then(pl.lit("estimated")).otherwise("quality")
+            )
+            .drop("cut")
+        )
+    return frames
 
 
 def _outcome(result: LoadResult, rejected: int) -> Outcome:

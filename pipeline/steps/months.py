@@ -126,9 +126,7 @@ def _without_bill(run: _SiteRun, periods: list[BillPeriod], scope: Scope) -> lis
         if month not in present and scope.holds(run.site.site_id, month):
             after = next(period for period in periods if period.month > month)
             gap = BillPeriod(month, after.read_from, after.read_from)
-            outcomes.append(
-                _store_unstated(run, gap, _NoFigures("no_bill", None, REASONS["no_bill"].sentence))
-            )
+            outcomes.append(_store_unstated(run, gap, _NoFigures("no_bill", None, REASONS["no_bill"].sentence)))
     return outcomes
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from reports.monthly import render_report
 
 from pipeline import __version__
 from pipeline.delivery import build_message
@@ -22,6 +21,7 @@ from pipeline.steps.scope import Scope
 from pipeline.tariff import load_tariff
 from pipeline.warehouse import Warehouse
 from reports.inputs import AlsoCurrency, PeakHours, RenderedReport, ReportInput, ReportSite
+from reports.monthly import render_report
 
 _CHART_BILLS: Final = 13
 _FALLBACK_SENDER: Final = "v2b-savings@localhost.invalid"
