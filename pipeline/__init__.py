@@ -9,14 +9,17 @@ ingest       files -> records and rejects, one file per format
 charging     charger registers -> sessions and energy per demand window
 tariff       tariff files -> charges -> determinants -> bill lines
 scenarios    the worlds a bill is computed for: actual, no_ev, unmanaged
-fleet        departures and whether each car was ready
+quality      gaps and other findings about the data
 savings      two bills -> peak, percent, money, annual figures
+fleet        departures and whether each car was ready
 chain        the one composition: a month's frames in, result frames out
+delivery     MIME messages, deterministic
 warehouse    DuckDB: migrate, replace, query, publish (the only room that imports duckdb)
 journal      the append-only journal: files seen, reports issued, outbox
 simulate     portfolios with known truth, with plain arithmetic of their own
-delivery     MIME and the outbox
-assets       the Dagster shell; definitions builds it
+steps        what each asset does at the edge: disk, clock, journal and warehouse in hand
+assets       the Dagster shell over the steps
+definitions  all assets, checks, jobs and schedules: the one name workspace.yaml knows
 cli          the `v2b` command
 """
 

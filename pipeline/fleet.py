@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -49,3 +49,26 @@ def departures(sessions: pl.DataFrame, span: tuple[datetime, datetime], targets_
 def equivalent_full_cycles(charge_wh: int, discharge_wh: int, usable_wh: float) -> float | None:
     """Return throughput over twice the fleet's usable capacity; None where no capacity is configured."""
     return (charge_wh + discharge_wh) / (2 * usable_wh) if usable_wh else None
+
+
+def fleet_section(
+    counted: Departures, charge_wh: int, discharge_wh: int, usable_wh: float, round_trip_efficiency: float
+) -> dict[str, Any]:
+    """Return the `fleet` block of `summary.json` for energies of one bill [Wh]; no round trip without discharge."""
+    return {
+        "departures": counted.departures,
+        "ready": counted.ready,
+        "short": counted.short,
+        "unknown": counted.unknown,
+        "ready_pct": counted.ready_pct,
+        "charged_kwh": charge_wh / 1000,
+        "discharged_kwh": discharge_wh / 1000,
+        "round_trip_efficiency": round_trip_efficiency if discharge_wh else None,
+        "equivalent_full_cycles": equivalent_full_cycles(charge_wh, discharge_wh, usable_wh),
+        "availability_pct": None,
+    }
+
+
+def unstated_fleet() -> dict[str, Any]:
+    """Return the `fleet` block of a bill that states nothing."""
+    return dict.fromkeys(fleet_section(Departures(0, 0, 0, 0), 0, 0, 0.0, 1.0))

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from babel.numbers import get_currency_precision
 
 from pipeline.domain import REASONS, SCENARIOS, BillPeriod, Scenario
-from pipeline.fleet import Departures, equivalent_full_cycles
 from pipeline.portfolio import Site
 from pipeline.tariff import Bill, BillLine
 
@@ -53,8 +52,7 @@ class Facts:
     bills: Mapping[str, Bill]
     demand_line: LineKey | None
     energy: Energy
-    departures: Departures
-    round_trip_efficiency: float | None
+    fleet: Mapping[str, Any]
     meter_coverage_pct: float
     charger_coverage_pct: float
     reasons: tuple[str, ...]
@@ -118,7 +116,7 @@ def summarise(facts: Facts) -> dict[str, Any]:
         "annual": _annual(facts, saved),
         "levers": {"hosting": None, "managed_charging": None, "discharge": None},
         "lines": _lines(facts),
-        "fleet": _fleet(facts),
+        "fleet": dict(facts.fleet),
         "capture": {"best_possible_peak_kw": None, "capture_kw_pct": None, "capture_money_pct": None, "missed": []},
         "check": _no_check(),
         "data": {
@@ -132,8 +130,11 @@ def summarise(facts: Facts) -> dict[str, Any]:
     }
 
 
-def unstated(site: Site, period: BillPeriod, state: str, code: str, sentence: str) -> dict[str, Any]:
-    """Return the result of a bill without any figure (state failed or no_bill), its reason in code and words."""
+def unstated(
+    site: Site, period: BillPeriod, state: str, reason: tuple[str, str], fleet: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the result of a bill without any figure (state failed or no_bill); `reason` is its code and sentence."""
+    code, sentence = reason
     facts = Facts(
         site=site,
         period=period,
@@ -141,8 +142,7 @@ def unstated(site: Site, period: BillPeriod, state: str, code: str, sentence: st
         bills={},
         demand_line=None,
         energy=Energy(dict.fromkeys(SCENARIOS, 0), 0, 0, None),
-        departures=Departures(0, 0, 0, 0),
-        round_trip_efficiency=None,
+        fleet=fleet,
         meter_coverage_pct=0.0,
         charger_coverage_pct=0.0,
         reasons=(),
@@ -151,7 +151,7 @@ def unstated(site: Site, period: BillPeriod, state: str, code: str, sentence: st
         prior=(),
     )
     summary = summarise(with_reasons(facts, [code]))
-    for section, kept in (("fleet", ()), ("annual", ()), ("data", ("findings",)), ("money", ("partial",))):
+    for section, kept in (("annual", ()), ("data", ("findings",)), ("money", ("partial",))):
         summary[section] = {name: value if name in kept else None for name, value in summary[section].items()}
     return summary
 
@@ -314,23 +314,6 @@ def _lines(facts: Facts) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _fleet(facts: Facts) -> dict[str, Any]:
-    counted, energy = facts.departures, facts.energy
-    usable_wh = sum(vehicle.usable_kwh for vehicle in facts.site.vehicles) * 1000
-    return {
-        "departures": counted.departures,
-        "ready": counted.ready,
-        "short": counted.short,
-        "unknown": counted.unknown,
-        "ready_pct": counted.ready_pct,
-        "charged_kwh": energy.charge_wh / 1000,
-        "discharged_kwh": energy.discharge_wh / 1000,
-        "round_trip_efficiency": facts.round_trip_efficiency if energy.discharge_wh else None,
-        "equivalent_full_cycles": equivalent_full_cycles(energy.charge_wh, energy.discharge_wh, usable_wh),
-        "availability_pct": None,
-    }
 
 
 def _no_check() -> dict[str, Any]:

@@ -1,4 +1,10 @@
-"""The Dagster shell: assets, checks and resources. Thin: what an asset does lives in `pipeline.steps`."""
+"""The Dagster shell: assets, checks and resources. Thin: what an asset does lives in `pipeline.steps`.
+
+resources  the portfolio folder and its warehouse
+schema     column schemas and row counts from the database's comments
+ingesting  what comes in
+monthly    what comes of it, per month
+"""
 
 import warnings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 from babel.numbers import get_currency_precision
@@ -94,17 +94,15 @@ def _facts(prepared: Prepared, bills: Mapping[str, Bill]) -> savings.Facts:
     doubts = _doubts(prepared, known)
     provable = not doubts and not inputs.is_seed
     headline = bills.get(inputs.site.headline)
-    begin, end = period_utc(inputs.period, inputs.site.timezone)
-    targets = {vehicle.vehicle_id: vehicle.target_soc_pct for vehicle in inputs.site.vehicles}
+    energy = _energy(prepared)
     facts = savings.Facts(
         site=inputs.site,
         period=inputs.period,
         state="seed" if inputs.is_seed else "ok",
         bills=bills,
         demand_line=savings.main_demand_line(headline, inputs.earlier.demand_amounts) if headline else None,
-        energy=_energy(prepared),
-        departures=fleet.departures(prepared.known_sessions, (begin, end), targets),
-        round_trip_efficiency=prepared.round_trip.efficiency,
+        energy=energy,
+        fleet=_fleet(prepared, energy),
         meter_coverage_pct=_coverage_pct(windows, "metered"),
         charger_coverage_pct=_coverage_pct(windows, "covered"),
         reasons=tuple(doubts),
@@ -133,7 +131,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "check_not_computed": True,
         "no_demand_charge": bool(facts.bills) and facts.demand_line is None,
         "no_peak_window": facts.energy.window_import_wh is None,
-        "no_departures": facts.departures.departures == 0,
+        "no_departures": facts.fleet["departures"] == 0,
         "no_discharge": facts.energy.discharge_wh == 0,
         "efficiency_assumed": prepared.round_trip.source == "assumed" and facts.energy.discharge_wh > 0,
         "vehicles_unknown": not inputs.site.vehicles,
@@ -145,6 +143,18 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
     if facts.state == "seed":
         notes = {"programme_not_started": True}
     return savings.with_reasons(facts, [code for code, holds in notes.items() if holds])
+
+
+def _fleet(prepared: Prepared, energy: savings.Energy) -> dict[str, Any]:
+    site, span = prepared.inputs.site, period_utc(prepared.inputs.period, prepared.inputs.site.timezone)
+    targets = {vehicle.vehicle_id: vehicle.target_soc_pct for vehicle in site.vehicles}
+    return fleet.fleet_section(
+        fleet.departures(prepared.known_sessions, span, targets),
+        energy.charge_wh,
+        energy.discharge_wh,
+        sum(vehicle.usable_kwh for vehicle in site.vehicles) * 1000,
+        prepared.round_trip.efficiency,
+    )
 
 
 def _energy(prepared: Prepared) -> savings.Energy:

@@ -1,9 +1,13 @@
-"""The `v2b` command: parses, calls, prints. Results go to stdout, everything else to stderr, never a traceback."""
+"""The `v2b` command: parses, calls, prints. Results go to stdout, everything else to stderr, never a traceback.
 
-# ruff: noqa: I001 - the order is the reading order: a module imports only those above it
+output   tables for people, JSON and CSV for programs
+runs     the Dagster assets, run in this process
+root     the command's options and how a portfolio is opened
+making   commands that make things
+working  commands that work on a portfolio
+entry    the program's entry
+"""
 
-from pipeline.cli.output import fail, frame_text, listed_money, say
-from pipeline.cli.runs import RunReport, dagster_home, run_everything
-from pipeline.cli.app import app, main
+from pipeline.cli.entry import main
 
-__all__ = ["RunReport", "app", "dagster_home", "fail", "frame_text", "listed_money", "main", "run_everything", "say"]
+__all__ = ["main"]

@@ -1,4 +1,17 @@
 """What each asset does at the edge: disk, clock, journal and warehouse in hand, no Dagster.
 
 The rooms below stay pure; the rooms above (assets, cli) only schedule and show.
+
+scope     which part of a portfolio a step works on, and when it is
+progress  how far a step is, told to whoever listens
+names     whose meter, charger or car a name inside a file is
+loading   landing/ -> the warehouse's current records
+columns   which column of savings_month holds which figure
+history   what the warehouse knows of a site's earlier bills
+months    computes the stale bills of every site
+reports   renders what is due
+stale     which months a run has to materialize
+outcome   what ends a run red
+sending   which e-mails are due
+status    the one screen that says what to do next
 """

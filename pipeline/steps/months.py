@@ -14,6 +14,7 @@ import polars as pl
 from pipeline.calendars import holiday_dates, months_between, period_utc
 from pipeline.chain import Inputs, Result, compute, input_hash, prepare
 from pipeline.domain import CHARGING_SESSION, REASONS, BillPeriod, ConfigError, InputError, V2BError
+from pipeline.fleet import unstated_fleet
 from pipeline.portfolio import Portfolio, Site
 from pipeline.savings import unstated
 from pipeline.steps.columns import savings_row
@@ -243,7 +244,7 @@ def _store_unstated(run: _SiteRun, period: BillPeriod, why: _NoFigures) -> Month
     """Store a site-month without figures, unless it stands so already; its peaks are not known to later bills."""
     if why.state == "failed":
         run.history.fail(period.month)
-    summary = unstated(run.site, period, why.state, why.code, why.sentence)
+    summary = unstated(run.site, period, why.state, (why.code, why.sentence), unstated_fleet())
     outcome = MonthOutcome(
         run.site.site_id, period.month, why.state, written=True, stage=why.stage, reason=why.sentence
     )

@@ -1,35 +1,29 @@
-"""The commands of `v2b`."""
+"""Commands that work on a portfolio: ingest, run, report, send, status, sql, query."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from pipeline import __version__
-from pipeline.cli.output import (
-    Bars,
-    Format,
-    fail,
-    print_frame,
-    print_json,
-    print_months,
-    print_table,
-    say,
+from pipeline.cli.output import Bars, Format, fail, print_frame, print_json, print_months, print_table, say
+from pipeline.cli.root import (
+    DEFAULT,
+    JsonOption,
+    MonthsOption,
+    PortfolioOption,
+    SitesOption,
+    app,
+    check_names,
+    opened_portfolio,
 )
-from pipeline.cli.runs import dagster_home, run_everything
-from pipeline.domain import V2BError
+from pipeline.cli.runs import run_everything
 from pipeline.journal import Journal
-from pipeline.portfolio import Portfolio, load_portfolio, read_series
-from pipeline.simulate import EXAMPLES, SimulationOptions, write_example, write_portfolio
+from pipeline.portfolio import Portfolio
 from pipeline.steps.loading import FileOutcome, copy_to_landing, ingest
 from pipeline.steps.months import stored_summaries
 from pipeline.steps.progress import listening
@@ -37,116 +31,9 @@ from pipeline.steps.reports import render_reports
 from pipeline.steps.scope import Scope
 from pipeline.steps.sending import due_messages
 from pipeline.steps.status import status_rows
-from pipeline.tariff import load_tariff
 from pipeline.warehouse import PUBLISHED_NAME, Warehouse, read_copy, sql_folder
 
-app = typer.Typer(
-    name="v2b",
-    help="What vehicle-to-building was really worth: peak kW reduction, percentage saved, annual money saved.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-tariff_app = typer.Typer(help="Tariff files.", no_args_is_help=True)
-app.add_typer(tariff_app, name="tariff")
-
-PortfolioOption = Annotated[
-    Path, typer.Option("--portfolio", envvar="V2B_PORTFOLIO", help="The portfolio folder.", show_default=True)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the machine contract.")]
-SitesOption = Annotated[list[str], typer.Option("--site", help="Only this site; may be given more than once.")]
-MonthsOption = Annotated[
-    list[str], typer.Option("--month", help="Only this month YYYY-MM; may be given more than once.")
-]
-DEFAULT: Final = Path("portfolio")
 _TABLE_MONTHS: Final = 36
-
-
-def _version(*, wanted: bool) -> None:
-    if wanted:
-        print(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    *, version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False
-) -> None:
-    _version(wanted=version)
-
-
-def _opened(folder: Path) -> Portfolio:
-    """Read the portfolio; refused site files are said, the others go on."""
-    portfolio = load_portfolio(folder.resolve())
-    for error in portfolio.refused.values():
-        say(f"error: {error}")
-    return portfolio
-
-
-def _checked(portfolio: Portfolio, sites: Sequence[str], months: Sequence[str]) -> None:
-    for site_id in sites:
-        if site_id not in portfolio.sites and site_id not in portfolio.refused:
-            fail(f"--site {site_id}: not a site; the sites are {', '.join(sorted(portfolio.sites)) or 'none'}", 2)
-    for month in months:
-        try:
-            datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - a month has no zone
-        except ValueError:
-            fail(f"--month {month}: allowed is a month YYYY-MM", 2)
-
-
-@app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
-    example: Annotated[str | None, typer.Option(help="Make a complete example with data.")] = None,
-) -> None:
-    """Make a portfolio folder with commented config, or a complete example."""
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        fail(f"{folder} is not empty; allowed: a new or empty folder")
-    if example is None:
-        template = resources.files("pipeline") / "examples" / "template"
-        with resources.as_file(template) as source:
-            shutil.copytree(source, folder, dirs_exist_ok=True)
-        (folder / "landing").mkdir(exist_ok=True)
-        say(
-            f"{folder} is ready: edit sites/my-building.toml, put meter and charger files into landing/, then `v2b run`"
-        )
-        return
-    if example not in EXAMPLES:
-        fail(f"--example {example}: allowed is one of {', '.join(sorted(EXAMPLES))}", 2)
-    write_example(folder, example)
-    say(f"{folder} holds the example {example}; now `v2b run --portfolio {folder}`")
-
-
-@app.command()
-def simulate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
-    sites: Annotated[int, typer.Option(min=1, help="How many sites.")] = 1,
-    months: Annotated[int, typer.Option(min=1, help="How many months each.")] = 3,
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 1,
-    sample_s: Annotated[int, typer.Option(min=10, help="Seconds between charger samples.")] = 300,
-    jitter_s: Annotated[int, typer.Option(min=0, help="How far a sample may stray from its moment [s].")] = 0,
-    loss_pct: Annotated[int, typer.Option(min=0, max=100, help="Messages lost [%].")] = 0,
-    clock_offset_s: Annotated[int, typer.Option(help="How far charger clocks are ahead [s].")] = 0,
-    register_step_wh: Annotated[int, typer.Option(min=1, help="Smallest step of the registers [Wh].")] = 1,
-    gap_hours: Annotated[int, typer.Option(min=0, help="Hours without any charger message.")] = 0,
-    charger_format: Annotated[str, typer.Option("--format", help="ocpp, csv or both.")] = "ocpp",
-) -> None:
-    """Write a portfolio of simulated sites with known truth (truth.json)."""
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
-        fail(f"{folder} is not empty; allowed: a new or empty folder")
-    if charger_format not in ("ocpp", "csv", "both"):
-        fail(f"--format {charger_format}: allowed is ocpp, csv or both", 2)
-    options = SimulationOptions(
-        sample_s=sample_s,
-        jitter_s=jitter_s,
-        loss_pct=loss_pct,
-        clock_offset_s=clock_offset_s,
-        register_step_wh=register_step_wh,
-        gap_hours=gap_hours,
-        charger_format=charger_format,
-    )
-    write_portfolio(folder, sites=sites, months=months, seed=seed, options=options)
-    say(f"{folder} holds {sites} simulated sites; now `v2b run --portfolio {folder}`")
 
 
 @app.command("ingest")
@@ -157,7 +44,7 @@ def ingest_command(
     as_json: JsonOption = False,
 ) -> None:
     """Load files: one line each, with counts and reasons."""
-    opened = _opened(portfolio)
+    opened = opened_portfolio(portfolio)
     only = copy_to_landing(opened, paths) if paths else None
     bars = Bars()
     with Warehouse(opened.root, note="v2b ingest") as warehouse, bars.shown():
@@ -222,8 +109,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Ingest what is new and materialize every asset for the stale (or named) months."""
-    opened = _opened(portfolio)
-    _checked(opened, site, month)
+    opened = opened_portfolio(portfolio)
+    check_names(opened, site, month)
     bars = Bars()
     with bars.shown(), listening(bars):
         report = run_everything(opened.root, months=month, sites=site, wait_s=wait)
@@ -281,8 +168,8 @@ def report(
     portfolio: PortfolioOption = DEFAULT,
 ) -> None:
     """Render a report again from what is stored."""
-    opened = _opened(portfolio)
-    _checked(opened, [site], [month])
+    opened = opened_portfolio(portfolio)
+    check_names(opened, [site], [month])
     scope = Scope(datetime.now(UTC), {month}, {site})
     outcomes = render_reports(
         opened, lambda: Warehouse(opened.root, note="v2b report"), Journal(opened.root), scope, again=True
@@ -306,8 +193,8 @@ def send(
     """Name the e-mails that are due and not yet sent, each with its .eml file."""
     if not dry_run:
         fail("this version sends nothing: give --dry-run to see the .eml files that are due", 2)
-    opened = _opened(portfolio)
-    _checked(opened, site, month)
+    opened = opened_portfolio(portfolio)
+    check_names(opened, site, month)
     scope = Scope(datetime.now(UTC), frozenset(month) or None, frozenset(site) or None)
     with Warehouse(opened.root, note="v2b send") as warehouse:
         due = due_messages(opened, warehouse, Journal(opened.root), scope)
@@ -320,7 +207,7 @@ def send(
 @app.command()
 def status(portfolio: PortfolioOption = DEFAULT, *, as_json: JsonOption = False) -> None:
     """Show sites x months: state, grade, findings, report version, e-mail state, next action."""
-    opened = _opened(portfolio)
+    opened = opened_portfolio(portfolio)
     with Warehouse(opened.root, note="v2b status") as warehouse:
         rows = status_rows(opened, warehouse, Journal(opened.root), Scope(datetime.now(UTC)))
     if as_json:
@@ -362,46 +249,3 @@ def query(
     if wanted != set(parameters) or len(parameters) != len(values or []):
         fail(f"{name} takes {' '.join(f'{key}=...' for key in sorted(wanted)) or 'no parameters'}", 2)
     print_frame(read_copy(portfolio.resolve() / PUBLISHED_NAME, questions[name], parameters), style)
-
-
-@tariff_app.command("check")
-def tariff_check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A native or URDB tariff.")],
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Read a tariff; per field: used, refused, ambiguous."""
-    tariff = load_tariff(file, lambda name: read_series(file.parent.parent / "series" / f"{name}.csv"))
-    if as_json:
-        print_json([{"field": v.field, "verdict": v.verdict, "reason": v.reason} for v in tariff.verdicts])
-        return
-    columns = [("verdict", False), ("field", False), ("reason", False)]
-    print_table(columns, ([v.verdict, v.field, v.reason] for v in tariff.verdicts))
-
-
-@app.command()
-def ui(
-    portfolio: PortfolioOption = DEFAULT,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
-) -> None:
-    """Start the Dagster UI on the portfolio."""
-    root = _opened(portfolio).root
-    home = dagster_home(root)
-    os.environ["V2B_PORTFOLIO"] = str(root)
-    workspace = Path("workspace.yaml")
-    if not workspace.is_file():
-        workspace = home / "workspace.yaml"
-        text = "load_from:\n  - python_module:\n      module_name: pipeline.definitions\n      location_name: v2b\n"
-        workspace.write_text(text, encoding="utf-8")
-    program = Path(sys.executable).with_name("dagster")
-    os.execv(program, [str(program), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
-
-
-def main() -> None:
-    """Run the command; every failure this program can explain is one sentence and exit code 1."""
-    try:
-        app()
-    except V2BError as error:
-        say(f"error: {error}")
-        sys.exit(1)

@@ -1,0 +1,108 @@
+"""Commands that make things: portfolios, simulations; the tariff check and the UI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.output import fail, print_json, print_table, say
+from pipeline.cli.root import DEFAULT, JsonOption, PortfolioOption, app, opened_portfolio, tariff_app
+from pipeline.cli.runs import dagster_home
+from pipeline.portfolio import read_series
+from pipeline.simulate import EXAMPLES, SimulationOptions, write_example, write_portfolio
+from pipeline.tariff import load_tariff
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    example: Annotated[str | None, typer.Option(help="Make a complete example with data.")] = None,
+) -> None:
+    """Make a portfolio folder with commented config, or a complete example."""
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        fail(f"{folder} is not empty; allowed: a new or empty folder")
+    if example is None:
+        template = resources.files("pipeline") / "examples" / "template"
+        with resources.as_file(template) as source:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+        (folder / "landing").mkdir(exist_ok=True)
+        say(
+            f"{folder} is ready: edit sites/my-building.toml, put meter and charger files into landing/, then `v2b run`"
+        )
+        return
+    if example not in EXAMPLES:
+        fail(f"--example {example}: allowed is one of {', '.join(sorted(EXAMPLES))}", 2)
+    write_example(folder, example)
+    say(f"{folder} holds the example {example}; now `v2b run --portfolio {folder}`")
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    sites: Annotated[int, typer.Option(min=1, help="How many sites.")] = 1,
+    months: Annotated[int, typer.Option(min=1, help="How many months each.")] = 3,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 1,
+    sample_s: Annotated[int, typer.Option(min=10, help="Seconds between charger samples.")] = 300,
+    jitter_s: Annotated[int, typer.Option(min=0, help="How far a sample may stray from its moment [s].")] = 0,
+    loss_pct: Annotated[int, typer.Option(min=0, max=100, help="Messages lost [%].")] = 0,
+    clock_offset_s: Annotated[int, typer.Option(help="How far charger clocks are ahead [s].")] = 0,
+    register_step_wh: Annotated[int, typer.Option(min=1, help="Smallest step of the registers [Wh].")] = 1,
+    gap_hours: Annotated[int, typer.Option(min=0, help="Hours without any charger message.")] = 0,
+    charger_format: Annotated[str, typer.Option("--format", help="ocpp, csv or both.")] = "ocpp",
+) -> None:
+    """Write a portfolio of simulated sites with known truth (truth.json)."""
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        fail(f"{folder} is not empty; allowed: a new or empty folder")
+    if charger_format not in ("ocpp", "csv", "both"):
+        fail(f"--format {charger_format}: allowed is ocpp, csv or both", 2)
+    options = SimulationOptions(
+        sample_s=sample_s,
+        jitter_s=jitter_s,
+        loss_pct=loss_pct,
+        clock_offset_s=clock_offset_s,
+        register_step_wh=register_step_wh,
+        gap_hours=gap_hours,
+        charger_format=charger_format,
+    )
+    write_portfolio(folder, sites=sites, months=months, seed=seed, options=options)
+    say(f"{folder} holds {sites} simulated sites; now `v2b run --portfolio {folder}`")
+
+
+@tariff_app.command("check")
+def tariff_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A native or URDB tariff.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a tariff; per field: used, refused, ambiguous."""
+    tariff = load_tariff(file, lambda name: read_series(file.parent.parent / "series" / f"{name}.csv"))
+    if as_json:
+        print_json([{"field": v.field, "verdict": v.verdict, "reason": v.reason} for v in tariff.verdicts])
+        return
+    columns = [("verdict", False), ("field", False), ("reason", False)]
+    print_table(columns, ([v.verdict, v.field, v.reason] for v in tariff.verdicts))
+
+
+@app.command()
+def ui(
+    portfolio: PortfolioOption = DEFAULT,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
+) -> None:
+    """Start the Dagster UI on the portfolio."""
+    root = opened_portfolio(portfolio).root
+    home = dagster_home(root)
+    os.environ["V2B_PORTFOLIO"] = str(root)
+    workspace = Path("workspace.yaml")
+    if not workspace.is_file():
+        workspace = home / "workspace.yaml"
+        text = "load_from:\n  - python_module:\n      module_name: pipeline.definitions\n      location_name: v2b\n"
+        workspace.write_text(text, encoding="utf-8")
+    program = Path(sys.executable).with_name("dagster")
+    os.execv(program, [str(program), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
