@@ -23,10 +23,11 @@ def peak_day_caption(facts: Facts, day: PeakDay, words: Language) -> Caption:
     """Return the caption of the peak day."""
     parts = [
         words.say(
-            "{weekday} {date}, site demand in kW by {minutes}-minute window; dashed, the same day without V2B.",
+            "{weekday} {date}, site demand in kW by {minutes}-minute window{dashed}.",
             weekday=words.weekday(day.day),
             date=words.day(day.day),
             minutes=str(facts.site.demand_window_min),
+            dashed=words.say("; dashed, the same day without V2B") if day.compared else "",
         ),
         axis_start(day.axis, words),
     ]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import css_inline
 
 from reports.captions import Caption
 from reports.facts import Facts
+from reports.inputs import CHART_CID
 from reports.language import Language
 from reports.notes import Note
 from reports.templating import fill, stylesheet
 from reports.view import BillRow, bill_rows, bill_total
 from reports.wording import Voice, headline, subject
 
-CHART_CID = "peak-day@v2b-savings"
 IN_MAIL = ("Range and check", "Clocks and wiring", "Losses", "Not counted", "This site", "Second currency")
 
 
@@ -40,10 +39,16 @@ def _values(facts: Facts, words: Language, common: dict[str, Any], figure: Capti
         "subject": subject(facts, words),
         "figure": figure,
         "rows": _changed(facts, words),
-        "rows_title": words.say("Where the money came from, {currency}", currency=facts.currency),
+        "rows_title": _rows_title(facts, words),
         "total": bill_total(facts, words),
-        "notes": [replace(note) for note in notes if note.term in terms],
+        "notes": [note for note in notes if note.term in terms],
     }
+
+
+def _rows_title(facts: Facts, words: Language) -> str:
+    went = facts.saved is not None and facts.saved < 0
+    message = "Where the money went, {currency}" if went else "Where the money came from, {currency}"
+    return words.say(message, currency=facts.currency)
 
 
 def _changed(facts: Facts, words: Language) -> list[BillRow]:

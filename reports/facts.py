@@ -134,6 +134,11 @@ class Facts:
         return None if actual is None or baseline is None else actual - baseline
 
     @property
+    def baseline_known(self) -> bool:
+        """Whether the compared world's load is known in every window; where not, none of it is drawn."""
+        return self.figure("energy_kwh", self.headline) is not None
+
+    @property
     def bills(self) -> pl.DataFrame:
         """Up to 13 bills, oldest first."""
         return self.data.months

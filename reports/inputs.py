@@ -10,6 +10,9 @@ from typing import Any
 
 import polars as pl
 
+CHART_CID = "peak-day@v2b-savings"
+"""The Content-ID under which the e-mail's HTML shows the peak day."""
+
 
 @dataclass(frozen=True)
 class PeakHours:

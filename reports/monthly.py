@@ -48,6 +48,7 @@ class Figure:
     wide: Markup
     narrow: Markup
     table: Table
+    compared: bool = True
 
 
 def render_report(data: ReportInput) -> RenderedReport:
@@ -78,7 +79,7 @@ def _peak_day(facts: Facts, day: PeakDay | None, words: Language) -> Figure | No
         Markup(to_svg(peak_day_chart(day, size, words), name, caption.alt))  # noqa: S704 - to_svg escapes
         for size, name in ((PAGE, "peak-day"), (PHONE, "peak-day-phone"))
     )
-    return Figure("peak-day", caption, wide, narrow, peak_day_table(day, words))
+    return Figure("peak-day", caption, wide, narrow, peak_day_table(day, words), day.compared)
 
 
 def _months(facts: Facts, words: Language) -> Figure | None:

@@ -64,6 +64,11 @@ class PeakDay:
     actual: Mark | None
 
     @property
+    def compared(self) -> bool:
+        """Whether the world V2B is compared with is drawn."""
+        return any(w.baseline_kw is not None for w in self.windows)
+
+    @property
     def shown(self) -> tuple[Window, ...]:
         """The windows drawn."""
         return tuple(w for w in self.windows if w.start_h >= self.from_h and w.end_h <= self.to_h)
@@ -75,7 +80,7 @@ def find_peak_day(facts: Facts) -> PeakDay | None:
     if load.is_empty():
         return None
     day = _day_of_peak(facts)
-    windows = _windows(load.filter(pl.col("local_day") == day).sort("interval_start"), facts.headline)
+    windows = _windows(load.filter(pl.col("local_day") == day).sort("interval_start"), facts)
     if not windows:
         return None
     baseline, actual = _mark(facts, "baseline", windows), _mark(facts, "actual", windows)
@@ -112,12 +117,12 @@ def _day_of_peak(facts: Facts) -> date:
     set_at = facts.set_at("baseline") or facts.set_at("actual")
     if set_at is not None:
         return set_at.date()
-    highest = facts.data.load.sort(power_kw("actual_import_wh"), "interval_start", nulls_last=False)
-    found: date = highest["local_day"][-1]
+    order = [power_kw("actual_import_wh"), pl.col("interval_start")]
+    found: date = facts.data.load.sort(order, descending=[True, False], nulls_last=True)["local_day"][0]
     return found
 
 
-def _windows(rows: pl.DataFrame, headline: str) -> tuple[Window, ...]:
+def _windows(rows: pl.DataFrame, facts: Facts) -> tuple[Window, ...]:
     if rows.is_empty():
         return ()
     begin: datetime = rows["interval_start"][0]
@@ -125,7 +130,7 @@ def _windows(rows: pl.DataFrame, headline: str) -> tuple[Window, ...]:
         "interval_start",
         "local_start",
         "duration_s",
-        baseline=power_kw(f"{headline}_import_wh"),
+        baseline=power_kw(f"{facts.headline}_import_wh") if facts.baseline_known else pl.lit(None, pl.Float64),
         actual=power_kw("actual_import_wh"),
         charge=power_kw("charge_wh"),
         discharge=power_kw("discharge_wh"),

@@ -376,9 +376,16 @@ def failed() -> ReportInput:
         billing_demand_kw={"actual": None},
         energy_kwh={"actual": None},
         money={"bill_actual": None},
+        annual={"bills": None, "provable_bills": None},
+        fleet=dict.fromkeys(good().summary["fleet"]),
+        data={"meter_coverage_pct": None, "charger_coverage_pct": None, "findings": []},
         lines=[],
     )
-    return replace(data, load=data.load.clear(), months=data.months.head(3))
+    blank = [
+        pl.when(pl.col("month") == "2013-07").then(None).otherwise(pl.col(name)).alias(name)
+        for name in ("peak_actual_kw", "billing_actual_kw")
+    ]
+    return replace(data, load=data.load.clear(), months=data.months.with_columns(blank))
 
 
 def first_month() -> ReportInput:
