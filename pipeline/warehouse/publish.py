@@ -24,7 +24,7 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, catalog: str) -> list[tu
     ).fetchall()
     found = []
     for (name,) in tables:
-        row = connection.execute(f"select count(*), bit_xor(hash(t)) from {catalog}.main.{name} as t").fetchone()
+        row = connection.execute(f"select count(*), sum(hash(t)) from {catalog}.main.{name} as t").fetchone()
         found.append((name, *(row or (0, None))))
     return found
 

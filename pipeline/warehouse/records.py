@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from pipeline.warehouse.overlaps import retire_overlapped
 from pipeline.warehouse.store import Warehouse
 
 
@@ -87,16 +88,17 @@ def load_records(warehouse: Warehouse, kind: str, frame: pl.DataFrame, load_id: 
     """Load the records of one file into the current table of their kind. Call inside a transaction.
 
     The later load wins and measured beats estimated; a record of an *earlier* load that arrives late goes straight to
-    history. `frame` holds the columns of the table, one row per key, except load_id.
+    history. Reading the same file again changes nothing. `frame` holds the columns of the table, one row per key,
+    except load_id.
     """
     target = TARGETS[kind]
     if frame.is_empty():
         return LoadResult()
     incoming = frame.with_columns(load_id=pl.lit(load_id, dtype=pl.Int64))
     with warehouse.registered("incoming_record", incoming):
-        sorted_sql, changed_sql = _compared(target)
-        warehouse.connection.execute(f"create or replace temp table compared as {sorted_sql}")
-        counts = warehouse.connection.execute(changed_sql).fetchone() or (0, 0, 0)
+        marks_sql, counts_sql = _compared(target)
+        warehouse.connection.execute(f"create or replace temp table compared as {marks_sql}")
+        counts = warehouse.connection.execute(counts_sql).fetchone() or (0, 0, 0)
         loaded, unchanged, outranked = counts
         superseded = _apply(warehouse, target, load_id)
         warehouse.connection.execute("drop table compared")
@@ -115,25 +117,36 @@ def _merged(target: _Target, column: str) -> str:
     """The value that would stand after the load; where gaps are filled, the higher rank fills from the lower."""
     if not target.fills_gaps:
         return f"i.{column}"
-    if column == "context":
-        return "case when i.context = 'sample' then coalesce(c.context, i.context) else i.context end"
+    if column == "context":  # begin and end say more than sample
+        return (
+            "case when wins and i.context <> 'sample' or c.context is null or c.context = 'sample' "
+            "then i.context else c.context end"
+        )
     return f"case when wins then coalesce(i.{column}, c.{column}) else coalesce(c.{column}, i.{column}) end"
+
+
+def _outranks(target: _Target, one: str, other: str) -> str:
+    """SQL that tells whether row `one` stands above row `other`: measured over estimated, then the later load."""
+    if "quality" not in target.values:
+        return f"{one}.load_id > {other}.load_id"
+    return f"({one}.quality = 'measured', {one}.load_id) > ({other}.quality = 'measured', {other}.load_id)"
 
 
 def _compared(target: _Target) -> tuple[str, str]:
     """SQL that marks each incoming record as new, same, winner or outranked against the current row of its key."""
-    rank = "(i.quality = 'measured')::int - (c.quality = 'measured')::int" if "quality" in target.values else "0"
-    wins = f"(c.load_id is null or ({rank}) > 0 or (({rank}) = 0 and i.load_id >= c.load_id))"
+    wins = f"(c.load_id is null or not ({_outranks(target, 'c', 'i')}))"
     join = " and ".join(f"i.{column} = c.{column}" for column in target.key)
     merged = ", ".join(f"{_merged(target, column)} as merged_{column}" for column in target.values)
     differs = " or ".join(f"merged_{column} is distinct from now_{column}" for column in target.values)
     now = ", ".join(f"c.{column} as now_{column}" for column in target.values)
     marks = f"""
         with ranked as (
-            select i.*, {now}, c.load_id as now_load_id, {wins} as wins, {merged}
+            select i.*, {now}, c.load_id as now_load_id, {wins} as wins, {_retired_before(target)} as retired_before,
+                   {merged}
             from incoming_record as i left join {target.table} as c on {join}
         )
         select *, case
+            when retired_before then 'same'
             when now_load_id is null then 'new'
             when not ({differs}) then 'same'
             when wins or {str(target.fills_gaps).lower()} then 'changed'
@@ -146,6 +159,14 @@ def _compared(target: _Target) -> tuple[str, str]:
         from compared
     """
     return marks, count
+
+
+def _retired_before(target: _Target) -> str:
+    """SQL that tells whether an earlier reading of the same file brought this record and it stands in history."""
+    if target.history is None or target.fills_gaps:
+        return "false"
+    is_there = " and ".join(f"i.{column} = h.{column}" for column in (*target.key, "load_id"))
+    return f"exists (select 1 from {target.history} as h where {is_there})"
 
 
 def _apply(warehouse: Warehouse, target: _Target, load_id: int) -> int:
@@ -166,52 +187,19 @@ def _apply(warehouse: Warehouse, target: _Target, load_id: int) -> int:
         )
     if superseded:
         connection.execute(f"delete from {table} as t where {changed}")
-    written = ", ".join(
-        f"k.merged_{column} as {column}" if column in target.values else f"k.{column}" for column in columns
-    )
     connection.execute(
-        f"insert into {table} by name select {written} from compared as k where k.mark in ('new', 'changed')"
+        f"insert into {table} by name select {', '.join(_written(target, column) for column in columns)} "
+        "from compared as k where k.mark in ('new', 'changed')"
     )
-    return superseded + (_retire_overlapped(warehouse, load_id) if target.table == "meter_interval" else 0)
+    return superseded + (retire_overlapped(warehouse, load_id) if target.table == "meter_interval" else 0)
 
 
-def _retire_overlapped(warehouse: Warehouse, load_id: int) -> int:
-    """Move current intervals that this load's intervals overlap under another start (another interval length).
-
-    Without this, 15-minute rows under a new 30-minute row would count their energy twice.
-    """
-    connection = warehouse.connection
-    mixed = _count(
-        warehouse,
-        "select count(distinct c.duration_s) from meter_interval as c join "
-        "(select site_id, meter_id, min(interval_start) as low, max(interval_start) as high from compared group by all)"
-        " as s on c.site_id = s.site_id and c.meter_id = s.meter_id "
-        "and c.interval_start >= s.low - interval 1 day and c.interval_start <= s.high + interval 1 day",
-    )
-    if mixed < 2:
-        return 0
-    connection.execute("""
-        create or replace temp table overlapped as
-        select distinct c.site_id, c.meter_id, c.interval_start from meter_interval as c
-        join compared as k on c.site_id = k.site_id and c.meter_id = k.meter_id
-            and c.interval_start <> k.interval_start
-            and c.interval_start < k.interval_start + to_seconds(k.duration_s)
-            and k.interval_start < c.interval_start + to_seconds(c.duration_s)
-        where k.mark in ('new', 'changed') and c.load_id <> k.load_id
-    """)
-    inside = (
-        "exists (select 1 from overlapped as o where o.site_id = t.site_id and o.meter_id = t.meter_id "
-        "and o.interval_start = t.interval_start)"
-    )
-    connection.execute(
-        "insert into meter_interval_history by name "
-        f"select t.*, ?::bigint as superseded_by from meter_interval as t where {inside}",
-        [load_id],
-    )
-    connection.execute(f"delete from meter_interval as t where {inside}")
-    retired = _count(warehouse, "select count(*) from overlapped")
-    connection.execute("drop table overlapped")
-    return retired
+def _written(target: _Target, column: str) -> str:
+    if column in target.values:
+        return f"k.merged_{column} as {column}"
+    if column == "load_id" and target.fills_gaps:  # an earlier file that fills a gap does not lower the row's rank
+        return "greatest(k.load_id, k.now_load_id) as load_id"
+    return f"k.{column}"
 
 
 def _count(warehouse: Warehouse, sql: str) -> int:

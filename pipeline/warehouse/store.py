@@ -123,14 +123,17 @@ class Warehouse:
             with self.transaction():
                 self.connection.execute(schema_sql())
                 self.connection.execute("insert into schema_version values (?, '')", [SCHEMA_VERSION])
-        found = self.connection.execute("select max(version) from schema_version").fetchone()
-        version = found[0] if found else None
+        version = self._version() if not tables or "schema_version" in tables else None
         if version != SCHEMA_VERSION:
             raise WarehouseError(
                 f"{self.path.name} has layout {version}, this program reads layout {SCHEMA_VERSION}; "
                 "delete the file and run again: it is rebuilt from landing/ and the journal"
             )
         self._refresh_views()
+
+    def _version(self) -> int | None:
+        found = self.connection.execute("select max(version) from schema_version").fetchone()
+        return found[0] if found else None
 
     def _refresh_views(self) -> None:
         texts = [path.read_text(encoding="utf-8") for path in view_files()]
@@ -223,7 +226,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
 def read_copy(path: Path, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
     """Run one read-only statement on the analysts' copy.
 
-    Raises WarehouseError with DuckDB's first line for a wrong statement, or where the copy is absent.
+    Raises WarehouseError with DuckDB's words for a wrong statement, or where the copy is absent.
     """
     if not path.is_file():
         raise WarehouseError(f"{path.name} is not there yet; run `v2b run` first")
@@ -234,7 +237,11 @@ def read_copy(path: Path, sql: str, parameters: Mapping[str, Any] | None = None)
         }
         with duckdb.connect(str(path), read_only=True, config=options) as connection:
             connection.execute("set timezone = 'UTC'")
-            return connection.execute(sql, parameters).pl()
+            # an empty text gives no result at all, whatever the type stub says
+            result: duckdb.DuckDBPyConnection | None = connection.execute(sql, parameters)
+            if result is None:
+                raise WarehouseError("there is no statement; allowed: one SQL statement, such as SELECT 1")
+            return result.pl()
     except duckdb.Error as error:
         raise WarehouseError(str(error).strip()) from None
 
