@@ -94,16 +94,21 @@ def unmanaged(windows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def as_metered(windows: pl.DataFrame) -> pl.DataFrame:
-    """Let every world be what was metered: before the programme begins nothing is rebuilt."""
+def unmanaged_as_metered(windows: pl.DataFrame) -> pl.DataFrame:
+    """Let the unmanaged world be what was metered: before the programme cars charged as they came."""
     return windows.with_columns(
-        pl.lit(0, dtype=pl.Int64).alias("unmanaged_charge_wh"),
-        *[
-            pl.col(f"actual_{side}_wh").alias(f"{world}_{side}_wh")
-            for world in SCENARIOS
-            if world != "actual"
-            for side in ("import", "export")
-        ],
+        pl.col("charge_wh").alias("unmanaged_charge_wh"),
+        *[pl.col(f"actual_{side}_wh").alias(f"unmanaged_{side}_wh") for side in ("import", "export")],
+    )
+
+
+def as_metered(windows: pl.DataFrame) -> pl.DataFrame:
+    """Let every world be what was metered: so bills before the programme are priced, and ratchets start equal."""
+    return windows.with_columns(
+        pl.col(f"actual_{side}_wh").alias(f"{world}_{side}_wh")
+        for world in SCENARIOS
+        if world != "actual"
+        for side in ("import", "export")
     )
 
 

@@ -26,7 +26,7 @@ def _told(outcome: FileOutcome, done: int, total: int) -> None:
 
 
 @multi_asset(
-    name="ingest",
+    name="ingest_files",
     specs=[table_spec(table, "ingest", ["source_file"] if table != "source_file" else []) for table in INGEST_TABLES],
 )
 def ingest_files(

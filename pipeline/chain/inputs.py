@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import savings
+from pipeline import savings, scenarios
 from pipeline.calendars import add_months
 from pipeline.charging import RoundTrip
 from pipeline.domain import BillPeriod
@@ -74,6 +74,12 @@ class Prepared:
     round_trip: RoundTrip
     outside_sessions: bool
     findings: pl.DataFrame
+
+
+    @property
+    def billed_windows(self) -> pl.DataFrame:
+        """The windows the bills are priced on: before the programme, as metered in every world."""
+        return scenarios.as_metered(self.windows) if self.inputs.is_seed else self.windows
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _worlds(
     round_trip: charging.RoundTrip,
 ) -> pl.DataFrame:
     if inputs.is_seed:
-        return scenarios.as_metered(windows)
+        return scenarios.unmanaged_as_metered(scenarios.no_ev(windows))
     site = inputs.site
     since = _local_midnight(inputs)
     curves = charging.charge_power(readings, site.vehicles, site.chargers)

@@ -19,7 +19,7 @@ from pipeline.tariff import Bill, dearest_window, masks_expr, measure, price, wi
 
 def compute(prepared: Prepared) -> Result:
     """Price every world whose load is known and sum up."""
-    inputs, windows = prepared.inputs, prepared.windows
+    inputs, windows = prepared.inputs, prepared.billed_windows
     determinants = measure(
         inputs.tariff,
         inputs.period,
@@ -35,7 +35,7 @@ def compute(prepared: Prepared) -> Result:
     frames = {
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
-        "load_interval": windows.select(_LOAD_COLUMNS),
+        "load_interval": prepared.windows.select(_LOAD_COLUMNS),
         "billing_determinant": determinants,
         "bill_line": _line_frame(bills),
         "quality_finding": prepared.findings,
@@ -158,7 +158,7 @@ def _fleet(prepared: Prepared, energy: savings.Energy) -> dict[str, Any]:
 
 
 def _energy(prepared: Prepared) -> savings.Energy:
-    windows = prepared.windows
+    windows = prepared.billed_windows
     inside = _peak_hours(prepared)
     return savings.Energy(
         import_wh={world: int(windows.get_column(f"{world}_import_wh").sum()) for world in SCENARIOS},
@@ -176,10 +176,10 @@ def _peak_hours(prepared: Prepared) -> pl.DataFrame | None:
     peak = inputs.site.peak_window
     if peak is None:
         dearest = dearest_window(inputs.tariff)
-        billed = with_billed_time(prepared.windows, inputs.site.timezone, inputs.tariff, inputs.tariff_holidays)
+        billed = with_billed_time(prepared.billed_windows, inputs.site.timezone, inputs.tariff, inputs.tariff_holidays)
         inside = billed.filter(masks_expr(dearest)) if dearest else billed.clear()
     else:
-        inside = prepared.windows.filter(
+        inside = prepared.billed_windows.filter(
             pl.col("local_month").is_in(peak.months)
             & pl.col("local_weekday").is_in(peak.weekdays)
             & (pl.col("local_minute") >= minute_of_day(peak.start))
