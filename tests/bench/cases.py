@@ -15,6 +15,12 @@ from pipeline.calendars import window_grid
 from pipeline.charging import interval_energy
 from pipeline.domain import BillPeriod
 from pipeline.ingest import read_file
+from pipeline.journal import Journal
+from pipeline.portfolio import load_portfolio
+from pipeline.simulate import write_example
+from pipeline.steps.loading import ingest
+from pipeline.steps.months import compute_months
+from pipeline.steps.scope import Scope
 from pipeline.warehouse import Warehouse, load_records
 
 YEAR_QUARTERS = 35_040
@@ -144,6 +150,7 @@ def window_case() -> Case:
 
 
 def warehouse_cases(folder: Path, open_for: ExitStack) -> Iterator[Case]:
+    folder.mkdir()
     records = meter_frame().with_columns(
         site_id=pl.lit("bench"),
         local_day=pl.col("interval_start").dt.date(),
@@ -169,9 +176,33 @@ def warehouse_cases(folder: Path, open_for: ExitStack) -> Iterator[Case]:
     yield Case("known intervals again", size, lambda: load(afresh=False), "create table as, in memory", copy)
 
 
+def months_case(folder: Path, open_for: ExitStack) -> Case:
+    """Every month of the Atsugi example from stored records to stored bills: worlds, bills, savings."""
+    write_example(folder, "atsugi")
+    portfolio, now = load_portfolio(folder), datetime.now(UTC)
+    warehouse = open_for.enter_context(Warehouse(folder))
+    ingest(portfolio, warehouse, Journal(folder), now=now)
+    months = [row[0] for row in warehouse.query("select distinct bill_month from meter_interval").iter_rows()]
+
+    def compute() -> int:
+        with warehouse.transaction() as connection:
+            connection.execute("delete from savings_month")
+        return sum(outcome.written for outcome in compute_months(portfolio, warehouse, Scope(now=now)))
+
+    def read() -> int:
+        return sum(
+            warehouse.query(f"select * from {table} where bill_month = ?", [month]).height
+            for month in months
+            for table in ("meter_interval", "charger_reading")
+        )
+
+    return Case("records to bills, Atsugi", f"{len(months)} months", compute, "reading the same records", read)
+
+
 def all_cases(folder: Path, open_for: ExitStack) -> Iterator[Case]:
     """Every case, its input written below `folder`; what it opens is closed with `open_for`."""
     yield meter_csv_case(folder)
     yield ocpp_case(folder)
     yield window_case()
-    yield from warehouse_cases(folder, open_for)
+    yield from warehouse_cases(folder / "loading", open_for)
+    yield months_case(folder / "atsugi", open_for)
