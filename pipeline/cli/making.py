@@ -7,7 +7,7 @@ import shutil
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,8 @@ from pipeline.cli.runs import dagster_home
 from pipeline.portfolio import read_series
 from pipeline.simulate import EXAMPLES, SimulationOptions, write_example, write_portfolio
 from pipeline.tariff import load_tariff
+
+FileFormat = Literal["ocpp", "csv", "both"]
 
 
 @app.command()
@@ -54,13 +56,11 @@ def simulate(
     clock_offset_s: Annotated[int, typer.Option(help="How far charger clocks are ahead [s].")] = 0,
     register_step_wh: Annotated[int, typer.Option(min=1, help="Smallest step of the registers [Wh].")] = 1,
     gap_hours: Annotated[int, typer.Option(min=0, help="Hours without any charger message.")] = 0,
-    charger_format: Annotated[str, typer.Option("--format", help="ocpp, csv or both.")] = "ocpp",
+    file_format: Annotated[FileFormat, typer.Option("--format", help="Of charger logs: ocpp, csv or both.")] = "ocpp",
 ) -> None:
     """Write a portfolio of simulated sites with known truth (truth.json)."""
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         fail(f"{folder} is not empty; allowed: a new or empty folder")
-    if charger_format not in ("ocpp", "csv", "both"):
-        fail(f"--format {charger_format}: allowed is ocpp, csv or both", 2)
     options = SimulationOptions(
         sample_s=sample_s,
         jitter_s=jitter_s,
@@ -68,7 +68,7 @@ def simulate(
         clock_offset_s=clock_offset_s,
         register_step_wh=register_step_wh,
         gap_hours=gap_hours,
-        charger_format=charger_format,
+        file_format=file_format,
     )
     write_portfolio(folder, sites=sites, months=months, seed=seed, options=options)
     say(f"{folder} holds {sites} simulated sites; now `v2b run --portfolio {folder}`")
