@@ -93,5 +93,6 @@ def _top_up(units: dict[int, int], there: range, cap: int) -> None:
         missing -= GAIN_WH
     for window in reversed(there):
         more = min(missing, cap - units.get(window, 0)) if missing > 0 else max(missing, -units.get(window, 0))
-        units[window] = units.get(window, 0) + more
-        missing -= more
+        if more:
+            units[window] = units.get(window, 0) + more
+            missing -= more

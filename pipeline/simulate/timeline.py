@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from pipeline.calendars import holiday_dates, local_midnight_utc, month_of
@@ -12,6 +12,7 @@ from pipeline.calendars import holiday_dates, local_midnight_utc, month_of
 STEP_S = 300
 
 
+@lru_cache(maxsize=1 << 16)
 def stamp(epoch_s: int) -> str:
     """Return an instant [s since 1970] as ISO 8601 in UTC."""
     return f"{datetime.fromtimestamp(epoch_s, UTC):%Y-%m-%dT%H:%M:%SZ}"

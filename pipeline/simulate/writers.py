@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pipeline.domain import SCENARIOS
 from pipeline.simulate.building import hour_stamps
 from pipeline.simulate.ocpp_log import message_lines, soc_text
 from pipeline.simulate.registers import Reading, SimulationOptions, charger_readings
@@ -115,9 +116,13 @@ def arming_lines(site: SimulatedSite) -> list[str]:
 
 
 def window_lines(site: SimulatedSite) -> Iterable[str]:
-    """Return the rows of `truth_windows.csv`: the energy of every window in every world [Wh]."""
-    width = site.timeline.window_min * 60
-    for window in range(site.timeline.windows):
-        worlds = ",".join(str(site.world_wh(world, window)) for world in ("actual", "no_ev", "unmanaged"))
-        at = stamp(site.timeline.start_s + window * width)
+    """Return the rows of `truth_windows.csv`: the energy of every window in every world [Wh].
+
+    Before the programme every world is what was metered, as in `truth.json`; charge and discharge stay the true ones.
+    """
+    timeline, width = site.timeline, site.timeline.window_min * 60
+    for window, local in enumerate(timeline.local):
+        seed = local.date() < site.recipe.programme_start
+        worlds = ",".join(str(site.world_wh("actual" if seed else world, window)) for world in SCENARIOS)
+        at = stamp(timeline.start_s + window * width)
         yield f"{site.recipe.site_id},{at},{worlds},{site.charge_wh[window]},{site.discharge_wh[window]}\n"
