@@ -4,6 +4,7 @@
 
 from pipeline.warehouse.store import Warehouse, documented_schema, read_copy, schema_sql, sql_folder, view_files
 from pipeline.warehouse.checks import Check, all_checks
+from pipeline.warehouse.overlaps import retire_overlapped
 from pipeline.warehouse.records import LoadResult, load_records
 from pipeline.warehouse.publish import PUBLISHED_NAME, publish
 
@@ -17,6 +18,7 @@ __all__ = [
     "load_records",
     "publish",
     "read_copy",
+    "retire_overlapped",
     "schema_sql",
     "sql_folder",
     "view_files",

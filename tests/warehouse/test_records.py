@@ -1,9 +1,7 @@
 """Current and history: what stands after files arrived, again, corrected, late, cut and in another length."""
 
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -156,6 +154,19 @@ def test_meters_and_sites_are_told_apart(warehouse: Warehouse) -> None:
     assert warehouse.query("select import_wh from meter_interval order by all").to_series().to_list() == [1, 2, 3]
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """One warehouse for many examples; each empties it first."""
+    with Warehouse(tmp_path_factory.mktemp("shared")) as opened:
+        yield opened
+
+
+def emptied(warehouse: Warehouse) -> Warehouse:
+    for table in ("meter_interval", "meter_interval_history", "charger_reading", "charger_reading_history"):
+        warehouse.connection.execute(f"delete from {table}")
+    return warehouse
+
+
 interval = st.tuples(st.integers(0, 7), st.sampled_from([1, 2, 4]), st.booleans())
 file_of_intervals = st.lists(interval, min_size=1, max_size=5)
 
@@ -174,22 +185,22 @@ def as_frame(intervals: Sequence[tuple[int, int, bool]], load_id: int) -> pl.Dat
     return meter_records(rows)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(files=st.lists(file_of_intervals, min_size=2, max_size=4), data=st.data())
 def test_files_in_any_order_leave_the_same_current_rows(
-    files: list[list[tuple[int, int, bool]]], data: st.DataObject
+    shared: Warehouse, files: list[list[tuple[int, int, bool]]], data: st.DataObject
 ) -> None:
     """The journal's numbers decide, not the moment of loading; and no two current rows share a moment."""
     order = data.draw(st.permutations(range(len(files))))
     found = []
     for sequence in (range(len(files)), order):
-        with tempfile.TemporaryDirectory() as folder, Warehouse(Path(folder)) as opened:
-            for number in sequence:
-                load(opened, as_frame(files[number], number + 1), number + 1)
-            found.append(opened.query(CURRENT))
-            ends = found[-1].select(pl.col("interval_start").dt.offset_by("0s") + pl.duration(seconds="duration_s"))
-            starts = found[-1].get_column("interval_start")
-            assert all(end <= start for end, start in zip(ends.to_series()[:-1], starts[1:], strict=True))
+        emptied(shared)
+        for number in sequence:
+            load(shared, as_frame(files[number], number + 1), number + 1)
+        found.append(shared.query(CURRENT))
+    starts = found[0].get_column("interval_start")
+    ends = found[0].select(pl.col("interval_start") + pl.duration(seconds="duration_s")).to_series()
+    assert all(end <= start for end, start in zip(ends[:-1], starts[1:], strict=True))
     assert found[0].equals(found[1])
 
 
@@ -230,22 +241,22 @@ fields = st.fixed_dictionaries({"energy_import_wh": st.booleans(), "soc_pct": st
 TRUTH = {"energy_import_wh": 500, "soc_pct": 40.0, "power_w": -3000}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(parts=st.lists(st.lists(fields, min_size=2, max_size=2), min_size=2, max_size=3), data=st.data())
 def test_parts_of_readings_in_any_order_make_the_same_whole(
-    parts: list[list[dict[str, bool]]], data: st.DataObject
+    shared: Warehouse, parts: list[list[dict[str, bool]]], data: st.DataObject
 ) -> None:
     order = data.draw(st.permutations(range(len(parts))))
     found = []
     for sequence in (range(len(parts)), order):
-        with tempfile.TemporaryDirectory() as folder, Warehouse(Path(folder)) as opened:
-            for number in sequence:
-                rows = [
-                    (f"07-01 08:{minute:02d}", None, None, {name: TRUTH[name] for name, there in part.items() if there})
-                    for minute, part in enumerate(parts[number])
-                ]
-                load(opened, charger_records(rows), number + 1, "charger")
-            found.append(opened.query("select * exclude (load_id) from charger_reading order by all"))
+        emptied(shared)
+        for number in sequence:
+            rows = [
+                (f"07-01 08:{minute:02d}", None, None, {name: TRUTH[name] for name, there in part.items() if there})
+                for minute, part in enumerate(parts[number])
+            ]
+            load(shared, charger_records(rows), number + 1, "charger")
+        found.append(shared.query("select * exclude (load_id) from charger_reading order by all"))
     assert found[0].equals(found[1])
 
 
