@@ -1,0 +1,364 @@
+"""The worlds of a bill: by hand, branch by branch, and as laws."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.calendars import calendar_month, window_grid
+from pipeline.charging import ChargePower, RoundTrip
+from pipeline.domain import BillPeriod, V2BError
+from pipeline.scenarios import (
+    Battery,
+    as_metered,
+    long_load,
+    metered_windows,
+    no_ev,
+    unmanaged,
+    unmanaged_charge,
+)
+from tests.factories import charging_sessions, instant, meter_records
+
+DAY = BillPeriod("2013-07", date(2013, 7, 1), date(2013, 7, 2))
+GRID = window_grid(DAY, "UTC", 30)
+
+
+# --- metered windows
+
+
+def metered(meter: pl.DataFrame, meters: list[str] | None = None, grid: pl.DataFrame = GRID) -> dict[str, Any]:
+    found = metered_windows(meter, meters or ["main"], grid)
+    assert found.height == grid.height
+    return {row["interval_start"].strftime("%H:%M"): row for row in found.iter_rows(named=True)}
+
+
+def test_finer_intervals_are_summed_onto_the_window() -> None:
+    """10 + 20 Wh import and 1 + 2 Wh export in two quarters of an hour."""
+    rows = [("07-01 08:00", 10, {"export_wh": 1}), ("07-01 08:15", 20, {"export_wh": 2})]
+    found = metered(meter_records(rows, duration_s=900))["08:00"]
+    assert (found["actual_import_wh"], found["actual_export_wh"], found["metered"]) == (30, 3, True)
+
+
+def test_a_window_measured_in_part_is_not_metered() -> None:
+    found = metered(meter_records([("07-01 08:00", 10)], duration_s=900))
+    assert (found["08:00"]["actual_import_wh"], found["08:00"]["metered"]) == (10, False)
+    assert (found["08:30"]["actual_import_wh"], found["08:30"]["metered"]) == (0, False)
+
+
+def test_coarser_intervals_are_refused_with_what_to_do() -> None:
+    meter = meter_records([("07-01 08:00", 10)], duration_s=3600)
+    with pytest.raises(V2BError, match=r"meter main: the interval at 2013-07-01T08:00.* 3600 s .*window of 1800 s"):
+        metered(meter)
+
+
+def test_intervals_across_the_edge_of_a_window_are_refused() -> None:
+    with pytest.raises(V2BError, match="allowed: intervals that divide the window"):
+        metered(meter_records([("07-01 08:15", 10)], duration_s=1800))
+
+
+def test_two_billing_meters_add_up_and_others_do_not_count() -> None:
+    parts = [
+        meter_records([("07-01 08:00", 10)], meter_id=meter_id)
+        for meter_id in ("main", "annex", "solar")  # solar is no billing meter
+    ]
+    found = metered(pl.concat(parts), ["main", "annex"])["08:00"]
+    assert (found["actual_import_wh"], found["metered"]) == (20, True)
+
+
+def test_a_window_that_one_of_two_meters_missed_is_not_metered() -> None:
+    found = metered(meter_records([("07-01 08:00", 10)]), ["main", "annex"])["08:00"]
+    assert (found["actual_import_wh"], found["metered"]) == (10, False)
+
+
+def test_intervals_outside_the_bill_do_not_count() -> None:
+    found = metered(meter_records([("06-30 23:30", 7), ("07-02 00:00", 7)]))
+    assert not any(row["actual_import_wh"] or row["metered"] for row in found.values())
+
+
+# --- no_ev: IPMVP Option B, x = d - c
+
+
+def worlds(imported: int, exported: int, charge: int, discharge: int, added: int = 0) -> tuple[int, int, int, int]:
+    frame = pl.DataFrame(
+        {
+            "actual_import_wh": [imported],
+            "actual_export_wh": [exported],
+            "charge_wh": [charge],
+            "discharge_wh": [discharge],
+            "unmanaged_charge_wh": [added],
+        }
+    )
+    names = [f"{world}_{side}_wh" for world in ("no_ev", "unmanaged") for side in ("import", "export")]
+    return unmanaged(no_ev(frame)).select(names).row(0)
+
+
+@pytest.mark.parametrize(
+    ("imported", "exported", "charge", "discharge", "without_cars"),
+    [
+        (498_000, 0, 0, 2_000, (500_000, 0)),  # methods.md section 0: 996 kW metered, a car gives 4 kW: 1,000 kW
+        (500_000, 0, 2_000, 0, (498_000, 0)),  # a car takes 4 kW
+        (0, 3_000, 0, 2_000, (0, 1_000)),  # all that cars gave went out: export falls
+        (0, 3_000, 0, 5_000, (2_000, 0)),  # cars gave 5: 3 went out, 2 the building used
+        (100, 3_000, 0, 5_000, (2_100, 0)),  # both directions inside one window
+        (1_000, 0, 3_000, 0, (0, 2_000)),  # cars took 3, of which 1 was bought: the rest would have gone out
+        (1_000, 500, 3_000, 0, (0, 2_500)),
+        (700, 200, 0, 0, (700, 200)),  # no cars: as metered
+        (700, 200, 400, 400, (700, 200)),  # what goes in and comes out within a window cancels
+    ],
+)
+def test_no_ev_by_hand(
+    imported: int, exported: int, charge: int, discharge: int, without_cars: tuple[int, int]
+) -> None:
+    assert worlds(imported, exported, charge, discharge)[:2] == without_cars
+
+
+@pytest.mark.parametrize(
+    ("exported", "added", "with_plug_in_charging"),
+    [
+        (0, 600, (1_600, 0)),  # nothing to take from export: all is bought
+        (400, 600, (1_200, 0)),  # 400 of the surplus, then 200 from the grid
+        (900, 600, (1_000, 300)),
+    ],
+)
+def test_unmanaged_takes_surplus_first(exported: int, added: int, with_plug_in_charging: tuple[int, int]) -> None:
+    assert worlds(1_000, exported, 0, 0, added)[2:] == with_plug_in_charging
+
+
+energies = st.integers(0, 10**7)
+
+
+@given(energies, energies, energies, energies, energies)
+def test_energy_is_conserved_and_neither_side_falls_below_zero(
+    imported: int, exported: int, charge: int, discharge: int, added: int
+) -> None:
+    no_ev_import, no_ev_export, unmanaged_import, unmanaged_export = worlds(
+        imported, exported, charge, discharge, added
+    )
+    assert no_ev_import - no_ev_export == imported - exported - charge + discharge
+    assert unmanaged_import - unmanaged_export == no_ev_import - no_ev_export + added
+    assert min(no_ev_import, no_ev_export, unmanaged_import, unmanaged_export) >= 0
+
+
+@given(energies, energies)
+def test_worlds_without_cars_are_identical(imported: int, exported: int) -> None:
+    assert worlds(imported, exported, 0, 0) == (imported, exported, imported, exported)
+
+
+def test_before_the_programme_every_world_is_as_metered() -> None:
+    windows = metered_windows(meter_records([("07-01 08:00", 10, {"export_wh": 4})]), ["main"], GRID)
+    loads = long_load(as_metered(windows)).filter(pl.col("interval_start") == instant("07-01 08:00"))
+    assert loads.select("scenario", "import_wh", "export_wh").rows() == [
+        ("actual", 10, 4),
+        ("no_ev", 10, 4),
+        ("unmanaged", 10, 4),
+    ]
+
+
+# --- unmanaged charging: 20 kWh usable, 6 kW from 0 to 100 %, 25/23 Wh drawn for each Wh stored
+
+ROUND_TRIP = RoundTrip(efficiency=0.835, charge_wh_per_battery_wh=25 / 23, source="fit")
+SIX_KW = ChargePower(6000, (6000, 6000, 6000, 6000), "rated")
+CAR = {"LEAF1": Battery(20_000, 100)}
+ARRIVAL: dict[str, Any] = {"plugged_in_at": "07-01 08:00", "plugged_out_at": "07-01 18:00"}
+HALF_FULL = {**ARRIVAL, "soc_in_pct": 50.0, "soc_out_pct": 100.0}
+
+
+def drawn(
+    *sessions: dict[str, Any],
+    grid: pl.DataFrame = GRID,
+    batteries: dict[str, Battery] | None = None,
+    power: ChargePower = SIX_KW,
+) -> dict[str, int]:
+    """Energy by window [Wh], windows without any left out; keys 'HH:MM', or 'MM-DD HH:MM' over several days."""
+    found = unmanaged_charge(
+        charging_sessions(sessions),
+        grid,
+        batteries=CAR if batteries is None else batteries,
+        curve=lambda *_: power,
+        round_trip=ROUND_TRIP,
+    )
+    assert found.height == grid.height
+    return {at.strftime("%H:%M" if grid is GRID else "%m-%d %H:%M"): wh for at, wh in found.iter_rows() if wh}
+
+
+def test_a_car_fills_from_plug_in_at_its_power() -> None:
+    """10 kWh stored = 10 x 25/23 = 10,869.57 Wh drawn: three half hours of 3,000 Wh, then 1,869.57 (rounded up)."""
+    assert drawn(HALF_FULL) == {"08:00": 3000, "08:30": 3000, "09:00": 3000, "09:30": 1870}
+
+
+def test_charging_begins_inside_a_window_at_the_minute_of_plug_in() -> None:
+    """08:20 leaves ten minutes of the window: 1,000 Wh."""
+    found = drawn({**HALF_FULL, "plugged_in_at": "07-01 08:20"})
+    assert found == {"08:00": 1000, "08:30": 3000, "09:00": 3000, "09:30": 3000, "10:00": 870}
+
+
+def test_charging_tapers_above_80_percent_as_measured() -> None:
+    """From 80 to 100 %: 1 kWh stored = 1,086.96 Wh a step, at 4, 3, 2, 1 kW: 16.3, 21.7, 32.6 and 65.2 min.
+
+    Half hours: 1,086.96 + 13.696 min x 3 kW = 1,771.74; 8.043 min x 3 kW + 21.957 min x 2 kW = 1,134.06;
+    10.652 min x 2 kW + 19.348 min x 1 kW = 677.54; 500; 264.49.
+    """
+    found = drawn({**HALF_FULL, "soc_in_pct": 80.0}, power=ChargePower(6000, (4000, 3000, 2000, 1000), "measured"))
+    assert found == {"08:00": 1772, "08:30": 1134, "09:00": 677, "09:30": 500, "10:00": 265}
+    assert sum(found.values()) == 4348  # 4 x 1,086.96
+
+
+def test_charging_ends_at_plug_out_where_the_battery_is_not_full() -> None:
+    """45 minutes at 6 kW. 100 % is not reached, and the actual car left with more than that, too: capped."""
+    found = drawn({**HALF_FULL, "plugged_out_at": "07-01 08:45"})
+    assert found == {"08:00": 3000, "08:30": 1500}
+
+
+def test_a_target_that_cannot_be_reached_is_not_chased() -> None:
+    """Full would take 109 min; in 60 min the car left at 60 %: it fills to that, 2 kWh = 2,173.91 Wh, and stops."""
+    found = drawn({**HALF_FULL, "soc_out_pct": 60.0, "plugged_out_at": "07-01 09:00"})
+    assert found == {"08:00": 2174}
+
+
+def test_a_target_that_can_be_reached_is_filled_though_the_actual_car_left_lower() -> None:
+    assert sum(drawn({**HALF_FULL, "soc_out_pct": 60.0}).values()) == 10_870
+
+
+def test_the_target_of_the_session_goes_before_that_of_the_car() -> None:
+    """To 75 %: 5 kWh = 5,434.78 Wh."""
+    found = drawn({**HALF_FULL, "soc_out_pct": 60.0, "target_soc_pct": 75.0})
+    assert sum(found.values()) == 5435
+
+
+def test_a_car_that_left_above_its_target_fills_to_what_it_left_with() -> None:
+    """To 90 %: 8 kWh = 8,695.65 Wh."""
+    found = drawn({**HALF_FULL, "soc_out_pct": 90.0}, batteries={"LEAF1": Battery(20_000, 80)})
+    assert sum(found.values()) == 8696
+
+
+def test_a_car_that_arrives_above_its_target_draws_nothing() -> None:
+    session = {**HALF_FULL, "soc_in_pct": 95.0, "soc_out_pct": 40.0, "target_soc_pct": 80.0}
+    assert drawn(session) == {}
+
+
+TWO_DAYS = window_grid(BillPeriod("2013-07", date(2013, 7, 1), date(2013, 7, 3)), "UTC", 30)
+
+
+def test_what_this_world_left_in_the_car_is_there_when_it_comes_back() -> None:
+    """Actual: left at 60 %, drove 2 kWh, back at 50 %. Unmanaged: left full (20 kWh), so it comes back at 90 %.
+
+    The second fill is 2 kWh = 2,173.91 Wh, not 10 kWh.
+    """
+    second = {**HALF_FULL, "plugged_in_at": "07-02 08:00", "plugged_out_at": "07-02 18:00"}
+    found = drawn({**HALF_FULL, "soc_out_pct": 60.0}, second, grid=TWO_DAYS)
+    by_day = [sum(wh for at, wh in found.items() if at.startswith(day)) for day in ("07-01", "07-02")]
+    assert by_day == [10_870, 2_174]
+
+
+def test_a_car_that_left_short_in_this_world_comes_back_lower() -> None:
+    """Half an hour stores 3,000 x 23/25 = 2,760 Wh: 12,760 against the 20,000 it really had, 7,240 Wh behind.
+
+    It really comes back at 80 % (16,000), here with 8,760: 11,240 Wh to fill = 12,217.39 drawn.
+    """
+    short = {**HALF_FULL, "plugged_out_at": "07-01 08:30"}
+    second = {**HALF_FULL, "plugged_in_at": "07-02 08:00", "plugged_out_at": "07-02 18:00", "soc_in_pct": 80.0}
+    found = drawn(short, second, grid=TWO_DAYS)
+    assert sum(wh for at, wh in found.items() if at.startswith("07-01")) == 3000
+    assert sum(wh for at, wh in found.items() if at.startswith("07-02")) == 12_217
+
+
+def test_cars_and_chargers_do_not_share_an_account() -> None:
+    """The second car really is half full, whatever the first one left with."""
+    other = {**HALF_FULL, "vehicle_id": "LEAF2", "plugged_in_at": "07-02 08:00", "plugged_out_at": "07-02 18:00"}
+    batteries = {**CAR, "LEAF2": Battery(20_000, 100)}
+    found = drawn({**HALF_FULL, "soc_out_pct": 60.0}, other, grid=TWO_DAYS, batteries=batteries)
+    assert sum(wh for at, wh in found.items() if at.startswith("07-02")) == 10_870
+
+
+# --- without states of charge: a running stock
+
+
+def without_soc(day: int, charge: int, discharge: int, *, out: str = "18:00") -> dict[str, Any]:
+    return {
+        "plugged_in_at": f"07-{day:02d} 08:00",
+        "plugged_out_at": f"07-{day:02d} {out}",
+        "charge_wh": charge,
+        "discharge_wh": discharge,
+    }
+
+
+def test_without_states_of_charge_the_net_energy_is_drawn_from_plug_in() -> None:
+    """8,000 in and 4,000 out at 0.835: 8,000 - 4,790.42 = 3,209.58 Wh: one half hour and a bit."""
+    assert drawn(without_soc(1, 8000, 4000)) == {"08:00": 3000, "08:30": 210}
+
+
+def test_energy_owed_is_carried_to_the_next_session_and_never_clipped_for_each() -> None:
+    """Day 1 gives 4,175 Wh = 5,000 owed at 0.835; day 2 takes 8,000: in all the car drove 3,000 Wh.
+
+    A clip per session would draw 8,000 on day 2 and invent 5,000 Wh of driving.
+    """
+    found = drawn(without_soc(1, 0, 4175), without_soc(2, 8000, 0), grid=TWO_DAYS)
+    assert found == {"07-02 08:00": 3000}
+
+
+def test_what_does_not_fit_before_plug_out_is_drawn_at_the_next_session() -> None:
+    """6 kW x 30 min = 3,000 of 4,000; the other 1,000 with the 500 of the next day."""
+    found = drawn(without_soc(1, 4000, 0, out="08:30"), without_soc(2, 500, 0), grid=TWO_DAYS)
+    assert found == {"07-01 08:00": 3000, "07-02 08:00": 1500}
+
+
+@given(st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 5000)), min_size=1, max_size=8))
+def test_without_states_of_charge_no_driving_is_invented(days: list[tuple[int, int]]) -> None:
+    """Drawn in all = the highest running sum of net energy that the stock ever reached, and never less than the net."""
+    month = window_grid(calendar_month("2013-07"), "UTC", 60)
+    sessions = [without_soc(number, *energy) for number, energy in enumerate(days, start=1)]
+    total = sum(drawn(*sessions, grid=month).values())
+    running, highest = 0.0, 0.0
+    for charge, discharge in days:
+        running += charge - discharge / 0.835
+        highest = max(highest, running)
+    assert total == pytest.approx(highest, abs=1)
+
+
+# --- the calendar
+
+
+def test_a_session_across_midnight_and_month_end_is_split_without_loss() -> None:
+    night = {**HALF_FULL, "plugged_in_at": "07-31 23:10", "plugged_out_at": "08-01 07:00"}
+    parts = [
+        sum(drawn(night, grid=window_grid(calendar_month(month), "UTC", 30)).values())
+        for month in ("2013-07", "2013-08")
+    ]
+    assert parts == [5000, 5870]  # 50 min at 6 kW, and the rest of 10,869.57
+
+
+@pytest.mark.parametrize(("day", "windows"), [(date(2013, 3, 31), 46), (date(2013, 10, 27), 50)])
+def test_on_a_day_of_23_or_25_hours_charging_goes_on_through_the_change(day: date, windows: int) -> None:
+    """Plugged in at 00:30 UTC, half an hour before Berlin's clocks change: windows in UTC know nothing of it."""
+    grid = window_grid(BillPeriod("2013-03", day, day + timedelta(days=1)), "Europe/Berlin", 30)
+    assert grid.height == windows
+    night = {**HALF_FULL, "plugged_in_at": f"{day} 00:30", "plugged_out_at": f"{day} 06:00"}
+    found = drawn(night, grid=grid)
+    assert list(found.values()) == [3000, 3000, 3000, 1870]
+
+
+@given(arrive=st.integers(0, 900), stay=st.integers(1, 500), soc=st.integers(0, 100), left=st.integers(0, 100))
+def test_windows_sum_to_what_was_drawn_and_no_window_exceeds_the_power(
+    arrive: int, stay: int, soc: int, left: int
+) -> None:
+    begin = instant("07-01") + timedelta(minutes=arrive)
+    session = {
+        "plugged_in_at": begin,
+        "plugged_out_at": begin + timedelta(minutes=stay),
+        "soc_in_pct": float(soc),
+        "soc_out_pct": float(left),
+    }
+    found = drawn(session)
+    room_wh = max(20_000 * (1 - soc / 100), 0) * 25 / 23
+    reachable = room_wh <= 100 * stay
+    goal_wh = max(20_000 * (1.0 if reachable else 0.0), 20_000 * left / 100)
+    wanted = max(0.0, goal_wh - 20_000 * soc / 100) * 25 / 23
+    assert sum(found.values()) == pytest.approx(min(wanted, 100 * stay), abs=1)
+    assert all(0 < wh <= 3001 for wh in found.values())
+
+
+def test_no_sessions_draw_nothing() -> None:
+    assert drawn() == {}
