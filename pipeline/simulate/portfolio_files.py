@@ -14,8 +14,8 @@ from pipeline.simulate.world import SimulatedSite
 from pipeline.simulate.writers import WINDOW_HEADER, arming_lines, window_lines, write_landing, write_lines
 
 _ABOUT = (
-    "Exact answers of the simulation; the worlds of every window are in truth_windows.csv. Before programme_start "
-    "(state seed) every world is what was metered, and the saving is 0."
+    "Exact answers of the simulation. Before programme_start (state seed) every world is billed as it was metered, so "
+    "the saving is 0; truth_windows.csv has the physical energies of the worlds in all windows."
 )
 
 

@@ -118,11 +118,10 @@ def arming_lines(site: SimulatedSite) -> list[str]:
 def window_lines(site: SimulatedSite) -> Iterable[str]:
     """Return the rows of `truth_windows.csv`: the energy of every window in every world [Wh].
 
-    Before the programme every world is what was metered, as in `truth.json`; charge and discharge stay the true ones.
+    These are the physical worlds of all months; `truth.json` bills what was metered before the programme.
     """
     timeline, width = site.timeline, site.timeline.window_min * 60
-    for window, local in enumerate(timeline.local):
-        seed = local.date() < site.recipe.programme_start
-        worlds = ",".join(str(site.world_wh("actual" if seed else world, window)) for world in SCENARIOS)
+    for window in range(timeline.windows):
+        worlds = ",".join(str(site.world_wh(world, window)) for world in SCENARIOS)
         at = stamp(timeline.start_s + window * width)
         yield f"{site.recipe.site_id},{at},{worlds},{site.charge_wh[window]},{site.discharge_wh[window]}\n"
