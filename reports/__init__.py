@@ -6,6 +6,7 @@ inputs       what a report is made from, and what it is made into
 language     numbers, money, dates and sentences in the reader's language
 facts        what a `summary.json` says, asked by name
 peak_day     the day that set the bill, as plain numbers
+days         every day's highest window, as plain numbers
 months       up to twelve bills, as plain numbers
 theme        colours with their meaning, the font, the Vega config
 drawing      from an Altair chart to SVG and PNG

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
+from reports.days import Days
 from reports.facts import Facts
 from reports.language import Language, exact
 from reports.months import MonthPeaks, Months
@@ -87,6 +89,42 @@ def _peak_day_alt(day: PeakDay, words: Language, title: str) -> str:
         )
     )
     return " ".join(parts)
+
+
+def days_caption(facts: Facts, days: Days, words: Language) -> Caption:
+    """Return the caption of the daily peaks."""
+    changes = [round(exact(row.change_kw), 1) for row in days.giving if row.change_kw is not None]
+    title = _days_title([change for change in changes if change], len(changes), words)
+    parts = [
+        words.say("Highest window of each day of {month}, kW.", month=words.month_year(facts.month)),
+        axis_start(days.axis, words),
+        words.say("Dashes at the foot: days below it.") if _any_below(days) else "",
+        words.say("Dotted: the month's highest window with V2B.") if days.highest_kw is not None else "",
+    ]
+    return Caption(title, " ".join(part for part in parts if part), _days_alt(days, words, title))
+
+
+def _days_title(changes: list[Decimal], count: int, words: Language) -> str:
+    lower = sum(change < 0 for change in changes)
+    higher = len(changes) - lower
+    if higher > lower:
+        message, some = "The day's peak was higher on {some} of the {count} days the cars gave energy", higher
+    else:
+        message, some = "The day's peak was lower on {some} of the {count} days the cars gave energy", lower
+    return words.say(message, some=words.number(some), count=words.number(count))
+
+
+def _any_below(days: Days) -> bool:
+    return any(not row.gave and row.actual_kw is not None and row.actual_kw < days.axis.low for row in days.rows)
+
+
+def _days_alt(days: Days, words: Language, title: str) -> str:
+    deepest = min(days.giving, key=lambda row: (row.change_kw or 0.0, row.day))
+    return title + words.say(
+        ". The largest change was {kw} on {date}.",
+        kw=words.kw(deepest.change_kw or 0),
+        date=words.day_short(deepest.day),
+    )
 
 
 def months_caption(months: Months, words: Language) -> Caption:

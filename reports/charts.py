@@ -5,6 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from reports import plot, theme
+from reports.days import Days
 from reports.drawing import Rows, layer
 from reports.language import MINUS, Language
 from reports.months import Months
@@ -12,7 +13,8 @@ from reports.peak_day import DemandAxis, Mark, PeakDay, Window
 from reports.plot import Size
 
 FLEET_HEIGHT = 62
-MONTHS_SHORTER = 40
+MONTHS_SHARE = 0.78  # of the peak day's height
+DAYS_SHARE = 0.6
 
 
 def peak_day_chart(day: PeakDay, size: Size, words: Language) -> alt.TopLevelMixin:
@@ -29,18 +31,68 @@ def peak_day_chart(day: PeakDay, size: Size, words: Language) -> alt.TopLevelMix
 
 def months_chart(months: Months, size: Size, words: Language) -> alt.TopLevelMixin:
     """Return a dumbbell of both worlds' own peak per bill, over the billed demand of both worlds as lines."""
-    height, last = size.height - MONTHS_SHORTER, len(months.rows)
+    height, last = size.part(MONTHS_SHARE), len(months.rows)
     layers = [
         plot.band([{"x": last - 1, "x2": last}], (0, last), height),
         plot.grid(months.axis, words, (0, last), _month_axis(months, words, size)),
         _years(months, size),
         *plot.world_lines(_billed_steps(months), (0, last), months.axis),
-        *_dumbbells(months),
+        *plot.dumbbells(list(enumerate(months.rows)), (0, last), months.axis, dot=55),
         *_cut_labels(months, size, words),
         *_billed_labels(months, size, words),
     ]
     chart: alt.LayerChart = alt.layer(*layers).configure(**theme.vega_config(size.text))
     return chart.properties(width=size.plot, height=height)
+
+
+def days_chart(days: Days, size: Size, words: Language) -> alt.TopLevelMixin:
+    """Return a dumbbell of both worlds' highest window per day cars gave energy, other days as grey diamonds."""
+    domain, height = (0.0, float(len(days.rows))), size.part(DAYS_SHARE)
+    giving = [(place, row) for place, row in enumerate(days.rows) if row.gave]
+    layers = [
+        plot.grid(days.axis, words, domain, _day_axis(days, size)),
+        *_highest(days, size, words),
+        *_other_days(days, domain, height),
+        *plot.dumbbells(giving, domain, days.axis, dot=30 if size.narrow else 42),
+    ]
+    chart: alt.LayerChart = alt.layer(*layers).configure(**theme.vega_config(size.text))
+    return chart.properties(width=size.plot, height=height)
+
+
+def _day_axis(days: Days, size: Size) -> alt.Axis:
+    every, last = (10 if size.narrow else 5), len(days.rows) - 1
+    texts = {
+        place + 0.5: str(row.day.day)
+        for place, row in enumerate(days.rows)
+        if place in (0, last) or (row.day.day % every == 0 and 1 < place < last - 1)
+    }
+    return alt.Axis(values=list(texts), labelExpr=plot.labels(texts), grid=False, title=None, labelOverlap=False)
+
+
+def _highest(days: Days, size: Size, words: Language) -> list[alt.Chart]:
+    """Return the month's metered peak as a dotted line, labelled right of the plot."""
+    if days.highest_kw is None:
+        return []
+    line = layer([{"kw": days.highest_kw}])
+    y = plot.kw("kw", days.axis)
+    number = line.mark_text(
+        text=words.kw(days.highest_kw), align="left", fontWeight=600, color=theme.METER, fontSize=size.text
+    )
+    return [
+        line.mark_rule(strokeDash=[1, 2], color=theme.INK, strokeWidth=1).encode(y),
+        number.encode(y, x=alt.value(size.plot + 6)),
+    ]
+
+
+def _other_days(days: Days, domain: tuple[float, float], height: int) -> list[alt.Chart]:
+    """Return days without discharge: diamonds, and a dash at the foot where the axis starts above them."""
+    places = [(i + 0.5, row.actual_kw) for i, row in enumerate(days.rows) if not row.gave and row.actual_kw is not None]
+    x = plot.across("x", domain)
+    inside = layer([{"x": place, "kw": kw} for place, kw in places if kw >= days.axis.low])
+    below = layer([{"x": place} for place, kw in places if kw < days.axis.low])
+    diamond = inside.mark_point(shape="diamond", size=45, fill=theme.BASELINE, stroke=theme.BASELINE, opacity=1)
+    dash = below.mark_tick(orient="horizontal", color=theme.BASELINE, thickness=2, size=9)
+    return [diamond.encode(x, plot.kw("kw", days.axis)), dash.encode(x, y=alt.value(height - 4))]
 
 
 def _hours(day: PeakDay) -> tuple[float, float]:
@@ -204,7 +256,7 @@ def _years(months: Months, size: Size) -> alt.Chart:
         for i, row in enumerate(months.rows)
         if i == 0 or (row.month.endswith("-01") and i > 1)
     ]
-    below = size.height - MONTHS_SHORTER + size.text + 12
+    below = size.part(MONTHS_SHARE) + size.text + 12
     text = layer(years).mark_text(baseline="top", color=theme.MUTED, fontSize=size.text)
     drawn: alt.Chart = text.encode(plot.across("x", (0, len(months.rows))), alt.Text("text:N"), y=alt.value(below))
     return drawn
@@ -216,28 +268,6 @@ def _billed_steps(months: Months) -> Rows:
         values = {"baseline": row.billed_baseline_kw, "actual": row.billed_actual_kw}
         rows += [{"x": index, **values}, {"x": index + 1, **values}]
     return rows
-
-
-def _dumbbells(months: Months) -> list[alt.Chart]:
-    rows: Rows = [
-        {
-            "x": index + 0.5,
-            "baseline": row.baseline_kw,
-            "actual": row.actual_kw,
-            "colour": theme.ADDED if row.change_kw > 0 else theme.SAVED,
-        }
-        for index, row in enumerate(months.rows)
-        if row.change_kw is not None
-    ]
-    metered: Rows = [{"x": i + 0.5, "actual": row.actual_kw} for i, row in enumerate(months.rows)]
-    hollow = layer(rows).mark_point(size=55, fill=theme.PAPER, stroke=theme.BASELINE, strokeWidth=1.8, opacity=1)
-    filled = layer(metered).mark_point(size=55, fill=theme.METER, stroke=theme.METER, opacity=1)
-    x, baseline = plot.across("x", (0, len(months.rows))), plot.kw("baseline", months.axis)
-    return [
-        layer(rows).mark_rule(strokeWidth=4).encode(x, baseline, alt.Y2("actual"), color=plot.DRAWN_COLOUR),
-        hollow.encode(x, baseline),
-        filled.encode(x, plot.kw("actual", months.axis)),
-    ]
 
 
 def _cut_labels(months: Months, size: Size, words: Language) -> list[alt.Chart]:
@@ -258,7 +288,7 @@ def _billed_labels(months: Months, size: Size, words: Language) -> list[alt.Char
     known = [(kw, colour) for kw, colour in ends if kw is not None]
     push = [0.0] * len(known)
     if len(known) == 2:
-        scale = (size.height - MONTHS_SHORTER) / (months.axis.high - months.axis.low)
+        scale = (size.part(MONTHS_SHARE)) / (months.axis.high - months.axis.low)
         gap = (known[0][0] - known[1][0]) * scale
         apart = max(0.0, (size.text + 3 - abs(gap)) / 2) * (1 if gap >= 0 else -1)
         push = [-apart, apart]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from typing import Any
 
@@ -19,8 +20,11 @@ PNG_COLOURS = 128
 
 
 def layer(rows: Rows) -> alt.Chart:
-    """Return a chart on rows given in place; the renderer never loads anything."""
-    return alt.Chart(alt.InlineData(values=rows))
+    """Return a chart on rows given in place; the renderer never loads anything.
+
+    The rows are one JSON text: Altair copies its objects many times over, but not the letters of a text.
+    """
+    return alt.Chart(alt.InlineData(values=json.dumps(rows), format=alt.JsonDataFormat(type="json")))
 
 
 def to_svg(chart: alt.TopLevelMixin, name: str, alt_text: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import altair as alt
 from markupsafe import Markup
 
-from reports.captions import Caption, months_caption, peak_day_caption
-from reports.charts import months_chart, peak_day_chart
+from reports.captions import Caption, days_caption, months_caption, peak_day_caption
+from reports.charts import days_chart, months_chart, peak_day_chart
+from reports.days import find_days
 from reports.drawing import to_png, to_svg
 from reports.email_body import email_html, email_text
 from reports.facts import Facts, reason_sentence
@@ -26,6 +29,7 @@ from reports.view import (
     Table,
     bill_rows,
     bill_total,
+    days_table,
     months_table,
     peak_day_table,
     rounded_lines,
@@ -58,7 +62,8 @@ def render_report(data: ReportInput) -> RenderedReport:
     """
     facts, words = Facts(data), language(data.site.language)
     day = find_peak_day(facts)
-    figures = [figure for figure in (_peak_day(facts, day, words), _months(facts, words)) if figure]
+    drawn = (_peak_day(facts, day, words), _days(facts, words), _months(facts, words))
+    figures = [figure for figure in drawn if figure]
     common = _common(facts, words)
     caption = figures[0].caption if day else None
     return RenderedReport(
@@ -75,11 +80,17 @@ def _peak_day(facts: Facts, day: PeakDay | None, words: Language) -> Figure | No
     if day is None:
         return None
     caption = peak_day_caption(facts, day, words)
-    wide, narrow = (
-        Markup(to_svg(peak_day_chart(day, size, words), name, caption.alt))  # noqa: S704 - to_svg escapes
-        for size, name in ((PAGE, "peak-day"), (PHONE, "peak-day-phone"))
-    )
-    return Figure("peak-day", caption, wide, narrow, peak_day_table(day, words), day.compared)
+    pictures = _both_sizes(partial(peak_day_chart, day, words=words), "peak-day", caption)
+    return Figure("peak-day", caption, *pictures, peak_day_table(day, words), day.compared)
+
+
+def _days(facts: Facts, words: Language) -> Figure | None:
+    days = find_days(facts)
+    if days is None:
+        return None
+    caption = days_caption(facts, days, words)
+    pictures = _both_sizes(partial(days_chart, days, words=words), "days", caption)
+    return Figure("days", caption, *pictures, days_table(days, words))
 
 
 def _months(facts: Facts, words: Language) -> Figure | None:
@@ -87,11 +98,15 @@ def _months(facts: Facts, words: Language) -> Figure | None:
     if months.empty:
         return None
     caption = months_caption(months, words)
-    wide, narrow = (
-        Markup(to_svg(months_chart(months, size, words), name, caption.alt))  # noqa: S704 - to_svg escapes
-        for size, name in ((PAGE, "months"), (PHONE, "months-phone"))
-    )
-    return Figure("months", caption, wide, narrow, months_table(months, words))
+    pictures = _both_sizes(partial(months_chart, months, words=words), "months", caption)
+    return Figure("months", caption, *pictures, months_table(months, words))
+
+
+def _both_sizes(draw: Callable[..., alt.TopLevelMixin], name: str, caption: Caption) -> tuple[Markup, Markup]:
+    """Return a chart for the page and for the phone."""
+    wide = to_svg(draw(size=PAGE), name, caption.alt)
+    narrow = to_svg(draw(size=PHONE), f"{name}-phone", caption.alt)
+    return Markup(wide), Markup(narrow)  # noqa: S704 - to_svg escapes
 
 
 def _mail_picture(day: PeakDay | None, caption: Caption | None, words: Language) -> bytes:
@@ -176,7 +191,12 @@ def _footer(facts: Facts, words: Language) -> str:
     parts = [
         words.say("V2B Savings {code}", code=str(version["code"])),
         words.say("report version {number}", number=str(version["report"])),
-        words.say("made from data as of {at}", at=str(version["generated_at"])) if version["generated_at"] else "",
+        words.say("generated {at}", at=_generated(str(version["generated_at"]), words)),
         words.say("inputs {hash}", hash=str(version["input_hash"])),
     ]
     return ", ".join(part for part in parts if part) + "."
+
+
+def _generated(text: str, words: Language) -> str:
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    return f"{words.day(at.date())} {at:%H:%M} UTC"

@@ -65,4 +65,4 @@ def find_months(bills: pl.DataFrame) -> Months:
         for kw in (row.baseline_kw, row.actual_kw, row.billed_baseline_kw, row.billed_actual_kw)
         if kw is not None
     ]
-    return Months(rows, demand_axis(powers))
+    return Months(rows, demand_axis(powers, room_below=True))

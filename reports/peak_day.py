@@ -92,17 +92,19 @@ def find_peak_day(facts: Facts) -> PeakDay | None:
     return PeakDay(day, windows, from_h, to_h, demand_axis(powers), band, baseline, actual)
 
 
-def demand_axis(powers: list[float], steps: int = 5) -> DemandAxis:
+def demand_axis(powers: list[float], *, room_below: bool = False) -> DemandAxis:
     """Return an axis round about `powers` [kW] with room for a label above the highest.
 
-    It starts at zero unless that would leave more than its lower third empty, and a label's height under the lowest.
+    It starts at zero unless that would leave more than its lower third empty; `room_below` leaves room for a label
+    under the lowest, too.
     """
     low, high = (min(powers), max(powers)) if powers else (0.0, 1.0)
     low = min(low, 0.0) if low < high / 3 else low
-    rough = max(high - low, abs(high) * 0.02, 1e-3) / steps
+    rough = max(high - low, abs(high) * 0.02, 1e-3) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
-    first = math.floor((low - (high - low) * 0.12 if low > 0 else low) / step + 1e-9)
+    room = (high - low) * 0.12 if room_below and low > 0 else 0.0
+    first = math.floor((low - room) / step + 1e-9)
     last = math.floor(high / step + 1e-9)
     ticks = tuple(round(index * step, 6) for index in range(first, last + 1))
     return DemandAxis(ticks[0], round(high + (high - ticks[0]) * 0.1, 6), ticks)
@@ -162,11 +164,16 @@ def _band(windows: tuple[Window, ...], hours: PeakHours | None) -> tuple[float, 
     return (inside[0].start_h, inside[-1].end_h) if inside else None
 
 
+def _differs(window: Window) -> bool:
+    both = (window.baseline_kw, window.actual_kw)
+    return both[0] is not None and both[1] is not None and abs(both[0] - both[1]) > abs(both[0]) * 1e-4
+
+
 def _hours_shown(
     windows: tuple[Window, ...], band: tuple[float, float] | None, marks: tuple[Mark | None, Mark | None]
 ) -> tuple[float, float]:
     """Return the span worth drawing: two hours before the first event to two after the last, at least twelve hours."""
-    moving = [w for w in windows if (w.charge_kw or 0) + (w.discharge_kw or 0) > 0 or w.baseline_kw != w.actual_kw]
+    moving = [w for w in windows if (w.discharge_kw or 0) > 0 or _differs(w)]
     spans = [(w.start_h, w.end_h) for w in moving] + ([band] if band else [])
     spans += [(m.start_h, m.end_h) for m in marks if m and m.start_h is not None and m.end_h is not None]
     day_from, day_to = windows[0].start_h, windows[-1].end_h

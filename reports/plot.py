@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import altair as alt
 
@@ -27,13 +28,17 @@ class Size:
     text: int
     height: int
 
+    def part(self, share: float) -> int:
+        """Return a share of the height [px]."""
+        return round(self.height * share)
+
     @property
     def narrow(self) -> bool:
         """Whether there is room for short labels only."""
         return self.plot < 450
 
 
-PAGE = Size(plot=690, margin=104, text=12, height=240)
+PAGE = Size(plot=690, margin=104, text=12, height=265)
 PHONE = Size(plot=232, margin=66, text=11, height=190)
 MAIL = Size(plot=470, margin=98, text=12, height=210)
 
@@ -89,6 +94,55 @@ def world_lines(rows: Rows, domain: tuple[float, float], axis: DemandAxis) -> li
         .encode(across("x", domain), kw(world, axis), alt.Order("x:Q"))
         for world, colour, dash, width in styles
     ]
+
+
+class Peaks(Protocol):
+    """Both worlds' peak of a day or a bill [kW]."""
+
+    @property
+    def baseline_kw(self) -> float | None:
+        """Without V2B."""
+
+    @property
+    def actual_kw(self) -> float | None:
+        """With V2B."""
+
+    @property
+    def change_kw(self) -> float | None:
+        """With minus without."""
+
+
+def dumbbells(
+    places: Sequence[tuple[int, Peaks]], domain: tuple[float, float], axis: DemandAxis, *, dot: int
+) -> list[alt.Chart]:
+    """Return both peaks at each place as hollow and solid dots, the change between them as a coloured bar."""
+    rows: Rows = [
+        {
+            "x": place + 0.5,
+            "baseline": peaks.baseline_kw,
+            "actual": peaks.actual_kw,
+            "colour": theme.ADDED if peaks.change_kw > 0 else theme.SAVED,
+        }
+        for place, peaks in places
+        if peaks.change_kw is not None
+    ]
+    hollow = layer(rows).mark_point(size=dot, fill=theme.PAPER, stroke=theme.BASELINE, strokeWidth=1.8, opacity=1)
+    x, baseline = across("x", domain), kw("baseline", axis)
+    return [
+        layer(rows).mark_rule(strokeWidth=4).encode(x, baseline, alt.Y2("actual"), color=DRAWN_COLOUR),
+        hollow.encode(x, baseline),
+        dots([(place, peaks.actual_kw) for place, peaks in places], domain, axis, dot=dot),
+    ]
+
+
+def dots(
+    places: Sequence[tuple[int, float | None]], domain: tuple[float, float], axis: DemandAxis, *, dot: int
+) -> alt.Chart:
+    """Return metered peaks as solid dots."""
+    rows: Rows = [{"x": place + 0.5, "actual": value} for place, value in places if value is not None]
+    solid = layer(rows).mark_point(size=dot, fill=theme.METER, stroke=theme.METER, opacity=1)
+    drawn: alt.Chart = solid.encode(across("x", domain), kw("actual", axis))
+    return drawn
 
 
 def change_text(change: float, words: Language, *, unit: bool) -> str:

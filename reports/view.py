@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from reports.days import DayPeaks, Days
 from reports.facts import Facts
 from reports.language import Language, Number, exact
 from reports.months import Months
@@ -249,6 +250,24 @@ def peak_day_table(day: PeakDay, words: Language) -> Table:
     heads = ("Window from", "Without V2B, kW", "With V2B, kW", "Cars to building, kW", "Building to cars, kW")
     caption = words.say("Data: every window of {date}", date=words.day(day.day))
     return Table(caption, tuple(words.say(head) for head in heads), rows)
+
+
+def days_table(days: Days, words: Language) -> Table:
+    """Return the daily peaks."""
+    rows = tuple(
+        (
+            words.day_short(row.day),
+            *(_kw(value, words) for value in (row.baseline_kw, row.actual_kw)),
+            _gave(row, words),
+        )
+        for row in days.rows
+    )
+    heads = ("Day", "Highest without V2B, kW", "with V2B, kW", "Cars gave energy")
+    return Table(words.say("Data: every day"), tuple(words.say(head) for head in heads), rows)
+
+
+def _gave(row: DayPeaks, words: Language) -> str:
+    return words.say("yes" if row.gave else "no")
 
 
 def months_table(months: Months, words: Language) -> Table:

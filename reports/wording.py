@@ -179,7 +179,9 @@ def _ready_tail(facts: Facts, words: Language) -> str:
 def subject(facts: Facts, words: Language) -> str:
     """Return a mail's subject, which carries the result."""
     values = {"month": words.month_year_short(facts.month), "site": facts.site.name}
-    return words.say("V2B {month} | {site}: {result}", **values, result=_result(facts, words))
+    text = words.say("V2B {month} | {site}: {result}", **values, result=_result(facts, words))
+    # Mail software folds subjects at white space of any kind: only single plain spaces survive that everywhere.
+    return " ".join(text.split())
 
 
 def _result(facts: Facts, words: Language) -> str:

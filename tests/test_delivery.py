@@ -1,11 +1,14 @@
 """The message: parts, headers, determinism, and header values that try to begin another header."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.delivery import build_message
 from pipeline.domain import InputError
@@ -48,6 +51,12 @@ def test_text_html_and_the_chart_by_content_id() -> None:
     assert picture.get_content() == PNG
     assert picture["Content-ID"] == "<peak-day@v2b-savings>"
     assert f"cid:{picture['Content-ID'].strip('<>')}" in REPORT.email_html
+
+
+@given(st.text(st.sampled_from("ab,\u539a\u00e9\u2212\u2019-:.?=_ |"), min_size=1, max_size=120))
+def test_any_subject_of_single_spaces_arrives_as_it_was(text: str) -> None:
+    subject = " ".join(f"V2B {text} end".split())
+    assert parsed(replace(REPORT, subject=subject))["Subject"] == subject
 
 
 def test_without_a_chart_there_is_no_related_part() -> None:

@@ -149,15 +149,26 @@ def test_an_unknown_baseline_is_not_drawn(render) -> None:
 def test_charts_say_what_they_show_and_give_their_data(good: RenderedReport) -> None:
     page = parse(good.html)
     texts = [keyed(picture.get("aria-label")) for picture in page.findall(".//figure//svg[@role='img']")]
-    assert len(texts) == 4  # two charts, for page and phone
+    assert len(texts) == 6  # three charts, for page and phone
     assert "1,024.0 kW on 10 July at 14:30" in texts[0]
     assert "998.4 kW on 10 July at 14:30" in texts[0]
-    assert "July 2013: 1,024.0 kW without V2B, 998.4 kW with it." in texts[2]
+    assert "July 2013: 1,024.0 kW without V2B, 998.4 kW with it." in texts[4]
     assert "Axis starts at 500 kW." in keyed(text_of(page))
     tables = page.findall(".//details//table")
-    assert [len(table.findall("tbody/tr")) for table in tables] == [48, 12]
+    assert [len(table.findall("tbody/tr")) for table in tables] == [48, 31, 12]
     row = [text_of(cell) for cell in tables[0].findall("tbody/tr")[29]]
     assert row == ["14:30", "1,024.0", "998.4", "25.6", "0.0"]
+
+
+def test_the_days_cars_gave_energy_are_counted(good: RenderedReport, render) -> None:
+    days = parse(good.html).findall(".//details//table")[1]
+    rows = {row[0].text: [text_of(cell) for cell in row[1:]] for row in days.findall("tbody/tr")}
+    assert rows["10 July"] == ["1,024.0", "998.4", "yes"]
+    assert rows["3 July"][2] == "no"  # a day left out on purpose
+    gave = sum(cells[2] == "yes" for cells in rows.values())
+    assert gave == 18  # 22 working days, four of them left out
+    assert f"lower on 18 of the {gave} days" in keyed(good.html)
+    assert "higher on 18 of the 18 days" in keyed(render("negative").html)
 
 
 def test_a_day_of_25_hours_has_25_windows(render) -> None:

@@ -67,7 +67,7 @@ def test_an_axis_holds_its_values(powers: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("powers", "low"), [([590.0, 1024.0], 500), ([100.0, 1024.0], 0), ([0.0], 0), ([995.0, 1005.0], 990)]
+    ("powers", "low"), [([590.0, 1024.0], 500), ([100.0, 1024.0], 0), ([0.0], 0), ([995.0, 1005.0], 995)]
 )
 def test_where_an_axis_starts(powers: list[float], low: float) -> None:
     assert demand_axis(powers).low == low

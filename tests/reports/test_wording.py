@@ -1,5 +1,6 @@
 """The headline and the subject: good news, bad news and no news, each in its own words."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -130,6 +131,14 @@ def test_subject_of_other_doubts(reason: str, expected: str) -> None:
 
 def test_a_small_gap_is_never_rounded_to_nothing() -> None:
     assert titled("not_provable", data={"charger_coverage_pct": 99.99}).endswith("under 0.1 % of charger data missing")
+
+
+def test_a_subject_has_plain_single_spaces() -> None:
+    site = replace(good().site, name="Two  spaces\u00a0Ltd")
+    text = subject(Facts(replace(good(), site=site)), WORDS)
+    assert text == " ".join(text.split(" "))
+    assert "Two spaces Ltd" in text
+    assert "\u00a0" not in text
 
 
 def test_bad_news_is_as_loud_as_good_news() -> None:
