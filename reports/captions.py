@@ -107,11 +107,19 @@ def days_caption(facts: Facts, days: Days, words: Language) -> Caption:
 def _days_title(changes: list[Decimal], count: int, words: Language) -> str:
     lower = sum(change < 0 for change in changes)
     higher = len(changes) - lower
-    if higher > lower:
-        message, some = "The day's peak was higher on {some} of the {count} days the cars gave energy", higher
-    else:
-        message, some = "The day's peak was lower on {some} of the {count} days the cars gave energy", lower
-    return words.say(message, some=words.number(some), count=words.number(count))
+    part, whole = (
+        (
+            "The day's peak was higher on {some} of the {count} days the cars gave energy",
+            "The day's peak was higher on all {count} days the cars gave energy",
+        )
+        if higher > lower
+        else (
+            "The day's peak was lower on {some} of the {count} days the cars gave energy",
+            "The day's peak was lower on all {count} days the cars gave energy",
+        )
+    )
+    some = max(lower, higher)
+    return words.say(whole if some == count > 1 else part, some=words.number(some), count=words.number(count))
 
 
 def _any_below(days: Days) -> bool:

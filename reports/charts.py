@@ -52,7 +52,7 @@ def days_chart(days: Days, size: Size, words: Language) -> alt.TopLevelMixin:
     layers = [
         plot.grid(days.axis, words, domain, _day_axis(days, size)),
         *_highest(days, size, words),
-        *_other_days(days, domain, height),
+        *_other_days(days, domain, size),
         *plot.dumbbells(giving, domain, days.axis, dot=30 if size.narrow else 42),
     ]
     chart: alt.LayerChart = alt.layer(*layers).configure(**theme.vega_config(size.text))
@@ -84,15 +84,15 @@ def _highest(days: Days, size: Size, words: Language) -> list[alt.Chart]:
     ]
 
 
-def _other_days(days: Days, domain: tuple[float, float], height: int) -> list[alt.Chart]:
+def _other_days(days: Days, domain: tuple[float, float], size: Size) -> list[alt.Chart]:
     """Return days without discharge: diamonds, and a dash at the foot where the axis starts above them."""
     places = [(i + 0.5, row.actual_kw) for i, row in enumerate(days.rows) if not row.gave and row.actual_kw is not None]
     x = plot.across("x", domain)
     inside = layer([{"x": place, "kw": kw} for place, kw in places if kw >= days.axis.low])
     below = layer([{"x": place} for place, kw in places if kw < days.axis.low])
     diamond = inside.mark_point(shape="diamond", size=45, fill=theme.BASELINE, stroke=theme.BASELINE, opacity=1)
-    dash = below.mark_tick(orient="horizontal", color=theme.BASELINE, thickness=2, size=9)
-    return [diamond.encode(x, plot.kw("kw", days.axis)), dash.encode(x, y=alt.value(height - 4))]
+    dash = below.mark_tick(orient="horizontal", color=theme.BASELINE, thickness=2, size=size.plot / domain[1] * 0.5)
+    return [diamond.encode(x, plot.kw("kw", days.axis)), dash.encode(x, y=alt.value(size.part(DAYS_SHARE) - 4))]
 
 
 def _hours(day: PeakDay) -> tuple[float, float]:

@@ -65,9 +65,9 @@ def tiles(facts: Facts, words: Language) -> tuple[Tile, ...]:
 def _peak_tile(facts: Facts, words: Language) -> Tile:
     cut, base = facts.peak_cut_kw, facts.figure("peak_kw", facts.headline)
     details = []
-    if cut is not None and base is not None:
-        share = words.percent(abs(facts.figure("percent_saved", "peak") or 0))
-        details.append(words.say("{share} of {kw}", share=share, kw=words.kw(base)))
+    share = facts.figure("percent_saved", "peak")
+    if share is not None and base is not None:
+        details.append(words.say("{share} of {kw}", share=words.percent(abs(share)), kw=words.kw(base)))
     low, high = facts.figure("peak_kw", "low"), facts.figure("peak_kw", "high")
     if low is not None and high is not None:
         details.append(words.say("range {low} to {high}", low=words.number(low, 1), high=words.kw(high)))

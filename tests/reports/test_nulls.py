@@ -1,0 +1,90 @@
+"""Any figure may be null: the words around it must still be sayable, and no 'None' may be printed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from reports.captions import days_caption, months_caption, peak_day_caption
+from reports.days import find_days
+from reports.facts import Facts
+from reports.inputs import ReportInput
+from reports.language import language
+from reports.monthly import render_report
+from reports.months import find_months
+from reports.notes import notes
+from reports.peak_day import find_peak_day
+from reports.view import bill_rows, bill_total, tiles
+from reports.wording import Voice, headline, subject
+from tests.reports.pages import keyed, parse, text_of
+from tests.reports.samples import SAMPLES, full_year, good, with_summary
+
+WORDS = language("en")
+NULLABLE = (
+    "peak_kw",
+    "billing_demand_kw",
+    "percent_saved",
+    "energy_kwh",
+    "money",
+    "annual",
+    "fleet",
+    "data",
+)
+
+
+def leaves(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for block in NULLABLE:
+        yield from ((block, key) for key in summary[block])
+
+
+def every_word(data: ReportInput) -> str:
+    facts = Facts(data)
+    said = [headline(facts, Voice(WORDS)), subject(facts, WORDS)]
+    said += [repr(replace(tile, line=())) for tile in tiles(facts, WORDS)]
+    said += [note.text for note in notes(facts, WORDS)]
+    said += [repr(row) for row in (*bill_rows(facts, WORDS), bill_total(facts, WORDS))]
+    day, days = find_peak_day(facts), find_days(facts)
+    said += [repr(peak_day_caption(facts, day, WORDS))] if day else []
+    said += [repr(days_caption(facts, days, WORDS))] if days else []
+    said.append(repr(months_caption(find_months(facts.bills), WORDS)))
+    return "\n".join(said)
+
+
+@pytest.mark.parametrize(("block", "key"), sorted(set(leaves(good().summary))))
+def test_one_null(block: str, key: str) -> None:
+    value = False if key == "partial" else [] if key == "findings" else None
+    for data in (good(), full_year()):
+        assert "None" not in every_word(with_summary(data, **{block: {key: value}}))
+
+
+def test_a_share_that_is_not_stated_is_not_zero() -> None:
+    details = tiles(Facts(with_summary(good(), percent_saved={"peak": None})), WORDS)[0].details
+    assert not any("%" in detail for detail in details)
+
+
+def test_a_tariff_without_demand_charge() -> None:
+    data = good()
+    blank = [pl.lit(None, pl.Float64).alias(name) for name in data.months.columns if name.endswith("_kw")]
+    nothing = {block: dict.fromkeys(data.summary[block]) for block in ("peak_kw", "billing_demand_kw")}
+    flat = with_summary(data, **nothing, percent_saved={"peak": None}, reasons=["no_demand_charge"])
+    report = render_report(replace(flat, months=data.months.with_columns(blank)))
+    text = keyed(text_of(parse(report.html)))
+    assert "Six cars cut July's bill by JPY 41,015; every car left ready." in text
+    assert "The tariff has no demand charge, so there is no billed peak." in text
+    assert "Peak cut not stated" in text
+    assert "The day of the month's highest demand" in text
+
+
+def test_the_world_without_cars_as_headline() -> None:
+    data = good()
+    money = {**data.summary["money"], "bill_unmanaged": "9050000"}
+    text = every_word(with_summary(data, headline="no_ev", money=money))
+    assert "a building without cars" in text
+    assert "With the cars charged from plug-in the bill would be JPY\u00a09,050,000" in text
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_say_no_none(name: str) -> None:
+    assert "None" not in every_word(SAMPLES[name]())
