@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pipeline.domain import WarehouseError
+
 _LAYOUT: Final = """
 create table if not exists file_seen (
     seq integer primary key autoincrement, sha256 text not null, path text not null, first_seen text not null,
@@ -59,12 +61,18 @@ def _text(at: datetime) -> str:
 
 
 class Journal:
-    """`journal.sqlite` of one portfolio; each call is its own transaction."""
+    """`journal.sqlite` of one portfolio; each call is its own transaction. Raises WarehouseError where it is broken."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "journal.sqlite"
-        with closing(self._connect()) as connection, connection:
-            connection.executescript(_LAYOUT)
+        try:
+            with closing(self._connect()) as connection, connection:
+                connection.executescript(_LAYOUT)
+        except sqlite3.DatabaseError as error:
+            raise WarehouseError(
+                f"{self._path.name} cannot be read ({error}); it is the record of what was seen and sent, which nothing "
+                "rebuilds: restore it from a backup"
+            ) from None
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=60)

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
 
+from pipeline.calendars import add_months
 from pipeline.domain import REASONS, SCENARIOS, BillPeriod, Scenario
 from pipeline.portfolio import Site
 from pipeline.tariff import Bill, BillLine
 
-ANNUAL_BILLS: Final = 12
+ANNUAL_MONTHS: Final = 12
 LineKey = tuple[str, str]
 
 
@@ -72,7 +73,7 @@ def money_text(amount: Decimal | None, currency: str) -> str | None:
         return None
     wanted = Decimal(1).scaleb(-int(get_currency_precision(currency)))
     rounded = amount.quantize(wanted)
-    return format(rounded if rounded == amount else amount.normalize(), "f")
+    return format((rounded if rounded == amount else amount.normalize()) or abs(rounded), "f")
 
 
 def line_of(bill: Bill | None, key: LineKey | None) -> BillLine | None:
@@ -271,13 +272,17 @@ def _money(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
 
 
 def _annual(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
-    """Realised over the last twelve bills since the first V2B bill (methods.md section 2)."""
+    """Realised over the last twelve bills since the first V2B bill (methods.md section 2).
+
+    A bill that could not be computed leaves the sum short of one: never does a bill of more than a year ago fill in.
+    """
     nothing = dict.fromkeys(("locked", "run_rate", "run_rate_low", "run_rate_high", "next_roll_off"))
     if facts.state == "seed":
         return {"realised": None, "bills": None, "provable_bills": None, "first_paying_month": None, **nothing}
     this = PriorBill(facts.period.month, saved, facts.provable, billing_reduction_kw(facts))
     bills = [*facts.prior, this]
-    last = bills[-ANNUAL_BILLS:]
+    year_ago = add_months(facts.period.month, -ANNUAL_MONTHS)
+    last = [bill for bill in bills if bill.month > year_ago]
     proved = [bill.saved for bill in last if bill.provable and bill.saved is not None]
     paying = (bill.month for bill in bills if bill.billing_reduction_kw is not None and bill.billing_reduction_kw > 0)
     return {
