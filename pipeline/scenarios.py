@@ -97,7 +97,7 @@ def unmanaged(windows: pl.DataFrame) -> pl.DataFrame:
 def unmanaged_as_metered(windows: pl.DataFrame) -> pl.DataFrame:
     """Let the unmanaged world be what was metered: before the programme cars charged as they came."""
     return windows.with_columns(
-        pl.col("charge_wh").alias("unmanaged_charge_wh"),
+        (pl.col("charge_wh") - pl.col("discharge_wh")).alias("unmanaged_charge_wh"),
         *[pl.col(f"actual_{side}_wh").alias(f"unmanaged_{side}_wh") for side in ("import", "export")],
     )
 

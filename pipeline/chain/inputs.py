@@ -75,7 +75,6 @@ class Prepared:
     outside_sessions: bool
     findings: pl.DataFrame
 
-
     @property
     def billed_windows(self) -> pl.DataFrame:
         """The windows the bills are priced on: before the programme, as metered in every world."""

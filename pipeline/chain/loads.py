@@ -10,7 +10,7 @@ import polars as pl
 from pipeline import charging, quality, scenarios
 from pipeline.calendars import period_utc, window_grid
 from pipeline.chain.inputs import Inputs, Prepared
-from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions
+from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions, since_programme
 from pipeline.domain import BillPeriod, V2BError
 from pipeline.portfolio import Site
 
@@ -93,18 +93,19 @@ def _worlds(
 ) -> pl.DataFrame:
     if inputs.is_seed:
         return scenarios.unmanaged_as_metered(scenarios.no_ev(windows))
-    site = inputs.site
-    since = _local_midnight(inputs)
+    site, since = inputs.site, _local_midnight(inputs)
+    usable_wh = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in site.vehicles}
     curves = charging.charge_power(readings, site.vehicles, site.chargers)
-    batteries = {v.vehicle_id: scenarios.Battery(v.usable_kwh * 1000, v.target_soc_pct) for v in site.vehicles}
     drawn = scenarios.unmanaged_charge(
-        sessions.filter(pl.col("plugged_in_at") >= since),
+        since_programme(sessions, readings, since, usable_wh, round_trip),
         windows,
-        batteries=batteries,
+        batteries={v.vehicle_id: scenarios.Battery(usable_wh[v.vehicle_id], v.target_soc_pct) for v in site.vehicles},
         curve=lambda charger_id, account: curves.get((charger_id, account), curves[charger_id, charger_id]),
         round_trip=round_trip,
     )
-    return scenarios.unmanaged(scenarios.no_ev(windows.join(drawn, on="interval_start", how="left")))
+    rebuilt = scenarios.unmanaged(scenarios.no_ev(windows.join(drawn, on="interval_start", how="left")))
+    before = pl.col("interval_start") < since
+    return pl.concat([scenarios.unmanaged_as_metered(rebuilt.filter(before)), rebuilt.filter(~before)], how="vertical")
 
 
 def _local_midnight(inputs: Inputs) -> datetime:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from pipeline import charging
-from pipeline.domain import CHARGING_SESSION, SESSION_RECORD
+from pipeline.domain import CHARGING_SESSION, SESSION_RECORD, UTC
 
 _KEY: Final = ["charger_id", "session_id"]
 _FROM_RECORD: Final = [name for name in SESSION_RECORD if name not in _KEY]
@@ -50,6 +52,43 @@ def found_sessions(readings: pl.DataFrame, records: pl.DataFrame) -> pl.DataFram
         .select(CHARGING_SESSION.keys())
         .sort("plugged_in_at", "session_id")
     )
+
+
+def since_programme(
+    sessions: pl.DataFrame,
+    readings: pl.DataFrame,
+    since: datetime,
+    usable_wh: Mapping[str, float],
+    round_trip: charging.RoundTrip,
+) -> pl.DataFrame:
+    """Return the sessions from `since` on; one plugged in before is cut there, with the charge it held at that moment.
+
+    What it charged before belongs to the time when nothing was managed. `sessions` as of `known_sessions`; the state of
+    charge at the cut follows from the registers and the round trip, exact where losses are proportional.
+    """
+    later = sessions.filter(pl.col("plugged_in_at") >= since)
+    across = sessions.filter((pl.col("plugged_in_at") < since) & (pl.col("plugged_out_at") > since))
+    rows = []
+    for session in across.iter_rows(named=True):
+        span = pl.DataFrame({"interval_start": [session["plugged_in_at"]]}, schema={"interval_start": UTC})
+        span = span.with_columns(duration_s=pl.lit(int((since - session["plugged_in_at"]).total_seconds())))
+        before = charging.interval_energy(readings.filter(pl.col("charger_id") == session["charger_id"]), span)
+        charged = int(before.get_column("charge_wh").sum())
+        given = int(before.get_column("discharge_wh").sum())
+        stored = charged / round_trip.charge_wh_per_battery_wh - given * round_trip.battery_wh_per_discharge_wh
+        usable = usable_wh.get(session["account"])
+        soc = session["soc_in_pct"]
+        rows.append(
+            {
+                **session,
+                "plugged_in_at": since,
+                "soc_in_pct": None if soc is None or usable is None else soc + 100 * stored / usable,
+                "charge_wh": session["charge_wh"] - charged,
+                "discharge_wh": session["discharge_wh"] - given,
+            }
+        )
+    cut = pl.DataFrame(rows, schema=sessions.schema)
+    return pl.concat([cut, later]).sort("plugged_in_at", "session_id")
 
 
 def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
