@@ -21,7 +21,7 @@ def month_of(day: date) -> str:
 
 def first_day(month: str) -> date:
     """Return the first day of a month 'YYYY-MM'; raises ValueError for anything else."""
-    return datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC_ZONE).date()
+    return date.fromisoformat(f"{month}-01")
 
 
 def add_months(month: str, count: int) -> str:
@@ -60,18 +60,20 @@ def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
     """Return every demand window of a bill, aligned to the local clock.
 
     Columns: interval_start (UTC), duration_s [s] and those of `with_local_time`. A DST day has 23 or 25 hours of
-    windows.
+    windows; where clocks change by a part of a window, the day's last window is shorter.
     """
-    starts = []
+    starts, lengths_s = [], []
     day = period.read_from
     while day < period.read_to:
         at, end = local_midnight_utc(day, zone), local_midnight_utc(day + timedelta(days=1), zone)
         while at < end:
             starts.append(at)
-            at += timedelta(minutes=window_min)
+            until = min(at + timedelta(minutes=window_min), end)
+            lengths_s.append((until - at) // timedelta(seconds=1))
+            at = until
         day += timedelta(days=1)
-    frame = pl.DataFrame({"interval_start": starts}, schema={"interval_start": pl.Datetime("us", "UTC")})
-    return with_local_time(frame.with_columns(duration_s=pl.lit(window_min * 60, dtype=pl.Int64)), zone)
+    schema = {"interval_start": pl.Datetime("us", "UTC"), "duration_s": pl.Int64()}
+    return with_local_time(pl.DataFrame({"interval_start": starts, "duration_s": lengths_s}, schema=schema), zone)
 
 
 def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:

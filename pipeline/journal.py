@@ -70,8 +70,8 @@ class Journal:
                 connection.executescript(_LAYOUT)
         except sqlite3.DatabaseError as error:
             raise WarehouseError(
-                f"{self._path.name} cannot be read ({error}); it is the record of what was seen and sent, which nothing "
-                "rebuilds: restore it from a backup"
+                f"{self._path.name} cannot be read ({error}); it records what was seen and sent, which nothing else "
+                "does: restore it from a backup"
             ) from None
 
     def _connect(self) -> sqlite3.Connection:

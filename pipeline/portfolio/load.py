@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -137,16 +137,19 @@ def _cycle(row: Mapping[str, Any]) -> BillPeriod:
     return BillPeriod(month, row["read_from"], row["read_to"])
 
 
-def _cycles(folder: Path, sites: Mapping[str, Site]) -> dict[str, tuple[BillPeriod, ...]]:
+def _cycles(folder: Path, known_sites: Collection[str]) -> dict[str, tuple[BillPeriod, ...]]:
     found: dict[str, dict[str, tuple[int, BillPeriod]]] = {}
     for row in read_table(folder, "bill_cycles"):
         period, line = _cycle(row), row["line"]
+        if row["site_id"] not in known_sites:  # its bills would silently become calendar months
+            sites = ", ".join(sorted(known_sites)) or "none is configured"
+            raise ConfigError("bill_cycles.csv", f"line {line}, site_id", row["site_id"], f"a site of sites/: {sites}")
         known = found.setdefault(row["site_id"], {})
         if period.month in known:
             place = f"lines {known[period.month][0]} and {line}, month"
             raise ConfigError("bill_cycles.csv", place, period.month, "one bill a month; name another in column month")
         known[period.month] = (line, period)
-    return {site_id: _in_order(entries) for site_id, entries in found.items() if site_id in sites}
+    return {site_id: _in_order(entries) for site_id, entries in found.items()}
 
 
 def _in_order(entries: Mapping[str, tuple[int, BillPeriod]]) -> tuple[BillPeriod, ...]:
@@ -178,7 +181,7 @@ def load_portfolio(root: Path) -> Portfolio:
             sites[path.stem] = load_site(path)
         except ConfigError as error:
             refused[path.stem] = error
-    return Portfolio(root, settings, sites, refused, _cycles(root, sites))
+    return Portfolio(root, settings, sites, refused, _cycles(root, {*sites, *refused}))
 
 
 __all__ = ["Portfolio", "add_months", "load_portfolio", "load_site", "read_toml"]

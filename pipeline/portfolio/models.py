@@ -79,7 +79,7 @@ OneLine = Annotated[str, AfterValidator(_one_line)]
 Address = Annotated[str, AfterValidator(_address)]
 Month = Annotated[str, AfterValidator(_month)]
 ExactDecimal = Annotated[Decimal, BeforeValidator(_decimal)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 DemandWindow = Literal[5, 10, 15, 20, 30, 60]
 
@@ -125,7 +125,7 @@ class Charger(Config):
 
     charger_id: Identifier
     rated_charge_kw: Positive
-    rated_discharge_kw: Annotated[float, Field(ge=0)] = 0.0
+    rated_discharge_kw: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     accuracy_pct: Percent = 1.0
     meter_id: Identifier | None = None
     register_side: Literal["ac", "dc"] = "ac"
@@ -275,8 +275,8 @@ class Smtp(Config):
 class Thresholds(Config):
     """When something is worth a correction, a finding or a doubt."""
 
-    restate_pct: Annotated[float, Field(ge=0)] = 1.0
-    reconcile_pct: Annotated[float, Field(ge=0)] = 0.5
+    restate_pct: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    reconcile_pct: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
     clock_bound_s: Annotated[int, Field(ge=0)] = 60
 
 

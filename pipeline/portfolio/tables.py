@@ -34,9 +34,22 @@ def _finite(text: str) -> Decimal:
     return value
 
 
+def _day(text: str) -> date:
+    if len(text) != len("YYYY-MM-DD"):  # Python also reads 20260701
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at
+
+
 _ID = Column(_identifier, "an id of letters, digits, '_', '-' or '.'")
-_DAY = Column(date.fromisoformat, "a date YYYY-MM-DD")
-_AT = Column(datetime.fromisoformat, "a time such as 2026-07-01T13:00:00+09:00")
+_DAY = Column(_day, "a date YYYY-MM-DD")
+_AT = Column(_instant, "a time with its offset, such as 2026-07-01T13:00:00+09:00")
 _NUMBER = Column(_finite, "a number", optional=True)
 _TEXT = Column(str, "text", optional=True)
 

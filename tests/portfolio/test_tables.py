@@ -1,0 +1,170 @@
+"""Bill cycles and dated series: read dates, refusals with line and column."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from pipeline.domain import BillPeriod, ConfigError
+from pipeline.portfolio import load_portfolio, read_series, read_table
+from tests.factories import portfolio_folder
+
+HEADER = "site_id,read_from,read_to\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return portfolio_folder(tmp_path)
+
+
+def cycles(root: Path, text: str) -> list[BillPeriod]:
+    (root / "bill_cycles.csv").write_text(text, encoding="utf-8")
+    return list(load_portfolio(root).cycles["atsugi"])
+
+
+def test_a_bill_is_filed_under_the_month_of_its_last_day(root: Path) -> None:
+    found = cycles(root, HEADER + "atsugi,2013-07-20,2013-08-20\natsugi,2013-06-20,2013-07-20\n")
+    assert found == [
+        BillPeriod("2013-07", date(2013, 6, 20), date(2013, 7, 20)),
+        BillPeriod("2013-08", date(2013, 7, 20), date(2013, 8, 20)),
+    ]
+
+
+def test_a_bill_read_on_the_first_belongs_to_the_month_before(root: Path) -> None:
+    (found,) = cycles(root, HEADER + "atsugi,2013-07-01,2013-08-01\n")
+    assert found.month == "2013-07"
+
+
+def test_the_month_may_be_named(root: Path) -> None:
+    found = cycles(
+        root, "site_id,read_from,read_to,month\natsugi,2013-07-02,2013-07-31,2013-07\natsugi,2013-07-31,2013-08-29,\n"
+    )
+    assert [period.month for period in found] == ["2013-07", "2013-08"]
+
+
+def test_bills_touching_a_span_are_found_and_calendar_months_stand_in(root: Path) -> None:
+    cycles(root, HEADER + "atsugi,2013-06-20,2013-07-20\natsugi,2013-07-20,2013-08-20\n")
+    portfolio = load_portfolio(root)
+    assert [p.month for p in portfolio.periods("atsugi", date(2013, 7, 19), date(2013, 7, 20))] == [
+        "2013-07",
+        "2013-08",
+    ]
+    assert [p.month for p in portfolio.periods("atsugi", date(2013, 7, 20), date(2013, 7, 20))] == ["2013-08"]
+    (root / "bill_cycles.csv").unlink()
+    months = load_portfolio(root).periods("atsugi", date(2013, 6, 30), date(2013, 7, 1))
+    assert [p.month for p in months] == ["2013-06", "2013-07"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "value", "allowed"),
+    [
+        (
+            "atsugi,2013-07-20,2013-08-20\natsugi,2013-08-19,2013-09-20\n",
+            "lines 2 and 3, read_from",
+            date(2013, 8, 19),
+            "bills that do not overlap",
+        ),
+        (
+            "atsugi,2013-07-02,2013-07-30\natsugi,2013-07-30,2013-08-01\n",
+            "lines 2 and 3, month",
+            "2013-07",
+            "one bill a month",
+        ),
+        ("atsugi,2013-07-20,2013-07-20\n", "line 2, read_to", date(2013, 7, 20), "a day after read_from"),
+        ("atsugi,2013-07-20,20.8.2013\n", "line 2, read_to", "20.8.2013", "YYYY-MM-DD"),
+        ("atsugi,20130720,2013-08-20\n", "line 2, read_from", "20130720", "YYYY-MM-DD"),
+        ("atsugi,2013-02-30,2013-08-20\n", "line 2, read_from", "2013-02-30", "YYYY-MM-DD"),
+        ("atsugy,2013-07-20,2013-08-20\n", "line 2, site_id", "atsugy", "a site of sites/: atsugi"),
+        ("atsugi,2013-07-20\n", "line 2", "atsugi,2013-07-20", "3 cells"),
+    ],
+)
+def test_wrong_cycles_are_refused_with_their_lines(
+    root: Path, rows: str, place: str, value: object, allowed: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        cycles(root, HEADER + rows)
+    error = caught.value
+    assert (error.file, error.place, error.value) == ("bill_cycles.csv", place, value)
+    assert allowed in error.allowed
+
+
+def test_named_months_must_follow_the_dates(root: Path) -> None:
+    rows = "atsugi,2013-07-01,2013-08-01,2013-09\natsugi,2013-08-01,2013-09-01,2013-08\n"
+    with pytest.raises(ConfigError, match="a month after 2013-09"):
+        cycles(root, "site_id,read_from,read_to,month\n" + rows)
+
+
+def test_cycles_of_a_site_whose_file_is_refused_stop_nobody(root: Path) -> None:
+    (root / "sites" / "office.toml").write_text("broken", encoding="utf-8")
+    found = cycles(root, HEADER + "atsugi,2013-07-20,2013-08-20\noffice,2013-07-20,2013-08-20\n")
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["site_id,from,to\n", "read_from,read_to,site_id\n", "", "\xff\xfe\x00"],
+    ids=["names", "order", "empty", "odd"],
+)
+def test_another_header_is_refused(root: Path, text: str) -> None:
+    (root / "bill_cycles.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(ConfigError, match=r"bill_cycles\.csv: (header|file)"):
+        load_portfolio(root)
+
+
+def test_other_tables_are_read_with_their_types(root: Path) -> None:
+    (root / "arming.csv").write_text(
+        "site_id,date,armed\natsugi,2013-07-10,true\natsugi,2013-07-11,0\n", encoding="utf-8"
+    )
+    assert [row["armed"] for row in read_table(root, "arming")] == [True, False]
+    (root / "utility_bills.csv").write_text(
+        "site_id,read_from,read_to,charge_id,billed_kw,energy_kwh,amount\natsugi,2013-07-01,2013-08-01,,998.4,,1635379\n",
+        encoding="utf-8",
+    )
+    (row,) = read_table(root, "utility_bills")
+    assert (row["charge_id"], row["billed_kw"], row["energy_kwh"], row["amount"]) == (
+        None,
+        Decimal("998.4"),
+        None,
+        1635379,
+    )
+    assert read_table(root, "outages") == []
+
+
+def test_a_time_without_its_offset_is_refused(root: Path) -> None:
+    """Whose midnight would it be?"""
+    (root / "outages.csv").write_text(
+        "site_id,from,to\natsugi,2013-07-01T10:00,2013-07-01T11:00+09:00\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match=r"outages\.csv: line 2, from: '2013-07-01T10:00'.*with its offset"):
+        read_table(root, "outages")
+
+
+def test_a_series_is_in_date_order_and_exact(root: Path) -> None:
+    path = root / "series" / "fuel.csv"
+    path.write_text("date,value\n2013-08-01,-0.10\n\n2013-07-01,1.23\n", encoding="utf-8-sig")
+    assert load_portfolio(root).series("fuel") == [
+        (date(2013, 7, 1), Decimal("1.23")),
+        (date(2013, 8, 1), Decimal("-0.10")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("2013-07-01,1\n2013-07-01,2\n", "line 2, date: .* each date once"),
+        ("2013-07-01,NaN\n", "line 2, value: 'NaN'"),
+        ("2013-07-01,1e400000\n2013-08-01,one\n", "line 3, value: 'one'"),
+        ("2013-07-01,\n", "line 2, value: ''"),
+    ],
+)
+def test_a_wrong_series_is_refused(root: Path, rows: str, words: str) -> None:
+    path = root / "series" / "fuel.csv"
+    path.write_text("date,value\n" + rows, encoding="utf-8")
+    with pytest.raises(ConfigError, match=words):
+        read_series(path)
+
+
+def test_a_series_that_is_not_there_is_named(root: Path) -> None:
+    with pytest.raises(ConfigError, match=r"a file series/fuel\.csv with the header date,value"):
+        load_portfolio(root).series("fuel")
