@@ -274,11 +274,11 @@ def _stale_of_site(portfolio: Portfolio, warehouse: Warehouse, site: Site, scope
 
 
 def _is_stale(run: _SiteRun, period: BillPeriod) -> bool:
+    """Whether the stored result does not answer to the inputs; a bill that fails is tried again by every run."""
     try:
         return input_hash(prepare(_inputs(run, period, _resolved(run, period)))) != run.hashes.get(period.month)
-    except V2BError as error:
-        stored = run.summaries.get(period.month, {})
-        return stored.get("state") != "failed" or stored["data"]["findings"] != [str(error)]
+    except V2BError:
+        return True
 
 
 def stored_summaries(warehouse: Warehouse) -> list[Mapping[str, Any]]:

@@ -1,0 +1,155 @@
+"""The Atsugi example through the command: published figures; twice is once; a rebuilt warehouse is the same."""
+
+import json
+import re
+import sqlite3
+from decimal import Decimal
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.warehouse import Warehouse, read_copy
+from tests.e2e.conftest import content, tables, v2b
+from tests.e2e.truth import month_differences, window_differences
+
+
+@pytest.fixture(scope="module")
+def atsugi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("atsugi") / "portfolio"
+    made = v2b("init", str(folder), "--example", "atsugi")
+    assert made.returncode == 0, made.stderr
+    ran = v2b("run", "--portfolio", str(folder))
+    assert ran.returncode == 0, ran.stderr
+    (folder.parent / "table.txt").write_text(ran.stdout)
+    return folder
+
+
+def summary(folder: Path, month: str) -> dict:
+    return json.loads((folder / "out" / "atsugi" / month / "summary.json").read_text())
+
+
+def test_july_2013_shows_the_published_figures(atsugi: Path) -> None:
+    # Nissan's field test: 25.6 kW off a building of about 1,024 kW, about 2.5 % of its peak power
+    july = summary(atsugi, "2013-07")
+    assert july["peak_kw"]["no_ev"] == july["peak_kw"]["unmanaged"] == 1024.0
+    assert july["peak_kw"]["actual"] == 998.4
+    assert july["peak_kw"]["reduction"] == pytest.approx(25.6, abs=1e-9)
+    assert july["percent_saved"]["peak"] == pytest.approx(2.5, abs=1e-9)
+    assert july["billing_demand_kw"]["baseline_carried_from"] is None
+    assert july["provable"] is True
+    assert july["fleet"]["ready"] == july["fleet"]["departures"] > 100
+
+
+def test_twelve_months_save_about_half_a_million_yen(atsugi: Path) -> None:
+    last = summary(atsugi, "2014-06")["annual"]
+    truth = json.loads((atsugi / "truth.json").read_text())["sites"]["atsugi"]["months"]
+    saved = [
+        Decimal(true["bills"]["unmanaged"]["total"]) - Decimal(true["bills"]["actual"]["total"])
+        for month, true in truth.items()
+        if month >= "2013-07"
+    ]
+    assert len(saved) == 12
+    assert last["bills"] == last["provable_bills"] == 12
+    assert Decimal(last["realised"]) == sum(saved)
+    assert abs(sum(saved) - 500_000) < 10_000
+
+
+def test_every_window_and_month_is_the_true_one(atsugi: Path) -> None:
+    with Warehouse(atsugi) as warehouse:
+        assert window_differences(warehouse, atsugi) + month_differences(warehouse, atsugi) == []
+
+
+def test_the_history_stays_below_so_that_the_ratchet_hides_nothing(atsugi: Path) -> None:
+    with Warehouse(atsugi) as warehouse:
+        before = warehouse.query("select max(peak_actual_kw) as kw from savings_month where state = 'seed'").item()
+    assert before < 998.4
+    # August is carried by July's peak in both worlds: it saves although its own peak is not billed
+    august = summary(atsugi, "2013-08")["billing_demand_kw"]
+    assert (august["no_ev"], august["actual"]) == (1024.0, 998.4)
+    assert august["baseline_carried_from"] == august["actual_carried_from"] == "2013-07"
+
+
+def test_the_table_of_months_is_printed(atsugi: Path) -> None:
+    printed = (atsugi.parent / "table.txt").read_text()
+    row = next(line for line in printed.splitlines() if "2013-07" in line)
+    assert "1,024.0 kW" in row
+    assert "998.4 kW" in row
+    assert "25.6 kW" in row
+    assert " 2.5 " in row
+    assert len(re.findall(r"^atsugi ", printed, flags=re.MULTILINE)) == 12
+
+
+def test_files_of_a_report(atsugi: Path) -> None:
+    folder = atsugi / "out" / "atsugi" / "2013-07"
+    html = (folder / "report.html").read_text()
+    assert "25.6" in html
+    assert "Simulated" in html
+    message = message_from_bytes((folder / "email.eml").read_bytes(), policy=policy.default)
+    kinds = [part.get_content_type() for part in message.walk()]
+    assert {"text/plain", "text/html", "image/png"} <= set(kinds)
+    assert "25.6" in str(message["subject"])
+
+
+def test_analysts_read_the_published_copy(atsugi: Path) -> None:
+    answer = v2b("query", "months", "site=atsugi", "--portfolio", str(atsugi), "--format", "json")
+    assert answer.returncode == 0, answer.stderr
+    months = json.loads(answer.stdout)
+    assert next(row["month"] for row in months) == "2013-07"
+    assert len(months) == 12
+    lines = read_copy(
+        atsugi / "analytics.duckdb", "select sum(saved) as saved from bill_comparison where month = '2013-07'"
+    )
+    assert lines.item() == Decimal(summary(atsugi, "2013-07")["money"]["saved"])
+
+
+def test_due_e_mails_are_named_and_nothing_is_sent(atsugi: Path) -> None:
+    assert v2b("send", "--portfolio", str(atsugi)).returncode == 2
+    dry = v2b("send", "--dry-run", "--portfolio", str(atsugi))
+    assert dry.returncode == 0, dry.stderr
+    with sqlite3.connect(atsugi / "journal.sqlite") as journal:
+        assert journal.execute("select count(*) from outbox_transition").fetchone() == (0,)
+
+
+def journal_rows(folder: Path) -> list[tuple]:
+    with sqlite3.connect(folder / "journal.sqlite") as journal:
+        return [
+            *journal.execute("select * from file_seen order by seq"),
+            *journal.execute("select * from report_issued order by seq"),
+            *journal.execute("select * from outbox_transition order by seq"),
+        ]
+
+
+def test_running_again_and_rebuilding_change_nothing(atsugi: Path) -> None:
+    reports, rows, journal = content(atsugi, ["out"]), tables(atsugi), journal_rows(atsugi)
+    assert len(reports) == 12 * 3
+
+    again = v2b("run", "--portfolio", str(atsugi), "--json")
+    assert (again.returncode, json.loads(again.stdout)) == (0, [])
+    assert (content(atsugi, ["out"]), tables(atsugi), journal_rows(atsugi)) == (reports, rows, journal)
+
+    (atsugi / "warehouse.duckdb").unlink()
+    (atsugi / "analytics.duckdb").unlink()
+    rebuilt = v2b("run", "--portfolio", str(atsugi))
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert content(atsugi, ["out"]) == reports
+    assert tables(atsugi) == rows
+    assert journal_rows(atsugi) == journal
+
+
+def test_a_named_month_is_printed_though_nothing_is_written(atsugi: Path) -> None:
+    rows = tables(atsugi)
+    named = v2b("run", "--month", "2013-07", "--portfolio", str(atsugi), "--json")
+    assert named.returncode == 0, named.stderr
+    (july,) = json.loads(named.stdout)
+    assert july == summary(atsugi, "2013-07")
+    assert tables(atsugi) == rows
+
+
+def test_status_has_a_row_per_month(atsugi: Path) -> None:
+    status = v2b("status", "--portfolio", str(atsugi), "--json")
+    rows = pl.DataFrame(json.loads(status.stdout))
+    assert rows.height == 24
+    assert rows.filter(pl.col("state") == "ok").get_column("grade").unique().to_list() == ["B"]
+    assert rows.get_column("next_action").null_count() == 24
