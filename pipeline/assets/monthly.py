@@ -75,7 +75,7 @@ def compute(
         outcomes = compute_months(portfolio.read(), store, _scope(context, config), on_month=_told_month)
         for outcome in (outcome for outcome in outcomes if outcome.reason):
             context.log.warning("site %s, month %s: %s", outcome.site_id, outcome.month, outcome.reason)
-        written = [f"{outcome.site_id}/{outcome.month}" for outcome in outcomes if outcome.written or outcome.reason]
+        written = [f"{outcome.site_id}/{outcome.month}" for outcome in outcomes if outcome.written or outcome.state == "failed"]
         states = dict(Counter(outcome.state for outcome in outcomes))
         for table in _MONTH_TABLES:
             extra = {"computed": MetadataValue.json(written), "states": MetadataValue.json(states)}
