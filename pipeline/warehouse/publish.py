@@ -29,6 +29,17 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, catalog: str) -> list[tu
     return found
 
 
+def _layout(connection: duckdb.DuckDBPyConnection, catalog: str) -> list[tuple[str, str, str | None]]:
+    """Every column and comment, and the text of every view."""
+    return connection.execute(
+        "select table_name, column_name, comment from duckdb_columns() where not internal and database_name = ? "
+        "union all select table_name, '', comment from duckdb_tables() where not internal and database_name = ? "
+        "union all select view_name, sql, comment from duckdb_views() where not internal and database_name = ? "
+        "order by all",
+        [catalog, catalog, catalog],
+    ).fetchall()
+
+
 def _catalog(connection: duckdb.DuckDBPyConnection) -> str:
     row = connection.execute("select current_database()").fetchone()
     return str(row[0]) if row else ""
@@ -42,11 +53,8 @@ def _is_current(warehouse: Warehouse, target: Path) -> bool:
     except duckdb.Error:  # an older or broken copy is simply replaced
         return False
     try:
-        views = "select view_name, sql from duckdb_views() where not internal and database_name = ? order by all"
         here = _catalog(warehouse.connection)
-        if warehouse.connection.execute(views, [here]).fetchall() != (
-            warehouse.connection.execute(views, ["published"]).fetchall()
-        ):
+        if _layout(warehouse.connection, here) != _layout(warehouse.connection, "published"):
             return False
         return _fingerprint(warehouse.connection, here) == _fingerprint(warehouse.connection, "published")
     finally:

@@ -1,33 +1,49 @@
 -- ERROR: the lines of every world's bill must sum exactly to its total, and their savings to the saving.
 -- asset: savings_month
-with totals as (
+with stated as (
     select
         site_id,
         month,
-        scenario,
-        sum(amount) as total
+        bill_actual as actual,
+        bill_no_ev as no_ev,
+        bill_unmanaged as unmanaged,
+        saved
+    from savings_month
+),
+
+entries as (
+    select
+        site_id,
+        month,
+        scenario as figure,
+        amount as of_lines,
+        0 as of_bill
     from bill_line
-    group by site_id, month, scenario
+    union all
+    select
+        site_id,
+        month,
+        'saved' as figure,
+        saved as of_lines,
+        0 as of_bill
+    from bill_comparison
+    union all
+    select
+        site_id,
+        month,
+        figure,
+        0 as of_lines,
+        of_bill
+    from stated unpivot (of_bill for figure in (actual, no_ev, unmanaged, saved))
 )
 
 select
-    result.site_id,
-    result.month,
-    totals.scenario,
-    totals.total,
-    case totals.scenario
-        when 'actual' then result.bill_actual
-        when 'no_ev' then result.bill_no_ev
-        else result.bill_unmanaged
-    end as bill
-from savings_month as result
-inner join totals
-    on result.site_id = totals.site_id and result.month = totals.month
-where
-    totals.total is distinct from
-    case totals.scenario
-        when 'actual' then result.bill_actual
-        when 'no_ev' then result.bill_no_ev
-        else result.bill_unmanaged
-    end
-order by result.site_id, result.month, totals.scenario;
+    site_id,
+    month,
+    figure,
+    sum(of_lines) as of_lines,
+    sum(of_bill) as of_bill
+from entries
+group by site_id, month, figure
+having coalesce(sum(of_lines), 0) <> coalesce(sum(of_bill), 0)
+order by site_id, month, figure;

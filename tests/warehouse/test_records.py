@@ -185,7 +185,7 @@ def as_frame(intervals: Sequence[tuple[int, int, bool]], load_id: int) -> pl.Dat
     return meter_records(rows)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(files=st.lists(file_of_intervals, min_size=2, max_size=4), data=st.data())
 def test_files_in_any_order_leave_the_same_current_rows(
     shared: Warehouse, files: list[list[tuple[int, int, bool]]], data: st.DataObject
@@ -241,7 +241,7 @@ fields = st.fixed_dictionaries({"energy_import_wh": st.booleans(), "soc_pct": st
 TRUTH = {"energy_import_wh": 500, "soc_pct": 40.0, "power_w": -3000}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(parts=st.lists(st.lists(fields, min_size=2, max_size=2), min_size=2, max_size=3), data=st.data())
 def test_parts_of_readings_in_any_order_make_the_same_whole(
     shared: Warehouse, parts: list[list[dict[str, bool]]], data: st.DataObject

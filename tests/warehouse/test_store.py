@@ -172,7 +172,7 @@ def test_another_layout_is_refused_with_what_to_do(tmp_path: Path) -> None:
 def test_a_database_of_something_else_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as other:
         other.execute("create table somebody_elses (a integer)")
-    with pytest.raises(WarehouseError, match="layout None.*delete the file"):
+    with pytest.raises(WarehouseError, match=r"layout None.*delete the file"):
         Warehouse(tmp_path).__enter__()
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as other:
         assert other.execute("select count(*) from somebody_elses").fetchone() == (0,)

@@ -1,0 +1,33 @@
+"""Documentation that is made from the program is as new as the program."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.warehouse import documented_schema
+from pipeline.warehouse.dictionary import dictionary_markdown
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = "python -m pipeline.warehouse.dictionary > docs/data-dictionary.md"
+
+
+def test_the_data_dictionary_is_as_new_as_the_database_comments() -> None:
+    written = (ROOT / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
+    assert written == dictionary_markdown(documented_schema()), f"stale; run: {COMMAND}"
+
+
+def test_the_command_that_writes_it_prints_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.warehouse.dictionary"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == dictionary_markdown(documented_schema())
+    assert done.stderr == ""
+
+
+def test_the_dictionary_holds_every_column() -> None:
+    text = dictionary_markdown(documented_schema())
+    schema = documented_schema()
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == schema.filter(schema["column_name"] != "").height
+    assert "\n### savings_month\n" in text
+    assert "| `saved` | decimal(38,12) | Headline world's bill minus the metered one [money] |" in rows
