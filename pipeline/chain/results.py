@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 from babel.numbers import get_currency_precision
 
-from pipeline import fleet, savings, scenarios
+from pipeline import fleet, quality, savings, scenarios
 from pipeline.calendars import period_utc
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
@@ -31,16 +31,27 @@ def compute(prepared: Prepared) -> Result:
     digits = get_currency_precision(inputs.site.currency)
     priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
     bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
-    summary = savings.summarise(_facts(prepared, bills))
+    findings = pl.concat([prepared.findings, _refusals(bills)])
+    summary = savings.summarise(_facts(prepared, bills, findings))
     frames = {
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
         "load_interval": prepared.windows.select(_LOAD_COLUMNS),
         "billing_determinant": determinants,
         "bill_line": _line_frame(bills),
-        "quality_finding": prepared.findings,
+        "quality_finding": findings,
     }
     return Result(summary, frames, result_hash(summary))
+
+
+def _refusals(bills: Mapping[str, Bill]) -> pl.DataFrame:
+    """One finding per part of the tariff that was not priced: it makes every world's bill partial."""
+    refused = dict.fromkeys((r.field, r.reason) for bill in bills.values() for r in bill.refused)
+    rows = [
+        {"name": "tariff.refused", "source": field, "sentence": f"The tariff's {field} is not priced: {reason}."}
+        for field, reason in refused
+    ]
+    return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING))
 
 
 _LOAD_COLUMNS: Final = (
@@ -88,7 +99,7 @@ def _doubts(prepared: Prepared, known: tuple[Scenario, ...]) -> list[str]:
     return doubts
 
 
-def _facts(prepared: Prepared, bills: Mapping[str, Bill]) -> savings.Facts:
+def _facts(prepared: Prepared, bills: Mapping[str, Bill], findings: pl.DataFrame) -> savings.Facts:
     inputs, windows = prepared.inputs, prepared.windows
     known = _known_worlds(prepared)
     doubts = _doubts(prepared, known)
@@ -106,7 +117,7 @@ def _facts(prepared: Prepared, bills: Mapping[str, Bill]) -> savings.Facts:
         meter_coverage_pct=_coverage_pct(windows, "metered"),
         charger_coverage_pct=_coverage_pct(windows, "covered"),
         reasons=tuple(doubts),
-        findings=tuple(prepared.findings.get_column("sentence")),
+        findings=tuple(findings.get_column("sentence")),
         provable=provable,
         prior=inputs.earlier.prior,
     )

@@ -186,7 +186,9 @@ def _verdicts(stated: Mapping[str, Any], found: Mapping[str, Verdict]) -> tuple[
 
 
 def _text(value: Any) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value or "")).split())
+    """One line of prose; many records hold line ends as the letters backslash r, backslash n."""
+    unfolded = str(value or "").replace("\\r", " ").replace("\\n", " ")
+    return " ".join("".join(c if c.isprintable() else " " for c in unfolded).split())
 
 
 def load_urdb(path: Path) -> Tariff:

@@ -275,3 +275,7 @@ def test_answers_beside_a_record_are_checked(read, tmp_path) -> None:
     (tmp_path / "r.answers.toml").write_text("lookbackMonths = 1\n")
     with pytest.raises(TariffError, match=r"r\.answers\.toml: lookbackMonths"):
         read(ENERGY)
+
+
+def test_line_ends_written_as_letters_are_spaces(read):
+    assert "one two" in read({**ENERGY, "name": "N", "description": "one\\r\\n\\r\\ntwo"}).notes
