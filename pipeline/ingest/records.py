@@ -11,13 +11,31 @@ from pipeline.domain import RECORDS, REJECT, UTC
 
 
 @dataclass(frozen=True)
+class LocalRecords:
+    """Records of one kind whose stamps lack a zone or whose names are absent; `local_time` gives them both.
+
+    `frame`: line, raw, the ids (null where the file names none), naive stamps and exact values. `clock` is 'site' (the
+    site's clock with its changes), 'standard' (the same without summer time) or an IANA zone; `stamp` says which end
+    of its interval a meter's stamp is; `repeated_hour` what one row stands for where clocks go back (rows, averaged,
+    summed).
+    """
+
+    kind: str
+    frame: pl.DataFrame
+    clock: str = "site"
+    stamp: str = "start"
+    repeated_hour: str = "rows"
+
+
+@dataclass(frozen=True)
 class Records:
     """One file's content.
 
     `frames` maps a kind (meter, charger, session, weather) to its records in the schemas of `domain.RECORDS`, ids as
     written in the file; a readable file without a single reading has an empty frame and a note, a refused file has no
     frames at all. Hence: frames and no rejects is loaded, frames and rejects is partial, no frames is rejected.
-    `last_line` holds the records of an unterminated last line, which may have been cut inside a number.
+    `last_line` holds the records of an unterminated last line, which may have been cut inside a number. `local` holds
+    what only a site can place in time: no frames yet, but not refused.
     """
 
     format: str
@@ -27,6 +45,7 @@ class Records:
     notes: tuple[str, ...] = ()
     unterminated: bool = False
     last_line: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    local: LocalRecords | None = None
 
 
 def empty_rejects() -> pl.DataFrame:
