@@ -1,7 +1,9 @@
 """Builders of small sites, meters, chargers and portfolios, written as short tables."""
 
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import polars as pl
 from pipeline.calendars import month_of
 from pipeline.domain import CHARGER_RECORD, CHARGING_SESSION, METER_RECORD, SESSION_RECORD
 from pipeline.portfolio.models import Site
+from pipeline.warehouse import Warehouse
 
 SITE: dict[str, Any] = {
     "site_id": "atsugi",
@@ -23,6 +26,20 @@ SITE: dict[str, Any] = {
     "chargers": [{"charger_id": "CP1", "rated_charge_kw": 6.0, "rated_discharge_kw": 6.0}],
     "vehicles": [{"vehicle_id": "LEAF1", "usable_kwh": 20.0}],
 }
+
+
+@cache
+def _new_warehouse() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        with Warehouse(Path(folder)) as warehouse:
+            path = warehouse.path
+        return path.read_bytes()
+
+
+def lay_out_warehouse(folder: Path) -> None:
+    """Put an empty warehouse into a folder: the layout is made once for all tests, for it takes most of their time."""
+    (folder / "warehouse.duckdb").write_bytes(_new_warehouse())
+
 
 METER_HEADER = "meter_id,interval_start,duration_s,import_kwh,export_kwh\n"
 

@@ -315,7 +315,7 @@ def test_without_states_of_charge_no_driving_is_invented(days: list[tuple[int, i
     for charge, discharge in days:
         running += charge - discharge / 0.835
         highest = max(highest, running)
-    assert total == pytest.approx(highest, abs=1)
+    assert total == pytest.approx(highest, abs=len(days) / 2 + 0.01)  # each session is rounded once
 
 
 # --- the calendar

@@ -14,7 +14,7 @@ from pipeline.portfolio import load_portfolio
 from pipeline.steps.loading import FileOutcome, copy_to_landing, ingest
 from pipeline.steps.names import names_of
 from pipeline.warehouse import Warehouse
-from tests.factories import METER_HEADER, half_hours, meter_csv, portfolio_folder
+from tests.factories import METER_HEADER, half_hours, lay_out_warehouse, meter_csv, portfolio_folder
 
 NOW = datetime(2013, 8, 3, tzinfo=UTC)
 PNG = base64.b64decode(
@@ -25,7 +25,9 @@ CHARGER_HEADER = "charger_id,measured_at,energy_import_wh,energy_export_wh,power
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return portfolio_folder(tmp_path / "portfolio")
+    folder = portfolio_folder(tmp_path / "portfolio")
+    lay_out_warehouse(folder)
+    return folder
 
 
 Ingest = Callable[..., dict[str, FileOutcome]]

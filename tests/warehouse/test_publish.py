@@ -1,7 +1,9 @@
 """The analysts' copy: complete, read-only, swapped at once, and closed to everything but reading."""
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -10,15 +12,32 @@ import pytest
 
 from pipeline.domain import WarehouseError
 from pipeline.warehouse import PUBLISHED_NAME, Warehouse, documented_schema, publish, read_copy
-from tests.factories import meter_records, stored
+from tests.factories import lay_out_warehouse, meter_records, stored
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse with one row and its copy."""
+    folder = tmp_path_factory.mktemp("made")
+    lay_out_warehouse(folder)
+    with Warehouse(folder) as opened:
+        records = stored(meter_records([("07-01 00:00", 100)])).with_columns(load_id=pl.lit(1, dtype=pl.Int64))
+        opened.insert("meter_interval", records)
+        assert publish(opened)
+    return folder
 
 
 @pytest.fixture
-def published(warehouse: Warehouse) -> Path:
-    records = stored(meter_records([("07-01 00:00", 100)])).with_columns(load_id=pl.lit(1, dtype=pl.Int64))
-    warehouse.insert("meter_interval", records)
-    assert publish(warehouse)
-    return warehouse.path.with_name(PUBLISHED_NAME)
+def published(made: Path, tmp_path: Path) -> Path:
+    for name in ("warehouse.duckdb", PUBLISHED_NAME):
+        shutil.copy(made / name, tmp_path / name)
+    return tmp_path / PUBLISHED_NAME
+
+
+@pytest.fixture
+def warehouse(published: Path) -> Iterator[Warehouse]:
+    with Warehouse(published.parent) as opened:
+        yield opened
 
 
 def a_finding(month: str, sentence: str) -> pl.DataFrame:
