@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ingest import canonical_csv, ocpp16
+from pipeline.ingest import archive, canonical_csv, ocpp16
 from pipeline.ingest.records import Records, refusal, refused
 
 _HEAD_BYTES = 65_536
@@ -37,20 +37,30 @@ def read_file(path: Path, hints: Sequence[str]) -> Records:
     take it from there.
     """
     try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
-        found = next((entry for entry in FORMATS if b"\0" not in head and entry.sniff(head)), None)
-        return found.read(path, hints) if found else _unknown(head)
+        head = _head(path)
+        return archive.read(path, hints, _read_plain) if archive.sniff(head) else _read_plain(path, hints)
     except IsADirectoryError:
         return _refused_file("a folder", "a file, not a folder")
     except OSError as error:
         return _refused_file(error.strerror or type(error).__name__, "a file that can be read")
 
 
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(_HEAD_BYTES)
+
+
+def _read_plain(path: Path, hints: Sequence[str]) -> Records:
+    """Read a file that is no archive."""
+    head = _head(path)
+    found = next((entry for entry in FORMATS if b"\0" not in head and entry.sniff(head)), None)
+    return found.read(path, hints) if found else _unknown(head)
+
+
 def _unknown(head: bytes) -> Records:
     if not head.strip():
         return _refused_file("nothing", "a file with content")
-    allowed = "one of the formats: " + "; ".join(entry.description for entry in FORMATS)
+    allowed = "one of the formats: " + "; ".join([*(entry.description for entry in FORMATS), archive.DESCRIPTION])
     if b"\0" in head:
         return _refused_file("binary data", allowed)
     return _refused_file(head[:80].decode("utf-8", "replace").partition("\n")[0].strip(), allowed)
