@@ -1,0 +1,122 @@
+"""NEM12 and NEM13, the Australian meter data files (AEMO Meter Data File Format: 100, 200, 300, 400, 500, 900 records).
+
+One 300 line is one day of one data stream; it loads whole or not at all. Times are National Electricity Market time,
+UTC+10 all year. E streams are drawn from the grid, B streams fed into it; the streams of one NMI are added up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from pipeline.domain import REJECT, UTC
+from pipeline.ingest import cells, nem12_days
+from pipeline.ingest.nem12_lines import placed, rejects
+from pipeline.ingest.records import Records, in_schema, joined_rejects, refusal, refused
+
+FORMAT: Final = "nem12"
+DESCRIPTION: Final = "NEM12 (Australian interval meter data)"
+
+_BEGINS = re.compile(rb"100\s*,\s*\"?NEM1[0-9]|200,[^,\r\n]*,[^,\r\n]*,|250,[^,\r\n]*,[^,\r\n]*,", re.IGNORECASE)
+
+
+def sniff(head: bytes) -> bool:
+    """Tell whether the first record is a NEM12/NEM13 header, or a 200 or 250 record whose header is missing."""
+    return _BEGINS.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()) is not None
+
+
+def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every format has these two parameters
+    """Read a NEM12 file; a day that is not whole is refused with its line. NEM13 holds no intervals and is refused."""
+    text = path.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff")
+    lines, misplaced = placed(text)
+    days, bad_days, notes = nem12_days.read(lines)
+    streams, incomplete, more = _whole_intervals(days)
+    refusals = joined_rejects([misplaced, bad_days, incomplete])
+    notes += more
+    unended = lines.filter(pl.col("record") != "").select(pl.col("record").last()).to_series().to_list() != ["900"]
+    if unended:
+        last = lines.select(pl.col("line").max()).item()
+        refusals = pl.concat([refusals, refusal(f"line {last}", "end", "", "a 900 record at the end: the file is cut")])
+    if streams.is_empty():
+        return refused(FORMAT, _or_no_days(refusals), "meter", notes)
+    frame = in_schema(_whole_wh(streams), "meter")
+    return Records(FORMAT, "meter", {"meter": frame}, refusals, notes, not text.endswith("\n"))
+
+
+def _whole_intervals(days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Add up the streams of each NMI; (intervals, refused days, notes).
+
+    An interval counts where every E stream that the NMI's configuration names has a value: a part of the import is not
+    the import. Where only a B stream lacks, export counts without it, and the interval as estimated.
+    """
+    wanted = _configured(days)
+    mixed = pl.col("minutes").n_unique().over("nmi", "day") > 1
+    unequal = rejects(
+        days.filter(mixed).unique("line"),
+        "interval length",
+        pl.col("minutes"),
+        "one interval length for each NMI and day",
+    )
+    same = days.filter(~mixed)
+    interval = ["nmi", "at"]
+    summed = same.group_by(*interval, "minutes").agg(
+        pl.col("wh").filter(pl.col("suffix").str.starts_with("E")).sum().alias("import"),
+        pl.col("wh").filter(pl.col("suffix").str.starts_with("B")).sum().alias("export"),
+        (pl.col("suffix").str.starts_with("E") & pl.col("wh").is_not_null()).sum().alias("imports"),
+        (pl.col("suffix").str.starts_with("B") & pl.col("wh").is_not_null()).sum().alias("exports"),
+        (pl.col("quality") == "estimated").any().alias("estimated"),
+    )
+    summed = summed.join(wanted, on="nmi")
+    present = summed.filter((pl.col("imports") >= pl.col("E")) & (pl.col("imports") + pl.col("exports") > 0))
+    missing = summed.filter(pl.col("imports") < pl.col("E"))
+    held = same.filter(pl.col("wh").is_not_null()).join(missing.select(*interval, "E", "named"), on=interval)
+    lacking = held.group_by("line", "raw", "nmi", "suffix", "named").agg(pl.len().alias("count")).sort("line")
+    incomplete = rejects(
+        lacking,
+        "stream",
+        pl.format("{} intervals of {}", "count", "suffix"),
+        pl.format("every import stream of NMI {} ({}) for the same interval", "nmi", "named"),
+    )
+    short = present.filter(pl.col("exports") < pl.col("B"))
+    notes = tuple(
+        f"NMI {nmi}: not all of its export streams ({streams}) are there; intervals counted as estimated: {count}"
+        for nmi, streams, count in short.group_by("nmi", "named_b").len().sort("nmi").iter_rows()
+    )
+    return present, pl.concat([unequal, incomplete]), notes
+
+
+def _configured(days: pl.DataFrame) -> pl.DataFrame:
+    """Count and name the E and B streams of each NMI: those its configuration names and those in the file."""
+    named = days.select("nmi", suffix=pl.col("configuration").str.extract_all("[A-Z][0-9A-Z]")).explode("suffix")
+    streams = pl.concat([named, days.select("nmi", "suffix")]).unique().sort("nmi", "suffix")
+    letter = pl.col("suffix").str.slice(0, 1)
+    imports, exports = pl.col("suffix").filter(letter == "E"), pl.col("suffix").filter(letter == "B")
+    return streams.group_by("nmi").agg(
+        imports.len().alias("E"),
+        imports.str.join(" ").alias("named"),
+        exports.len().alias("B"),
+        exports.str.join(" ").alias("named_b"),
+    )
+
+
+def _whole_wh(intervals: pl.DataFrame) -> pl.DataFrame:
+    """Round each meter's running total, then difference: the sum of any span is right to half a Wh at either end."""
+    ordered = intervals.sort("nmi", "at")
+    estimated = pl.col("estimated") | (pl.col("exports") < pl.col("B"))
+    totals = {name: cells.rounded(pl.col(name).cum_sum().over("nmi")) for name in ("import", "export")}
+    return ordered.select(
+        pl.col("nmi").alias("meter_id"),
+        pl.col("at").cast(UTC).alias("interval_start"),
+        (pl.col("minutes") * 60).alias("duration_s"),
+        *((total - total.shift(1, fill_value=0).over("nmi")).alias(f"{name}_wh") for name, total in totals.items()),
+        pl.when(estimated).then(pl.lit("estimated")).otherwise(pl.lit("measured")).alias("quality"),
+    )
+
+
+def _or_no_days(refusals: pl.DataFrame) -> pl.DataFrame:
+    nothing = refusal("file", "300", "", "at least one day of interval data (a 300 record of an E or B stream)")
+    return refusals if refusals.height else nothing.select(*REJECT)

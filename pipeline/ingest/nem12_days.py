@@ -1,0 +1,217 @@
+"""NEM12 days: the 300 lines with their streams (200 lines) and quality ranges (400 lines), one row an interval."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from pipeline.ingest import cells
+from pipeline.ingest.nem12_lines import rejects
+
+MINUTES: Final = (5, 15, 30)
+_WH: Final = {"WH": "1", "KWH": "1000", "MWH": "1000000"}
+_QUALITY: Final = "^[AEFNSV](?:[0-9]{2})?$"
+_LARGEST_WH: Final = 10**12
+
+
+def read(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Return (intervals, rejects, notes) of placed lines.
+
+    Intervals: line, raw, nmi, configuration, suffix, minutes, day, at [UTC], wh [exact decimal, null for no data],
+    quality (measured or estimated); one row for each stream and interval.
+    """
+    streams, bad_streams, others = _streams(lines)
+    lines, passed = _without(lines, others)
+    days, bad_days = _days(lines, streams)
+    ranged, bad_ranges = _qualities(lines, days)
+    values, bad_values = _values(ranged)
+    values, contradicted = _last_of_each(values)
+    empty = values.group_by("nmi", "suffix").agg(pl.col("wh").null_count().alias("count")).filter(pl.col("count") > 0)
+    notes = tuple(
+        f"NMI {nmi}: stream {suffix} says N, no data; intervals passed over: {count}"
+        for nmi, suffix, count in empty.sort("nmi", "suffix").iter_rows()
+    )
+    return values, pl.concat([bad_streams, bad_days, bad_ranges, bad_values, contradicted]), passed + notes
+
+
+def _cell(position: int) -> pl.Expr:
+    return pl.col("cell").list.get(position, null_on_oob=True).str.strip_chars(' "\t').fill_null("")
+
+
+def _streams(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return (energy streams, rejects, streams of anything else) of the 200 lines."""
+    streams = lines.filter(pl.col("record") == "200").select(
+        "line",
+        "raw",
+        nmi=_cell(1),
+        configuration=_cell(2).str.to_uppercase(),
+        suffix=_cell(4).str.to_uppercase(),
+        unit=_cell(7),
+        length=_cell(8),
+    )
+    energy = pl.col("suffix").str.contains("^[EB][0-9A-Z]$")
+    wh = pl.col("unit").str.to_uppercase().replace_strict(_WH, default=None, return_dtype=pl.String)
+    minutes = cells.whole(pl.col("length"), 1, 1440)
+    streams = streams.with_columns(energy.alias("energy"), wh.alias("factor"), minutes.alias("minutes"))
+    named = cells.name(pl.col("nmi")).is_not_null()
+    unit, length = pl.col("factor").is_not_null(), pl.col("minutes").is_in(MINUTES).fill_null(value=False)
+    asked = streams.filter("energy")
+    refused = [
+        rejects(asked.filter(~named), "NMI", pl.col("nmi"), "a name of 1 to 200 characters"),
+        rejects(asked.filter(~unit), "unit", pl.col("unit"), "Wh, kWh or MWh for an E or B stream"),
+        rejects(asked.filter(~length), "interval length", pl.col("length"), "5, 15 or 30 minutes"),
+    ]
+    return asked.filter(named & unit & length), pl.concat(refused), streams.filter(~pl.col("energy"))
+
+
+def _without(lines: pl.DataFrame, others: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Leave out the days of streams that are no energy, and say so."""
+    other = others.select(pl.col("line").alias("parent"), "nmi", "suffix", "unit")
+    passed = lines.filter(pl.col("record") == "300").join(other, on="parent")
+    below = lines.join(passed.select(pl.col("line").alias("parent")), on="parent", how="semi")
+    counts = passed.group_by("nmi", "suffix", "unit").len().sort("nmi", "suffix", "unit")
+    notes = tuple(
+        f"NMI {nmi}: stream {suffix} ({unit or 'no unit'}) is no import or export energy; days passed over: {count}"
+        for nmi, suffix, unit, count in counts.iter_rows()
+    )
+    left_out = pl.concat([passed.select("line"), below.select("line")])
+    return lines.join(left_out, on="line", how="anti", maintain_order="left"), notes
+
+
+def _days(lines: pl.DataFrame, streams: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return (whole days, rejects) of the 300 lines: as many values as a day has intervals, then a quality."""
+    rows = lines.filter(pl.col("record") == "300").select("line", "raw", "cell", "parent")
+    about = streams.rename({"line": "parent"}).drop("raw", "energy", "length", "unit")
+    days = rows.join(about, on="parent", maintain_order="left")
+    strangers = rows.join(about, on="parent", how="anti")
+    count = 1440 // pl.col("minutes")
+    days = days.with_columns(
+        count.alias("count"),
+        _cell(1).alias("written_day"),
+        _cell(1).str.to_date("%Y%m%d", strict=False).alias("day"),
+        pl.col("cell").list.get(count + 2, null_on_oob=True).str.strip_chars(' "\t').str.to_uppercase().alias("flag"),
+    )
+    dated = pl.col("day").dt.year().is_between(2000, 2099).fill_null(value=False) & (
+        pl.col("written_day").str.len_chars() == 8
+    )
+    whole = pl.col("flag").str.contains(_QUALITY).fill_null(value=False)
+    expected = pl.format("{} values of {} minutes, then a quality A, E, F, N, S or V", "count", "minutes")
+    refused = [
+        rejects(strangers, "record", pl.lit("300"), "a 200 record that was read above it"),
+        rejects(days.filter(~dated), "day", pl.col("written_day"), "a day from 2000 to 2099 as YYYYMMDD"),
+        rejects(days.filter(dated & ~whole), "values", pl.col("flag"), expected),
+    ]
+    return days.filter(dated & whole), pl.concat(refused)
+
+
+def _qualities(lines: pl.DataFrame, days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give each day its quality ranges; a day whose 400 lines are wrong, overlap or leave a V unsaid is refused."""
+    ranges = lines.filter(pl.col("record") == "400").select(
+        "line",
+        "raw",
+        day_line="parent",
+        start=cells.whole(_cell(1), 1, 1440),
+        end=cells.whole(_cell(2), 1, 1440),
+        range_flag=_cell(3).str.to_uppercase(),
+    )
+    of_days = days.select(pl.col("line").alias("day_line"), "count")
+    strangers = ranges.join(of_days, on="day_line", how="anti")
+    ranges = ranges.join(of_days, on="day_line", maintain_order="left")
+    right = (
+        (pl.col("start") <= pl.col("end"))
+        & (pl.col("end") <= pl.col("count"))
+        & pl.col("range_flag").str.contains("^[AEFNS](?:[0-9]{2})?$")
+    ).fill_null(value=False)
+    wrong = rejects(
+        ranges.filter(~right),
+        "range",
+        pl.concat_str("start", "end", "range_flag", separator=",", ignore_nulls=True),
+        pl.format("first and last interval from 1 to {}, then a quality A, E, F, N or S", "count"),
+    )
+    ordered = ranges.sort("day_line", "start").with_columns(
+        follows=pl.col("start") > pl.col("end").shift(1, fill_value=0).over("day_line")
+    )
+    told = ordered.group_by("day_line").agg(
+        (right.all() & pl.col("follows").all()).alias("sound"),
+        (pl.col("end") - pl.col("start") + 1).sum().alias("covered"),
+        "start",
+        "end",
+        "range_flag",
+    )
+    days = days.join(told, left_on="line", right_on="day_line", how="left", maintain_order="left")
+    variable = pl.col("flag").str.starts_with("V")
+    sound = pl.col("sound").fill_null(value=True) & (~variable | (pl.col("covered").fill_null(0) == pl.col("count")))
+    unsound = rejects(
+        days.filter(~sound),
+        "quality",
+        pl.col("flag"),
+        pl.format("400 records below it that name each interval from 1 to {} once", "count"),
+    )
+    unowned = rejects(strangers, "record", pl.lit("400"), "a 300 record that was read above it")
+    return days.filter(sound), pl.concat([wrong, unsound, unowned])
+
+
+def _values(days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return one row an interval, and the days refused for a value that is no energy."""
+    listed = days.select(
+        "line",
+        "raw",
+        "nmi",
+        "configuration",
+        "suffix",
+        "minutes",
+        "day",
+        "flag",
+        "factor",
+        "count",
+        text=pl.col("cell").list.slice(2, pl.col("count")),
+        number=pl.int_ranges(1, pl.col("count") + 1),
+    ).explode("text", "number")
+    spans = days.select("line", "start", "end", "range_flag").filter(pl.col("start").is_not_null())
+    spans = spans.explode("start", "end", "range_flag").sort("line", "start")
+    listed = (
+        listed.sort("line", "number")
+        .join_asof(spans, left_on="number", right_on="start", by="line", strategy="backward", check_sortedness=False)
+        .with_columns(flag=pl.when(pl.col("number") <= pl.col("end")).then("range_flag").otherwise("flag"))
+    )
+    wh = cells.exact(pl.col("text").str.strip_chars(' "\t')) * pl.col("factor").cast(cells.EXACT)
+    listed = listed.with_columns(wh=cells.between(wh, 0, _LARGEST_WH))
+    no_data = pl.col("flag").str.starts_with("N")
+    wrong = pl.col("wh").is_null() & ~no_data
+    refused = rejects(
+        listed.filter(wrong).unique("line", keep="first", maintain_order=True),
+        "value",
+        pl.col("text"),
+        "a number, 0 or more; the whole day is refused",
+    )
+    good = listed.filter(~wrong.any().over("line"))
+    nem_time = pl.col("day").cast(pl.Datetime("us")) + pl.duration(minutes=(pl.col("number") - 1) * pl.col("minutes"))
+    return good.select(
+        "line",
+        "raw",
+        "nmi",
+        "configuration",
+        "suffix",
+        "minutes",
+        "day",
+        at=(nem_time - pl.duration(hours=10)).dt.replace_time_zone("UTC"),
+        wh=pl.when(~no_data).then("wh"),
+        quality=pl.when(pl.col("flag").str.starts_with("A")).then(pl.lit("measured")).otherwise(pl.lit("estimated")),
+    ), refused
+
+
+def _last_of_each(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Keep the last line of each stream and day; an earlier one that says something else is refused."""
+    key = ["nmi", "suffix", "day"]
+    shared = values.filter(pl.col("line").n_unique().over(key) > 1)
+    said = pl.concat_str(pl.col("wh").cast(pl.String), "quality", separator=" ", ignore_nulls=True).str.join(",")
+    lines = shared.group_by(*key, "line", "raw", maintain_order=True).agg(said.alias("said")).sort("line")
+    last = lines.with_columns(
+        pl.col("line").last().over(key).alias("winner"),
+        (pl.col("said") != pl.col("said").last().over(key)).alias("differs"),
+    )
+    losers = last.filter(pl.col("line") != pl.col("winner"))
+    allowed = pl.format("one line for each stream and day; line {} is used", "winner")
+    contradicted = rejects(losers.filter("differs"), "day", pl.col("day"), allowed)
+    return values.join(losers.select("line"), on="line", how="anti", maintain_order="left"), contradicted
