@@ -1,7 +1,8 @@
 """Files to records: one module per format, each with `sniff(head)` and `read(path, hints)`; `formats` routes.
 
-In reading order: records (what comes out), cells (text to values), canonical_csv, ocpp_log (lines to messages),
-ocpp_columns, ocpp_sessions and ocpp16 (messages to readings), archive (files of files), formats.
+In reading order: records (what comes out), cells (text to values), plain_meter, canonical_csv, ocpp_names, ocpp_log
+(lines to messages), ocpp_columns, ocpp_sessions and ocpp (messages to readings), nem12_lines, nem12_days, nem12,
+archive (files of files), formats.
 """
 
 from pipeline.ingest.formats import FORMATS, Format, read_file

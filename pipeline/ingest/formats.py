@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ingest import archive, canonical_csv, ocpp16
+from pipeline.ingest import archive, canonical_csv, nem12, ocpp
 from pipeline.ingest.records import Records, refusal, refused
 
 _HEAD_BYTES = 65_536
@@ -25,7 +25,8 @@ class Format:
 
 FORMATS: Final[tuple[Format, ...]] = (
     Format(canonical_csv.FORMAT, canonical_csv.DESCRIPTION, canonical_csv.sniff, canonical_csv.read),
-    Format(ocpp16.FORMAT, ocpp16.DESCRIPTION, ocpp16.sniff, ocpp16.read),
+    Format(nem12.FORMAT, nem12.DESCRIPTION, nem12.sniff, nem12.read),
+    Format(ocpp.FORMAT, ocpp.DESCRIPTION, ocpp.sniff, ocpp.read),
 )
 """Every format, in the order they are tried."""
 

@@ -1,10 +1,11 @@
-"""OCPP 1.6 messages to columns: one row a reading, one row a sampled value, one row an answer to a start.
+"""OCPP messages to columns: one row a reading, one row a sampled value, one row an answer to a start.
 
 Attributes of a sampled value repeat without end, so that only their few combinations are kept as text.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,8 +13,8 @@ from typing import Any, Final
 import polars as pl
 
 from pipeline.ingest.ocpp_log import Message, Refused
+from pipeline.ingest.ocpp_names import DATA_TRANSFER, DEFAULT_MEASURAND, STAMP
 
-IMPORT_REGISTER: Final = "Energy.Active.Import.Register"
 REFUSED_COLUMNS: Final = ("line", "field", "value", "allowed")
 
 _READING: Final = {
@@ -25,8 +26,11 @@ _READING: Final = {
     "stamp": pl.String,
     "message_id": pl.String,
     "id_tag": pl.String,
+    "heard": pl.String,
 }
 _SAMPLE: Final = {"reading": pl.Int64, "attributes": pl.Int64, "value": pl.String}
+_EVENT_KINDS: Final = {"Started": "start", "Updated": "meter", "Ended": "stop"}
+_LARGEST_MULTIPLIER: Final = 18
 _ATTRIBUTE_NAMES: Final = ("measurand", "unit", "context", "phase", "location", "format")
 _RESULT: Final = {"line": pl.Int64, "charge_point": pl.String, "message_id": pl.String, "transaction": pl.String}
 
@@ -45,9 +49,15 @@ class Log:
     unused: Counter[str] = field(default_factory=Counter)
     whole_station: int = 0
     understood: int = 0
+    repeated: int = 0
+    plain_lines: int = 0
+    sequences: dict[tuple[str, str], set[int]] = field(default_factory=dict)  # seqNo seen of each 2.x transaction
 
-    def add(self, message: Message | Refused) -> None:
-        """Take in one message, or what stands in its place."""
+    def add(self, message: Message | Refused | None) -> None:
+        """Take in one message, or what stands in its place; None is a log line of something else."""
+        if message is None:
+            self.plain_lines += 1
+            return
         if isinstance(message, Refused):
             self.refused.append(message)
             return
@@ -55,6 +65,10 @@ class Log:
         match message.action:
             case "MeterValues":
                 self._meter_values(message)
+            case "TransactionEvent":
+                self._transaction_event(message)
+            case "DataTransfer":
+                self._data_transfer(message)
             case "StartTransaction":
                 self._start(message)
             case "StopTransaction":
@@ -72,6 +86,14 @@ class Log:
             notes.append(f"{self.unused.total()} messages without readings passed over: {names}")
         if self.whole_station:
             notes.append(f"{self.whole_station} MeterValues of connector 0 (the whole station) ignored")
+        if self.repeated:
+            notes.append(f"{self.repeated} repeated TransactionEvents (same seqNo) passed over")
+        if self.plain_lines:
+            notes.append(f"{self.plain_lines} lines without a message passed over")
+        broken = self.broken_frame()
+        if broken.height:
+            ids = ", ".join(broken["transaction"].head(5))
+            notes.append(f"{broken.height} transactions lack messages (gaps in seqNo) and stay incomplete: {ids}")
         return tuple(notes)
 
     def sample_frame(self) -> pl.DataFrame:
@@ -81,7 +103,7 @@ class Log:
         rows = [tuple(_text(value) for value in attributes) for attributes in self.attributes]
         names = pl.DataFrame(rows, schema=dict.fromkeys(_ATTRIBUTE_NAMES, pl.String), orient="row")
         names = names.with_columns(
-            pl.col("measurand").replace("", IMPORT_REGISTER), pl.col("unit").replace("", None)
+            pl.col("measurand").replace("", DEFAULT_MEASURAND), pl.col("unit").replace("", None)
         ).with_row_index("attributes")
         return samples.join(names.cast({"attributes": pl.Int64}), on="attributes", maintain_order="left")
 
@@ -94,6 +116,11 @@ class Log:
         """Return the transaction each answer gives, with its message id."""
         return pl.DataFrame(self.results, schema=_RESULT, orient="row")
 
+    def broken_frame(self) -> pl.DataFrame:
+        """Return charge_point and transaction of those whose sequence numbers have a gap."""
+        rows = [key for key, seen in self.sequences.items() if max(seen) - min(seen) >= len(seen)]
+        return pl.DataFrame(sorted(rows), schema={"charge_point": pl.String, "transaction": pl.String}, orient="row")
+
     def refused_frame(self) -> pl.DataFrame:
         """Return line, field, value and what is allowed for everything refused."""
         rows = [(entry.line, entry.field, entry.value, entry.allowed) for entry in self.refused]
@@ -104,21 +131,26 @@ class Log:
 
     def _reading(self, message: Message, kind: str, connector: int | None, stamp: Any) -> int:
         payload = message.payload
+        event = payload.get("transactionInfo")
+        stated = event.get("transactionId") if isinstance(event, dict) else payload.get("transactionId")
+        token = payload.get("idToken")
+        tag = token.get("idToken") if isinstance(token, dict) else payload.get("idTag")
         row = (
             message.line,
             kind,
             message.charge_point,
             connector,
-            _transaction(payload.get("transactionId")),
+            _name(stated) if isinstance(event, dict) else _transaction(stated),
             stamp if isinstance(stamp, str) else _text(stamp),
             message.message_id,
-            _text(payload.get("idTag")) or None,
+            _text(tag) or None,
+            message.heard,
         )
         self.readings.append(row)
         return len(self.readings) - 1
 
     def _meter_values(self, message: Message) -> None:
-        connector = message.payload.get("connectorId", 1)
+        connector = message.payload.get("connectorId", message.payload.get("evseId", 1))
         if not _is_whole(connector) or connector < 0:
             self._refuse(message, "connectorId", connector, "a whole number, 0 or more")
         elif connector == 0:
@@ -143,13 +175,18 @@ class Log:
         if not isinstance(sample, dict):
             self._refuse(message, "sampledValue", sample, "objects {value, measurand, unit, ...}")
             return
+        measure = sample.get("unitOfMeasure")
+        multiplier = None
+        if isinstance(measure, dict):
+            multiplier = measure.get("multiplier")
+            sample = {**sample, "unit": measure.get("unit")}
         attributes = tuple(map(sample.get, _ATTRIBUTE_NAMES))
         try:
             number = self.attributes.setdefault(attributes, len(self.attributes))
         except TypeError:
             self._refuse(message, "sampledValue", sample, "text for measurand, unit, context, phase and location")
             return
-        self._add_sample(reading, number, sample.get("value"))
+        self._add_sample(reading, number, _scaled(sample.get("value"), multiplier))
 
     def _add_sample(self, reading: int, attributes: int, value: Any) -> None:
         self.sample_readings.append(reading)
@@ -158,7 +195,7 @@ class Log:
 
     def _boundary(self, message: Message, kind: str, connector: int | None, register: str) -> None:
         reading = self._reading(message, kind, connector, message.payload.get("timestamp"))
-        in_wh = self.attributes.setdefault((IMPORT_REGISTER, "Wh", None, None, None, None), len(self.attributes))
+        in_wh = self.attributes.setdefault((DEFAULT_MEASURAND, "Wh", None, None, None, None), len(self.attributes))
         self._add_sample(reading, in_wh, message.payload.get(register))
 
     def _start(self, message: Message) -> None:
@@ -167,6 +204,52 @@ class Log:
             self._refuse(message, "connectorId", connector, "a whole number, 1 or more")
             return
         self._boundary(message, "start", connector, "meterStart")
+
+    def _transaction_event(self, message: Message) -> None:
+        """Take in a TransactionEvent of OCPP 2.x: the event itself, and a reading for each of its meter values."""
+        payload = message.payload
+        event, evse = payload.get("transactionInfo"), payload.get("evse")
+        transaction = _name(event.get("transactionId")) if isinstance(event, dict) else None
+        kind = _EVENT_KINDS.get(_text(payload.get("eventType")))
+        connector = evse.get("id") if isinstance(evse, dict) else None
+        if kind is None:
+            self._refuse(message, "eventType", payload.get("eventType"), "Started, Updated or Ended")
+        elif transaction is None:
+            self._refuse(message, "transactionInfo", event, "an object with transactionId")
+        elif connector is not None and (not _is_whole(connector) or connector < 1):
+            self._refuse(message, "evse", evse, "an object whose id is a whole number, 1 or more")
+        elif self._is_new(message, transaction, payload.get("seqNo")):
+            self._reading(message, kind, connector, payload.get("timestamp"))
+            if payload.get("meterValue") is not None:
+                self._entries(message, "data" if kind == "stop" else "meter", connector, payload["meterValue"])
+
+    def _is_new(self, message: Message, transaction: str, number: Any) -> bool:
+        """Tell whether a sequence number is the first of its kind; message ids alone are not unique."""
+        if not _is_whole(number):
+            return True
+        seen = self.sequences.setdefault((message.charge_point, transaction), set())
+        if number in seen:
+            self.repeated += 1
+            return False
+        seen.add(number)
+        return True
+
+    def _data_transfer(self, message: Message) -> None:
+        """Take in signed power from a vendor's text, where it also says when."""
+        data = message.payload.get("data")
+        text = data if isinstance(data, str) else ""
+        stamp = re.search(STAMP, text)
+        when = stamp.group(1) if stamp else message.heard
+        for profile in DATA_TRANSFER:
+            found = re.search(profile["pattern"], text)
+            if found and when:
+                reading = self._reading(message, "meter", 1, when)
+                unit = found["unit"] or profile["unit"]
+                attributes = (profile["measurand"], unit, None, None, None, None)
+                number = self.attributes.setdefault(attributes, len(self.attributes))
+                self._add_sample(reading, number, found["value"])
+                return
+        self.unused["DataTransfer"] += 1
 
     def _stop(self, message: Message) -> None:
         self._boundary(message, "stop", None, "meterStop")
@@ -185,6 +268,23 @@ def _text(value: Any) -> str:
     if type(value) is str:
         return value.strip()
     return str(value) if type(value) is int else ""
+
+
+def _name(value: Any) -> str | None:
+    """Return the name a 2.x transaction has, any text; None for none."""
+    return _text(value) or None
+
+
+def _scaled(value: Any, multiplier: Any) -> Any:
+    """Return a value with the power of ten that its unit carries; a wrong power makes it no number."""
+    if multiplier is None or (_is_whole(multiplier) and multiplier == 0):
+        return value
+    text = _text(value)
+    if not _is_whole(multiplier) or abs(multiplier) > _LARGEST_MULTIPLIER:
+        return f"{text} * 10^{multiplier}"
+    mantissa, _, exponent = text.lower().partition("e")
+    shifted = int(exponent) + multiplier if re.fullmatch(r"[+-]?[0-9]{1,2}", exponent) else multiplier
+    return f"{mantissa}e{shifted}"
 
 
 def _is_whole(value: Any) -> bool:

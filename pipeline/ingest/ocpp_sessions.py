@@ -1,8 +1,8 @@
-"""Which transaction an OCPP 1.6 reading belongs to, and under which name.
+"""Which transaction an OCPP reading belongs to, and under which name.
 
-The id of a transaction is in the central system's answer to StartTransaction. A log of one direction lacks it: then it
-is learnt from the messages that follow on the same connector. Ids that name nothing (0, -1) or more than one start are
-replaced by the moment of the start.
+In OCPP 2.x every message names its transaction. In 1.6 the id is in the central system's answer to StartTransaction. A
+log of one direction lacks it: then it is learnt from the messages that follow on the same connector. Ids that name
+nothing (0, -1) or more than one start are replaced by the moment of the start.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import polars as pl
 
 _CONNECTOR = ["charge_point", "connector"]
 _TRANSACTION = ["charge_point", "transaction"]
+_REPEATED_WITHIN_S = 900
 
 
 def name_sessions(readings: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
@@ -20,8 +21,10 @@ def name_sessions(readings: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame
     id_tag; `results` have line, charge_point, message_id and transaction. Connector 1 is the charge point itself,
     connector n is '<charge point>-n'.
     """
-    starts = _starts(readings.filter(pl.col("kind") == "start"), readings.filter(pl.col("kind") != "start"), results)
-    return _with_vehicles(_with_sessions(_with_connectors(readings, starts), starts))
+    others = readings.filter(pl.col("kind") != "start")
+    starts = _starts(readings.filter(pl.col("kind") == "start"), others, results)
+    named = _with_sessions(_with_connectors(readings, starts), starts)
+    return _with_vehicles(_with_one_name(named, _repeats(starts, others)))
 
 
 def _starts(starts: pl.DataFrame, others: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
@@ -33,9 +36,36 @@ def _starts(starts: pl.DataFrame, others: pl.DataFrame, results: pl.DataFrame) -
     return (
         learnt.with_columns(derived=~usable)
         .with_columns(session_id=pl.when("derived").then(made_up).otherwise(_session_id()))
-        .select("reading", *_CONNECTOR, "charger_id", "at", "transaction", "session_id", "derived")
+        .select("reading", *_CONNECTOR, "charger_id", "at", "transaction", "session_id", "derived", "id_tag")
         .sort("at", "reading")
     )
+
+
+def _repeats(starts: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Return other names of a session whose start was sent again: session_id and the one_name it is to have.
+
+    A start is a repeat where it has the time of the one before it on its connector, or the same card within a quarter
+    of an hour of one whose transaction is never heard of again. The name is that of a transaction in use.
+    """
+    used = others.drop_nulls("transaction").select(_TRANSACTION).unique().with_columns(used=pl.lit(value=True))
+    told = starts.join(used, on=_TRANSACTION, how="left").with_columns(pl.col("used").fill_null(value=False))
+    told = told.sort("charger_id", "at", "used", "session_id")
+    before = {name: pl.col(name).shift().over("charger_id") for name in ("at", "used", "id_tag", "transaction")}
+    soon = (pl.col("at") - before["at"]).dt.total_seconds() <= _REPEATED_WITHIN_S
+    unheard = ~before["used"] | (before["transaction"] == pl.col("transaction"))
+    repeat = (pl.col("at") == before["at"]) | (soon & unheard & before["id_tag"].eq_missing(pl.col("id_tag")))
+    grouped = told.with_columns(group=(~repeat.fill_null(value=False)).cum_sum().over("charger_id"))
+    one_name = pl.col("session_id").sort_by(~pl.col("used"), maintain_order=True).first().over("charger_id", "group")
+    return (
+        grouped.select("session_id", one_name=one_name)
+        .filter(pl.col("session_id") != pl.col("one_name"))
+        .unique("session_id", keep="first", maintain_order=True)
+    )
+
+
+def _with_one_name(readings: pl.DataFrame, repeats: pl.DataFrame) -> pl.DataFrame:
+    joined = readings.join(repeats, on="session_id", how="left", maintain_order="left")
+    return joined.with_columns(session_id=pl.coalesce("one_name", "session_id")).drop("one_name")
 
 
 def _session_id() -> pl.Expr:
@@ -61,8 +91,9 @@ def _answered(starts: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
         .drop_nulls("asked_line")
         .unique([*key, "asked_line"], keep="first", maintain_order=True)
     )
-    answer = found.select(*key, pl.col("asked_line").alias("line"), "transaction")
-    return starts.drop("transaction").join(answer, on=[*key, "line"], how="left")
+    answer = found.select(*key, pl.col("asked_line").alias("line"), answered="transaction")
+    told = starts.join(answer, on=[*key, "line"], how="left")
+    return told.with_columns(transaction=pl.coalesce("transaction", "answered")).drop("answered")
 
 
 def _learnt(starts: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
@@ -124,7 +155,9 @@ def _with_sessions(readings: pl.DataFrame, starts: pl.DataFrame) -> pl.DataFrame
 
 def _by_time(readings: pl.DataFrame, starts: pl.DataFrame, accepted: pl.Expr) -> pl.DataFrame:
     """Give unnamed readings that are `accepted` the session that last started on their charger."""
-    spans = starts.drop("reading", "charge_point", "connector", "transaction").rename({"session_id": "latest"})
+    spans = starts.drop("reading", "charge_point", "connector", "transaction", "id_tag").rename(
+        {"session_id": "latest"}
+    )
     joined = readings.join_asof(spans, on="at", by="charger_id", strategy="backward", check_sortedness=False)
     latest = pl.when(accepted.fill_null(value=False)).then(pl.col("latest"))
     return joined.with_columns(pl.coalesce("session_id", latest).alias("session_id")).select(readings.columns)

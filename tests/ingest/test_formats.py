@@ -48,7 +48,8 @@ def test_content_counts_and_extension_does_not(tmp_path: Path):
 def test_every_format_recognises_only_its_own():
     heads = {
         "canonical_csv": b"meter_id,interval_start,duration_s,import_kwh,export_kwh\n",
-        "ocpp16_jsonl": b'\n[2,"1","MeterValues",{}]\n',
+        "nem12": b"100,NEM12,200405011135,MDA1,Ret1\n",
+        "ocpp": b'\n[2,"1","MeterValues",{}]\n',
     }
     assert set(heads) == {entry.name for entry in FORMATS}
     for name, head in heads.items():

@@ -83,7 +83,7 @@ SESSION = (
 
 def test_a_session_becomes_readings_with_begin_samples_and_end(read):
     found = read(log(*SESSION))
-    assert (found.format, found.kind, found.notes, found.unterminated) == ("ocpp16_jsonl", "charger", (), False)
+    assert (found.format, found.kind, found.notes, found.unterminated) == ("ocpp", "charger", (), False)
     assert found.rejects.is_empty()
     frame = found.frames["charger"]
     assert dict(frame.schema) == dict(RECORDS["charger"])
