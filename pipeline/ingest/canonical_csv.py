@@ -15,6 +15,7 @@ import polars as pl
 from pipeline.domain import REJECT
 from pipeline.ingest import cells
 from pipeline.ingest.cells import Cell
+from pipeline.ingest.plain_meter import plain_values
 from pipeline.ingest.records import (
     Records,
     in_schema,
@@ -102,56 +103,116 @@ _QUOTED_CELL = r'\s*"(?:[^"]|"")*"\s*,|[^",]*,'
 
 def sniff(head: bytes) -> bool:
     """Tell whether a file's first line looks like a canonical header: at least two of its names."""
-    return bool(_nearest_kind(_header(head.decode("utf-8", "replace"))))
+    return bool(nearest_kind(header_names(parted(head)[1])))
 
 
 def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every format has these two parameters
     """Read a canonical CSV; a bad cell costs its line and is refused with its number, never the file."""
-    text, lines = _lines(path.read_bytes())
-    header = _header(text)
-    kind = _nearest_kind(header)
+    first_line, head, body = parted(path.read_bytes())
+    header = header_names(head)
+    kind = nearest_kind(header)
     columns = COLUMNS[kind]
-    if any(header.count(name) != 1 for name in columns):
-        rejects = refusal("line 1", "header", ",".join(header), ",".join(columns), ",".join(header))
-        return refused(FORMAT, rejects, kind)
-    notes = _ignored_columns(header, columns)
-    table, malformed = _split(lines, header, columns)
-    values, bad_cells = _values(table, columns)
-    good, disagreeing, repeated = _one_line_each(_checked_kind(values, kind), kind)
-    rejects = joined_rejects([malformed, bad_cells, *disagreeing])
+    wrong = wrong_header(header, kind)
+    if wrong:
+        return wrong
+    notes = ignored_columns(header, columns)
+    values, refused_cells = parsed(body, header, kind, first_line)
+    good, disagreeing, repeated = one_line_each(values, kind)
+    rejects = joined_rejects([refused_cells, disagreeing])
     if repeated:
         notes += (f"{repeated} repeated lines counted once",)
     if good.is_empty():
-        return refused(FORMAT, _or_no_rows(rejects), kind, notes)
+        return refused(FORMAT, or_no_rows(rejects), kind, notes)
     records = _to_records(good, kind)
-    torn = not text.endswith("\n")
-    last = records.filter(pl.col("line") == lines["line"].max()) if torn else records.clear()
-    last_line = {kind: in_schema(last, kind)} if last.height else {}
-    return Records(FORMAT, kind, {kind: in_schema(records, kind)}, rejects, notes, torn, last_line)
+    torn = not body.endswith((b"\n", b"\r"))
+    last = records.filter(pl.col("line") == last_line(body, first_line)) if torn else records.clear()
+    cut = {kind: in_schema(last, kind)} if last.height else {}
+    return Records(FORMAT, kind, {kind: in_schema(records, kind)}, rejects, notes, torn, cut)
 
 
-def _header(text: str) -> list[str]:
-    first = text.removeprefix("\ufeff").lstrip("\r\n").partition("\n")[0].rstrip("\r")
-    return [cell.strip().strip('"') for cell in first.split(",")]
+def parted(content: bytes) -> tuple[int, str, bytes]:
+    """Return the number of the first line below the header, the header, and all bytes below it."""
+    blank = len(content) - len(content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))
+    ends = [at for at in (content.find(b"\n", blank), content.find(b"\r", blank)) if at >= 0]
+    end = min(ends, default=len(content))
+    below = end + (2 if content[end : end + 2] == b"\r\n" else 1)
+    above = content[:below].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return above.count(b"\n") + 1, content[:end].decode("utf-8", "replace"), content[below:]
 
 
-def _nearest_kind(header: Sequence[str]) -> str:
+def wrong_header(header: Sequence[str], kind: str) -> Records | None:
+    """Return the refusal of a file whose header lacks a column or has one twice; None where it is right."""
+    columns = COLUMNS[kind]
+    if all(header.count(name) == 1 for name in columns):
+        return None
+    rejects = refusal("line 1", "header", ",".join(header), ",".join(columns), ",".join(header))
+    return refused(FORMAT, rejects, kind)
+
+
+def parsed(
+    body: bytes, header: Sequence[str], kind: str, first_line: int, *, with_raw: bool = False
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the values of every good line (line, raw, columns of the kind) and the rejects with their `line`."""
+    if kind == "meter" and body:
+        values = plain_values(body, header, first_line, with_raw=with_raw)
+        if values is not None and (with_raw or not _has_repeats(values)):  # a repeated line is refused with its text
+            return values, _line_rejects(values.clear(), "")
+    table, malformed = _split(_lines(body, first_line), header, COLUMNS[kind])
+    values, bad_cells = _values(table, COLUMNS[kind])
+    values, inconsistent = _checked_kind(values, kind)
+    return values, pl.concat([malformed, bad_cells, inconsistent])
+
+
+def _has_repeats(values: pl.DataFrame) -> bool:
+    return bool(repeats(in_key_order(values, "meter"), "meter").any())
+
+
+def in_key_order(values: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Return rows in order of key and line; files mostly have it already, and looking costs less than sorting."""
+    first, *others = (pl.col(name) for name in _KEYS[kind])
+    later = first > first.shift(1)
+    for column in others:
+        later |= (first == first.shift(1)) & (column >= column.shift(1))
+    is_ordered = values.get_column("line").is_sorted() and values.select(later.all()).item()
+    return values if is_ordered else values.sort(*_KEYS[kind], "line")
+
+
+def repeats(ordered: pl.DataFrame, kind: str) -> pl.Series:
+    """Tell of each row of an ordered frame whether the row above it has the same key."""
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in _KEYS[kind])
+    return ordered.select(same.fill_null(value=False).alias("repeats")).to_series()
+
+
+def last_line(body: bytes, first_line: int) -> int:
+    """Return the number of the last line that is not blank."""
+    text = body.rstrip()
+    return first_line + text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
+
+
+def header_names(line: str) -> list[str]:
+    """Return the column names of a header."""
+    return [cell.strip().strip('"') for cell in line.removeprefix("\ufeff").split(",")]
+
+
+def nearest_kind(header: Sequence[str]) -> str:
+    """Return the kind whose columns a header shares most; empty where it shares fewer than two."""
     shared = {kind: len(set(columns) & set(header)) for kind, columns in COLUMNS.items()}
     best = max(shared, key=lambda kind: shared[kind] / len(COLUMNS[kind]))
     return best if shared[best] >= 2 else ""
 
 
-def _ignored_columns(header: Sequence[str], columns: Mapping[str, Cell]) -> tuple[str, ...]:
+def ignored_columns(header: Sequence[str], columns: Mapping[str, Cell]) -> tuple[str, ...]:
+    """Return the note that names columns no reader asks for, if there are any."""
     extra = [name or "(unnamed)" for name in header if name not in columns]
     return (f"ignored columns: {', '.join(extra)}",) if extra else ()
 
 
-def _lines(content: bytes) -> tuple[str, pl.DataFrame]:
-    """Return the text and its lines below the header, numbered as an editor numbers them; blank lines are left out."""
-    text = content.decode("utf-8", "replace").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+def _lines(body: bytes, first_line: int) -> pl.DataFrame:
+    """Return the lines below the header, numbered as an editor numbers them; blank lines are left out."""
+    text = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
     raw = pl.Series("raw", text.split("\n"), dtype=pl.String)
-    frame = raw.to_frame().with_row_index("line", offset=1).with_columns(pl.col("line").cast(pl.Int64))
-    return text, frame.filter(pl.col("raw").str.strip_chars() != "").slice(1)
+    frame = raw.to_frame().with_row_index("line", offset=first_line).with_columns(pl.col("line").cast(pl.Int64))
+    return frame.filter(pl.col("raw").str.strip_chars() != "")
 
 
 def _split(
@@ -226,49 +287,66 @@ def _checked_kind(values: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.Dat
     return values.filter(~backwards), rejects
 
 
-def _one_line_each(
-    checked: tuple[pl.DataFrame, pl.DataFrame], kind: str
-) -> tuple[pl.DataFrame, list[pl.DataFrame], int]:
-    """Keep one row a key: the later line wins, lines that disagree with it are refused, blanks are filled from both."""
-    values, rejects = checked
+def one_line_each(values: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Keep one row a key, in key order; returns (rows, rejects, how many agreed with another line).
+
+    The later line wins, lines that disagree with it are refused, blanks are filled from both.
+    """
     key = _KEYS[kind]
-    shared = pl.len().over(key) > 1
-    twice = values.filter(shared).sort("line")
-    if twice.is_empty():
-        return values, [rejects], 0
+    values = in_key_order(values, kind)
+    again = repeats(values, kind)
+    if not again.any():
+        return values, _line_rejects(values.clear(), ""), 0
+    shared = again | again.shift(-1, fill_value=False)
     content = [name for name in COLUMNS[kind] if name not in key]
     last = {name: pl.col(name).drop_nulls().last() for name in content}
     disagrees = pl.any_horizontal(
         (pl.col(name) != last[name].over(key)).fill_null(value=False) for name in content
     ).alias("disagrees")
-    marked = twice.with_columns(disagrees, winner=pl.col("line").max().over(key))
+    marked = values.filter(shared).sort("line").with_columns(disagrees, winner=pl.col("line").max().over(key))
     losers = marked.filter("disagrees")
     allowed = pl.format("one value for each {}; line {} is used", pl.lit(" and ".join(key)), "winner")
     lost = _rejects(losers, pl.lit(key[-1]), pl.col("raw"), allowed)
     agreeing = marked.filter(~pl.col("disagrees"))
     merged = agreeing.group_by(key).agg(pl.col("line", "raw").last(), *last.values()).select(values.columns)
-    kept = pl.concat([values.filter(~shared), merged])
-    return kept, [rejects, lost], agreeing.height - merged.height
+    kept = pl.concat([values.filter(~shared), merged]).sort(*key, "line")
+    return kept, lost, agreeing.height - merged.height
 
 
 def _to_records(values: pl.DataFrame, kind: str) -> pl.DataFrame:
-    records = values.sort(*_KEYS[kind], "line")
     if kind == "charger":
-        return records.with_columns(context=pl.lit("sample"))
-    if kind != "meter":
-        return records
-    return records.with_columns(
-        _whole_wh("import_kwh").alias("import_wh"),
-        _whole_wh("export_kwh").alias("export_wh"),
-        quality=pl.lit("measured"),
-    )
+        return values.with_columns(context=pl.lit("sample"))
+    return in_whole_wh(values) if kind == "meter" else values
 
 
-def _whole_wh(column: str) -> pl.Expr:
-    """Round a meter's running total, then difference: the sum of any span is right to half a Wh at either end."""
-    total = cells.rounded((pl.col(column) * 1000).cum_sum().over("meter_id"))
-    return total - total.shift(1, fill_value=0).over("meter_id")
+def in_whole_wh(values: pl.DataFrame, carried: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Add import_wh, export_wh and quality to a meter's values in order of time.
+
+    A meter's running total is rounded, then differenced: the sum of any span is right to half a Wh at either end.
+    `carried` has by meter_id the part of a Wh [kWh] that its earlier intervals left over, import_kwh and export_kwh.
+    """
+    columns = {"import_wh": "import_kwh", "export_wh": "export_kwh"}
+    measured = values.with_columns(quality=pl.lit("measured"))
+    if values.select((_wh(kwh) == cells.rounded(_wh(kwh))).all() for kwh in columns.values()).row(0) == (True, True):
+        return measured.with_columns(cells.rounded(_wh(kwh)).alias(wh) for wh, kwh in columns.items())
+    if carried is None:
+        carried = values.select("meter_id", *columns.values()).clear()
+    left = carried.select("meter_id", *(pl.col(kwh).alias(f"left:{kwh}") for kwh in columns.values()))
+    joined = measured.join(left, on="meter_id", how="left", maintain_order="left")
+    differences = (_differenced(kwh).alias(wh) for wh, kwh in columns.items())
+    return joined.with_columns(differences).drop(f"left:{kwh}" for kwh in columns.values())
 
 
-def _or_no_rows(rejects: pl.DataFrame) -> pl.DataFrame:
+def _wh(kwh: str) -> pl.Expr:
+    return pl.col(kwh) * 1000
+
+
+def _differenced(kwh: str) -> pl.Expr:
+    before = _wh(f"left:{kwh}").fill_null(0)
+    total = cells.rounded(_wh(kwh).cum_sum().over("meter_id") + before)
+    return total - total.shift(1).over("meter_id").fill_null(cells.rounded(before))
+
+
+def or_no_rows(rejects: pl.DataFrame) -> pl.DataFrame:
+    """Return the rejects, or the one that says there was no line at all."""
     return rejects if rejects.height else refusal("file", "rows", "", "at least one line below the header")
