@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
 from dagster import (
     AssetSelection,
@@ -15,8 +16,9 @@ from dagster import (
     schedule,
 )
 
+from pipeline.assets.checking import sql_checks
 from pipeline.assets.ingesting import ingest_files
-from pipeline.assets.monthly import MONTHS, analytics, compute, report, run_outcome, sql_checks
+from pipeline.assets.monthly import MONTHS, analytics, compute, report, run_outcome
 from pipeline.assets.resources import PortfolioResource, WarehouseResource
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
@@ -37,13 +39,13 @@ months_job = define_asset_job(
     executor_def=in_process_executor,
 )
 
-
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_TICK_WAIT_S: Final = 30.0  # Dagster gives a schedule one minute in all
+_RANGE: Final = "dagster/asset_partition_range"
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
     """Return the run tags that stand for the months first..last (YYYY-MM), both included."""
-    return {RANGE_START: f"{first}-01", RANGE_END: f"{last}-01"}
+    return {f"{_RANGE}_start": first, f"{_RANGE}_end": last}
 
 
 @schedule(
@@ -64,9 +66,9 @@ def daily_ingest() -> RunRequest:
     description="Every morning after the ingest: compute and report what is stale.",
 )
 def daily_months(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-    """Request one run over the stale months; skip where every bill and report stands."""
+    """Request one run over the stale months; skip where every bill and report stands. Raises LockedError."""
     folder = _folder()
-    with Warehouse(folder, note="schedule") as warehouse:
+    with Warehouse(folder, wait_s=_TICK_WAIT_S, note="schedule") as warehouse:
         stale = stale_range(load_portfolio(folder), warehouse, Scope(context.scheduled_execution_time))
     return RunRequest(tags=range_tags(*stale)) if stale else SkipReason("every bill and report stands")
 

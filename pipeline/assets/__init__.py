@@ -1,9 +1,12 @@
 """The Dagster shell: assets, checks and resources. Thin: what an asset does lives in `pipeline.steps`.
 
+processes  which process works on a run, and what to do with runs whose process is gone
 resources  the portfolio folder and its warehouse
-schema     column schemas and row counts from the database's comments
+schema     asset specs with column schemas, from the database's comments
+shown      what the UI shows of a result: row counts, figures per month, tables, the peak-day chart
 ingesting  what comes in
 monthly    what comes of it, per month
+checking   the rules of `sql/checks/`
 """
 
 import warnings

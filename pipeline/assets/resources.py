@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster import Config, ConfigurableResource
+from dagster import Config, ConfigurableResource, InitResourceContext
 from pydantic import Field
 
+from pipeline.assets.processes import process_tag
 from pipeline.journal import Journal
 from pipeline.portfolio import Portfolio, load_portfolio
 from pipeline.warehouse import Warehouse
@@ -33,6 +34,11 @@ class WarehouseResource(ConfigurableResource[Warehouse]):
     folder: str
     wait_s: float = 600.0
 
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Tag the run with the process that works on it, so that a killed run can be told from a running one."""
+        if context.instance and context.run_id:
+            context.instance.add_run_tags(context.run_id, process_tag())
+
     def open(self) -> Warehouse:
         """Return the warehouse, to be used as a context manager and for as short as can be."""
         return Warehouse(Path(self.folder), wait_s=self.wait_s, note="v2b")
@@ -41,7 +47,7 @@ class WarehouseResource(ConfigurableResource[Warehouse]):
 class RunScope(Config):
     """Run configuration: narrow a run to some sites; none stands for all."""
 
-    sites: list[str] = Field(default_factory=list)
+    sites: list[str] = Field(default_factory=list, description="Site ids; none stands for all sites.")
 
 
 def now() -> datetime:

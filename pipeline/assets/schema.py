@@ -1,17 +1,17 @@
-"""Column schemas and row counts for Dagster, from the comments in `sql/schema.sql`."""
+"""Asset specs for Dagster: descriptions and column schemas from the comments in `sql/schema.sql`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
-from dagster import AssetSpec, MaterializeResult, MetadataValue, TableColumn, TableSchema
+from dagster import AssetSpec, TableColumn, TableSchema
 
-from pipeline.warehouse import Warehouse, documented_schema
+from pipeline.warehouse import documented_schema
 
-OWNER = "team:data-engineering"
+OWNER: Final = "team:data-engineering"
 
 
 @lru_cache(maxsize=1)
@@ -36,6 +36,11 @@ def table_comment(table: str) -> str:
     return str(rows.item(0, "comment"))
 
 
+def table_metadata(table: str) -> dict[str, Any]:
+    """Return what is known of a table before any run: its name and columns."""
+    return {"dagster/column_schema": table_schema(table), "dagster/table_name": f"main.{table}"}
+
+
 def table_spec(table: str, group: str, deps: Sequence[str] = (), **extra: Any) -> AssetSpec:
     """Return the asset of one warehouse table, described by its comments."""
     return AssetSpec(
@@ -45,18 +50,6 @@ def table_spec(table: str, group: str, deps: Sequence[str] = (), **extra: Any) -
         group_name=group,
         owners=[OWNER],
         kinds={"duckdb", "polars"},
-        metadata={"dagster/column_schema": table_schema(table), "dagster/table_name": f"main.{table}"},
+        metadata=table_metadata(table),
         **extra,
     )
-
-
-def counted(warehouse: Warehouse, table: str, months: Sequence[str] | None = None) -> int:
-    """Return the rows of a table, of some months only where it has them."""
-    where = "" if months is None else " where list_contains(?, month)"
-    rows = warehouse.query(f"select count(*) as n from {table}{where}", [list(months)] if months is not None else [])  # noqa: S608
-    return int(rows.item())
-
-
-def materialized(table: str, rows: int, **metadata: Any) -> MaterializeResult[Any]:
-    """Return the event of one table, with its row count."""
-    return MaterializeResult(asset_key=table, metadata={"dagster/row_count": MetadataValue.int(rows), **metadata})

@@ -2,6 +2,7 @@
 
 output   tables for people, JSON and CSV for programs
 runs     the Dagster assets, run in this process
+serving  the Dagster UI, as long as it lasts
 root     the command's options and how a portfolio is opened
 making   commands that make things
 working  commands that work on a portfolio

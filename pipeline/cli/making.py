@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +11,7 @@ import typer
 
 from pipeline.cli.output import fail, print_json, print_table, say
 from pipeline.cli.root import DEFAULT, JsonOption, PortfolioOption, app, opened_portfolio, tariff_app
-from pipeline.cli.runs import dagster_home
+from pipeline.cli.serving import serve_ui
 from pipeline.portfolio import read_series
 from pipeline.simulate import EXAMPLES, SimulationOptions, write_example, write_portfolio
 from pipeline.tariff import load_tariff
@@ -96,13 +94,4 @@ def ui(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
 ) -> None:
     """Start the Dagster UI on the portfolio."""
-    root = opened_portfolio(portfolio).root
-    home = dagster_home(root)
-    os.environ["V2B_PORTFOLIO"] = str(root)
-    workspace = Path("workspace.yaml")
-    if not workspace.is_file():
-        workspace = home / "workspace.yaml"
-        text = "load_from:\n  - python_module:\n      module_name: pipeline.definitions\n      location_name: v2b\n"
-        workspace.write_text(text, encoding="utf-8")
-    program = Path(sys.executable).with_name("dagster")
-    os.execv(program, [str(program), "dev", "-w", str(workspace), "-h", host, "-p", str(port)])  # noqa: S606
+    raise typer.Exit(serve_ui(opened_portfolio(portfolio).root, host, port))

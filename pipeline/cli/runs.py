@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.calendars import months_between
+from pipeline import domain
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
 from pipeline.steps.stale import stale_range
 from pipeline.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from dagster import ExecuteInProcessResult
+    from dagster import AssetMaterialization, DagsterEvent, DagsterInstance, ExecuteInProcessResult
 
+LOCATION: Final = "v2b"
+"""The code location's name: in workspace.yaml, in pyproject.toml and here, so that there is one run history."""
 _MOST_ROUNDS: Final = 24
+_INTERRUPTED: Final = "interrupted: what was finished stands, the next `v2b run` does the rest"
 _DAGSTER_YAML: Final = """\
 telemetry:
   enabled: false
@@ -43,6 +49,16 @@ class RunReport:
     errors: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Call:
+    """What every run of one command has in common."""
+
+    folder: Path
+    instance: DagsterInstance
+    sites: Sequence[str]
+    wait_s: float
+
+
 def dagster_home(folder: Path) -> Path:
     """Make the portfolio's DAGSTER_HOME ready and name it to Dagster, unless the operator named another."""
     home = folder / ".dagster"
@@ -55,81 +71,127 @@ def dagster_home(folder: Path) -> Path:
     return home
 
 
+@contextmanager
+def opened_instance(folder: Path) -> Iterator[DagsterInstance]:
+    """Open the portfolio's run history; runs that were killed are marked failed there first."""
+    dagster_home(folder)
+    from dagster import DagsterInstance
+
+    from pipeline.assets.processes import fail_dead_runs
+
+    with DagsterInstance.get() as instance:
+        fail_dead_runs(instance)
+        yield instance
+
+
 def run_everything(folder: Path, *, months: Sequence[str], sites: Sequence[str], wait_s: float) -> RunReport:
     """Ingest what is new, then materialize the stale (or named) months until none is stale."""
     report = RunReport()
-    dagster_home(folder)
-    _ingest(folder, wait_s, report)
-    scope = Scope(datetime.now(UTC), frozenset(months) or None, frozenset(sites) or None)
-    done: set[tuple[str, str]] = set()
-    for _ in range(_MOST_ROUNDS):
-        with Warehouse(folder, wait_s=wait_s, note="v2b run") as warehouse:
-            span = stale_range(load_portfolio(folder), warehouse, scope)
-        if months and not done:
-            span = (min(months), max(months))
-        if span is None or span in done:
-            break
-        done.add(span)
-        _months(folder, span, sites, wait_s, report)
-        if report.errors:
-            break
+    try:
+        with _ended_like_ctrl_c(), opened_instance(folder) as instance:
+            call = _Call(folder, instance, sites, wait_s)
+            _ingest(call, report)
+            _all_months(call, months, report)
+    except KeyboardInterrupt:
+        report.errors.append(_INTERRUPTED)
     return report
 
 
-def _ingest(folder: Path, wait_s: float, report: RunReport) -> None:
-    result = _execute(folder, "ingest", {}, [], wait_s)
-    report.files.extend(_metadata(result, "source_file", "files") or [])
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does: transactions roll back and the run's end is recorded."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _all_months(call: _Call, months: Sequence[str], report: RunReport) -> None:
+    scope = Scope(datetime.now(UTC), frozenset(months) or None, frozenset(call.sites) or None)
+    done: set[tuple[str, str]] = set()
+    for _ in range(_MOST_ROUNDS):
+        with Warehouse(call.folder, wait_s=call.wait_s, note="v2b run") as warehouse:
+            span = stale_range(load_portfolio(call.folder), warehouse, scope)
+        if months and not done:
+            span = (min(months), max(months))
+        if span is None or span in done:
+            return
+        done.add(span)
+        _months(call, span, report)
+        if report.errors:
+            return
+
+
+def _ingest(call: _Call, report: RunReport) -> None:
+    result = _execute(call, "ingest", {}, {})
+    for event in _events(result, "source_file"):
+        files: Any = event.metadata["files"].value
+        report.files.extend(files)
     report.errors.extend(_failures(result))
 
 
-def _months(folder: Path, span: tuple[str, str], sites: Sequence[str], wait_s: float, report: RunReport) -> None:
+def _months(call: _Call, span: tuple[str, str], report: RunReport) -> None:
     from pipeline.definitions import range_tags
 
-    result = _execute(folder, "months", range_tags(*span), sites, wait_s)
-    written = _metadata(result, "site_month", "computed") or []
-    wanted = set(months_between(*span))
-    pairs = (tuple(name.rsplit("/", 1)) for name in written)
-    report.computed.extend((site, month) for site, month in pairs if month in wanted)
+    narrowed = {"config": {"sites": list(call.sites)}}
+    config = dict.fromkeys(("compute", "report", "run_outcome"), narrowed) if call.sites else {}
+    result = _execute(call, "months", range_tags(*span), config)
+    for event in _events(result, "site_month"):
+        sites: Any = event.metadata["computed"].value
+        report.computed.extend((site, str(event.partition)) for site in sites)
     report.errors.extend(_failures(result))
 
 
-def _execute(
-    folder: Path, job: str, tags: dict[str, str], sites: Sequence[str], wait_s: float
-) -> ExecuteInProcessResult:
-    from dagster import DagsterInstance
-
+def _execute(call: _Call, job: str, tags: dict[str, str], ops: dict[str, Any]) -> ExecuteInProcessResult:
+    """Run a job here. Raises KeyboardInterrupt where the run was interrupted, once its end is recorded."""
+    from pipeline.assets.processes import process_tag
     from pipeline.definitions import build_definitions
 
-    definitions = build_definitions(folder, wait_s=wait_s)
-    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    if sites:
-        config["ops"] = {name: {"config": {"sites": list(sites)}} for name in ("compute", "report", "run_outcome")}
-    with DagsterInstance.get() as instance:
-        return definitions.resolve_job_def(job).execute_in_process(
-            instance=instance, tags=tags, run_config=config, raise_on_error=False
-        )
+    definitions = build_definitions(call.folder, wait_s=call.wait_s)
+    # the tags place the run in the UI's code location, and keep its daemon from trying it again
+    origin = {".dagster/repository": f"__repository__@{LOCATION}", "dagster/max_retries": "0", "v2b/command": "v2b run"}
+    result = definitions.resolve_job_def(job).execute_in_process(
+        instance=call.instance,
+        tags={**origin, **process_tag(), **tags},
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, "ops": ops},
+        raise_on_error=False,
+    )
+    if not result.success and all(_is_interrupt(event) for event in result.all_events if event.is_step_failure):
+        raise KeyboardInterrupt
+    return result
 
 
-def _metadata(result: ExecuteInProcessResult, asset: str, name: str) -> list[Any] | None:
-    for event in result.get_asset_materialization_events():
-        materialization = event.step_materialization_data.materialization
-        if materialization.asset_key.path[-1] == asset and name in materialization.metadata:
-            value: list[Any] = materialization.metadata[name].value  # type: ignore[assignment]
-            return value
-    return None
+def _is_interrupt(event: DagsterEvent) -> bool:
+    from dagster._core.errors import DagsterExecutionInterruptedError
+
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name in {DagsterExecutionInterruptedError.__name__, "KeyboardInterrupt"}
+
+
+def _events(result: ExecuteInProcessResult, asset: str) -> list[AssetMaterialization]:
+    found = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+    return [materialization for materialization in found if materialization.asset_key.path[-1] == asset]
 
 
 def _failures(result: ExecuteInProcessResult) -> list[str]:
     """The sentences of failed steps: a Failure's own words, else those of the error that caused it."""
-    sentences = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            error, words = data.error, data.user_failure_data
-            while error is not None and error.cause is not None:
-                error = error.cause
-            if words is not None and words.description:
-                sentences.append(words.description)
-            elif error is not None:
-                sentences.append(error.message.strip().split(": ", 1)[-1])
-    return sentences
+    return [_sentence(event) for event in result.all_events if event.is_step_failure]
+
+
+def _sentence(event: DagsterEvent) -> str:
+    data = event.step_failure_data
+    error, words = data.error, data.user_failure_data
+    if words is not None and words.description:
+        return words.description
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return f"{event.step_key} failed; `v2b ui` shows its log"
+    message = error.message.strip()
+    if isinstance(getattr(domain, error.cls_name or "", None), type):  # one of ours says all there is to say
+        return message.split(": ", 1)[-1]
+    return f"internal error in {event.step_key}: {message}; `v2b ui` shows its log"
