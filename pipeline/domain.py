@@ -196,6 +196,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     "vehicles_unknown": Reason("No vehicle capacities are configured.", ("fleet.equivalent_full_cycles",)),
     "wear_not_configured": Reason("No battery wear range is configured.", ("money.wear_low", "money.wear_high")),
     "meter_gap": Reason("Meter data is missing, so neither the energy nor the peak of this bill is known."),
+    "meter_zero_run": Reason(
+        "The meter reads exactly 0 where its load never is; such zeros count as missing, so this bill is not known."
+    ),
     "charger_gap": Reason("Charger data is missing, so the load without V2B cannot be rebuilt."),
     "charger_log_empty": Reason("There is no charger log for this bill, so the load without V2B cannot be rebuilt."),
     "ratchet_history_incomplete": Reason(

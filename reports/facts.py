@@ -19,6 +19,7 @@ from reports.language import exact
 BLOCKING = (
     "charger_log_empty",
     "meter_gap",
+    "meter_zero_run",
     "charger_gap",
     "sessions_unknown",
     "ratchet_history_incomplete",

@@ -212,6 +212,7 @@ def _doubt(facts: Facts, words: Language) -> str:
     code = facts.blocking[0] if facts.blocking else ""
     for gap, key, message in (
         ("meter_gap", "meter_coverage_pct", "{share} of meter data missing"),
+        ("meter_zero_run", "meter_coverage_pct", "{share} of meter data reads 0 and is taken as missing"),
         ("charger_gap", "charger_coverage_pct", "{share} of charger data missing"),
     ):
         coverage = facts.figure("data", key)

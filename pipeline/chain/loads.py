@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline import charging, quality, scenarios
 from pipeline.calendars import period_utc, window_grid
+from pipeline.chain.findings import load_findings, meter_findings, zero_runs_of
 from pipeline.chain.inputs import Inputs, Prepared
 from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions, since_programme
 from pipeline.domain import BillPeriod, V2BError
@@ -20,6 +21,7 @@ _OUTSIDE_SESSIONS_TOLERANCE: Final = 0.005
 def prepare(inputs: Inputs) -> Prepared:
     """Rebuild what each world would have drawn per demand window.
 
+    Zeros that mean missing (quality.zero_runs) count as not metered: they are neither billed nor a peak's history.
     Raises V2BError where the meter's intervals do not fit the demand window.
     """
     site, zone = inputs.site, inputs.site.timezone
@@ -27,6 +29,8 @@ def prepare(inputs: Inputs) -> Prepared:
     grid = window_grid(inputs.period, zone, window_min)
     span = period_utc(inputs.period, zone)
     windows = scenarios.metered_windows(inputs.meter, site.billing_meter_ids, grid)
+    findings = meter_findings(inputs, windows)
+    windows = quality.without_zero_runs(windows, zero_runs_of(findings))
     readings = assign_sessions(inputs.readings, inputs.session_records)
     charger_windows = _charger_windows(readings, grid, site)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
@@ -35,7 +39,7 @@ def prepare(inputs: Inputs) -> Prepared:
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
     outside = _flows_outside_sessions(windows, sessions, span)
     windows = _worlds(inputs, windows, sessions, readings, round_trip)
-    findings = _findings(windows, site, with_chargers=not inputs.is_seed)
+    findings = pl.concat([findings, load_findings(inputs, windows, sessions)])
     return Prepared(inputs, window_min, windows, charger_windows, sessions, round_trip, outside, findings)
 
 
@@ -123,11 +127,3 @@ def _flows_outside_sessions(windows: pl.DataFrame, sessions: pl.DataFrame, span:
         touching.select(pl.sum_horizontal(pl.col("charge_wh").sum(), pl.col("discharge_wh").sum())).item() or 0
     )
     return through > logged * (1 + _OUTSIDE_SESSIONS_TOLERANCE) + 1
-
-
-def _findings(windows: pl.DataFrame, site: Site, *, with_chargers: bool) -> pl.DataFrame:
-    meters = ", ".join(site.billing_meter_ids)
-    found = [quality.gaps(windows, "metered", name="meter.gap", source=meters, what="Meter data")]
-    if with_chargers:
-        found.append(quality.gaps(windows, "covered", name="charger.gap", source="chargers", what="Charger data"))
-    return pl.concat(found)

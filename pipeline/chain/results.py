@@ -10,6 +10,7 @@ from babel.numbers import get_currency_precision
 
 from pipeline import fleet, quality, savings, scenarios
 from pipeline.calendars import period_utc
+from pipeline.chain.findings import METER_GAPS, ZERO_RUN
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
 from pipeline.domain import CHARGING_SESSION, SCENARIOS, Scenario
@@ -89,7 +90,8 @@ def _doubts(prepared: Prepared, known: tuple[Scenario, ...]) -> list[str]:
     inputs, windows = prepared.inputs, prepared.windows
     doubts = []
     if not bool(windows.get_column("metered").all()):
-        doubts.append("meter_gap")
+        names = set(prepared.findings.get_column("name"))
+        doubts += [code for code, why in (("meter_gap", METER_GAPS), ("meter_zero_run", {ZERO_RUN})) if names & why]
     if not inputs.is_seed and not bool(windows.get_column("covered").all()):
         doubts.append("charger_log_empty" if inputs.readings.is_empty() else "charger_gap")
     if inputs.site.headline not in known and prepared.outside_sessions:

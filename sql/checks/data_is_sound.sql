@@ -1,0 +1,11 @@
+-- WARN: findings about meter and charger data: gaps, zeros, spikes, units, clocks.
+-- asset: quality_finding
+select
+    site_id,
+    month,
+    name,
+    source,
+    sentence
+from quality_finding
+where name not like 'tariff.%'
+order by site_id, month, name, span_from;
