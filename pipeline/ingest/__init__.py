@@ -2,6 +2,7 @@
 
 In reading order: records (what comes out), cells (text to values), plain_meter, canonical_csv, ocpp_names, ocpp_log
 (lines to messages), ocpp_columns, ocpp_sessions and ocpp (messages to readings), nem12_lines, nem12_days, nem12,
+json_sessions, ocpi, acn, ocmf,
 archive (files of files), formats.
 """
 

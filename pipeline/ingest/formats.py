@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ingest import archive, canonical_csv, nem12, ocpp
+from pipeline.ingest import acn, archive, canonical_csv, nem12, ocmf, ocpi, ocpp
 from pipeline.ingest.records import Records, refusal, refused
 
 _HEAD_BYTES = 65_536
@@ -27,6 +27,9 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format(canonical_csv.FORMAT, canonical_csv.DESCRIPTION, canonical_csv.sniff, canonical_csv.read),
     Format(nem12.FORMAT, nem12.DESCRIPTION, nem12.sniff, nem12.read),
     Format(ocpp.FORMAT, ocpp.DESCRIPTION, ocpp.sniff, ocpp.read),
+    Format(ocpi.FORMAT, ocpi.DESCRIPTION, ocpi.sniff, ocpi.read),
+    Format(acn.FORMAT, acn.DESCRIPTION, acn.sniff, acn.read),
+    Format(ocmf.FORMAT, ocmf.DESCRIPTION, ocmf.sniff, ocmf.read),
 )
 """Every format, in the order they are tried."""
 

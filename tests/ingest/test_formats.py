@@ -50,6 +50,9 @@ def test_every_format_recognises_only_its_own():
         "canonical_csv": b"meter_id,interval_start,duration_s,import_kwh,export_kwh\n",
         "nem12": b"100,NEM12,200405011135,MDA1,Ret1\n",
         "ocpp": b'\n[2,"1","MeterValues",{}]\n',
+        "ocpi_json": b'[{"id": "1", "start_date_time": "", "charging_periods": []}]',
+        "acn_json": b'{"_items": [{"connectionTime": "", "kWhDelivered": 1}]}',
+        "ocmf": b"OCMF|{}|{}",
     }
     assert set(heads) == {entry.name for entry in FORMATS}
     for name, head in heads.items():
