@@ -1,9 +1,10 @@
 """Files to records: one module per format, each with `sniff(head)` and `read(path, hints)`; `formats` routes.
 
-In reading order: records (what comes out), cells (text to values), plain_meter, canonical_csv, ocpp_names, ocpp_log
+In reading order: records (what comes out), cells (text to values), plain_meter, canonical_csv,
+canonical_blocks (the same at size), ocpp_names, ocpp_log
 (lines to messages), ocpp_columns, ocpp_sessions and ocpp (messages to readings), nem12_lines, nem12_days, nem12,
 json_sessions, ocpi, acn, ocmf,
-archive (files of files), formats.
+archive (files of files), formats, batches (a file in pieces).
 """
 
 from pipeline.ingest.formats import FORMATS, Format, read_file

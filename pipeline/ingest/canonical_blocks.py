@@ -1,0 +1,203 @@
+"""Canonical meter CSV of any size, block by block in bounded memory: the same values as reading it whole.
+
+Blocks in order of time are handed on as they come. A file that runs against time is read once to see which days it
+has, then once for every span of days that fits into memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from pipeline.domain import UTC, V2BError
+from pipeline.ingest import cells
+from pipeline.ingest.canonical_csv import (
+    COLUMNS,
+    FORMAT,
+    header_names,
+    ignored_columns,
+    in_whole_wh,
+    last_line,
+    nearest_kind,
+    one_line_each,
+    or_no_rows,
+    parsed,
+    parted,
+    wrong_header,
+)
+from pipeline.ingest.records import Records, empty_rejects, in_schema, joined_rejects
+
+BLOCK_BYTES: Final = 16 << 20
+LARGE_BYTES: Final = 2 * BLOCK_BYTES
+_HEAD_BYTES: Final = 65_536
+_LONGEST_LINE: Final = 1 << 20
+_KEPT_OF_LONGER: Final = 4096
+_ROWS_A_SPAN: Final = 1_000_000
+
+
+class OutOfOrderError(V2BError):
+    """Blocks cannot be handed on as they come."""
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Whole lines of a file, line ends made one byte; `last_line` is set in the last block of a torn file."""
+
+    first_line: int
+    body: bytes
+    last_line: int | None = None
+
+
+def is_large(path: Path) -> bool:
+    """Tell whether a file is a meter CSV too large to be read at once; every other one belongs to canonical_csv."""
+    if not path.is_file() or path.stat().st_size < LARGE_BYTES:
+        return False
+    header, _, offset = _opening(path)
+    return nearest_kind(header) == "meter" and offset < _HEAD_BYTES
+
+
+def read_batches(path: Path, *, by_time: bool = False) -> Iterator[Records]:
+    """Yield a large file's records piece by piece: together they are what reading it whole would give.
+
+    Raises OutOfOrderError where a block holds an interval that is not later than one of an earlier block; what came
+    before counts for nothing then, and `by_time` reads such a file.
+    """
+    header, _, _ = _opening(path)
+    wrong = wrong_header(header, "meter")
+    if wrong:
+        yield wrong
+        return
+    notes, found, repeated = ignored_columns(header, COLUMNS["meter"]), 0, 0
+    refused_one = False
+    for batch, again in _by_time(path, header) if by_time else _in_order(path, header):
+        found += sum(frame.height for frame in batch.frames.values())
+        refused_one |= batch.rejects.height > 0
+        repeated += again
+        yield batch
+    if repeated:
+        notes += (f"{repeated} repeated lines counted once",)
+    rejects = empty_rejects() if found or refused_one else or_no_rows(empty_rejects())
+    yield Records(FORMAT, "meter", {}, rejects, notes)
+
+
+def _opening(path: Path) -> tuple[list[str], int, int]:
+    """Return the header, the number of the line below it and where in the file that line begins."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    first_line, header, body = parted(head)
+    return header_names(header), first_line, len(head) - len(body)
+
+
+def _blocks(path: Path) -> Iterator[_Block]:
+    """Cut a file at line ends; of a line too long for any record only the beginning is kept, which no rule accepts."""
+    _, line, offset = _opening(path)
+    rest, held = b"", b""
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        while read := stream.read(BLOCK_BYTES):
+            text = held + read
+            held = b"\r" if text.endswith(b"\r") else b""  # its line feed may come with the next read
+            text = text[: len(text) - len(held)]
+            if b"\r" in text:
+                text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            cut = text.rfind(b"\n") + 1
+            if not cut:
+                rest = _shortened(rest + text)
+                continue
+            body, rest = rest + text[:cut], _shortened(text[cut:])
+            yield _Block(line, body)
+            line += body.count(b"\n")
+    rest += held
+    if rest.strip():
+        yield _Block(line, rest, None if held else last_line(rest, line))
+
+
+def _shortened(line: bytes) -> bytes:
+    """A line beyond every record's length, cut so that memory stays bounded and marked so that it stays refused."""
+    return line if len(line) <= _LONGEST_LINE else line[:_KEPT_OF_LONGER] + b'"'
+
+
+def _in_order(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]:
+    carried = _nothing_carried()
+    for block in _blocks(path):
+        values, refused = parsed(block.body, header, "meter", block.first_line)
+        good, lost, repeated = one_line_each(values, "meter")
+        records = in_whole_wh(good, carried)
+        carried = _carried_on(carried, good)
+        yield _batch(records, [refused, lost], block.last_line), repeated
+
+
+def _by_time(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]:
+    days: dict[date, int] = {}
+    torn = None
+    for block in _blocks(path):
+        values, refused = parsed(block.body, header, "meter", block.first_line, with_raw=True)
+        counts = values.group_by(pl.col("interval_start").dt.date().alias("day")).len()
+        for day, count in counts.iter_rows():
+            days[day] = days.get(day, 0) + count
+        torn = block.last_line or torn
+        yield _batch(values.clear().pipe(in_whole_wh), [refused], None), 0
+    carried = _nothing_carried()
+    for first, last in _spans(days):
+        within = pl.col("interval_start").dt.date().is_between(first, last)
+        parts = (parsed(block.body, header, "meter", block.first_line, with_raw=True)[0] for block in _blocks(path))
+        good, lost, repeated = one_line_each(pl.concat([part.filter(within) for part in parts]), "meter")
+        records = in_whole_wh(good, carried)
+        carried = _carried_on(carried, good)
+        yield _batch(records, [lost], torn), repeated
+
+
+def _spans(days: dict[date, int]) -> Iterator[tuple[date, date]]:
+    """First and last day of spans that hold at most so many rows, or one day."""
+    first, rows = None, 0
+    previous = None
+    for day in sorted(days):
+        if first is None or previous is None:
+            first, rows = day, 0
+        elif rows + days[day] > _ROWS_A_SPAN:
+            yield first, previous
+            first, rows = day, 0
+        rows += days[day]
+        previous = day
+    if first is not None and previous is not None:
+        yield first, previous
+
+
+def _batch(records: pl.DataFrame, rejects: list[pl.DataFrame], torn: int | None) -> Records:
+    frames = {"meter": in_schema(records, "meter")} if records.height else {}
+    last = records.filter(pl.col("line") == torn) if torn is not None else records.clear()
+    cut = {"meter": in_schema(last, "meter")} if last.height else {}
+    return Records(FORMAT, "meter", frames, joined_rejects(rejects), (), torn is not None, cut)
+
+
+def _nothing_carried() -> pl.DataFrame:
+    schema = pl.Schema(
+        {"meter_id": pl.String(), "last_start": UTC, "import_kwh": cells.EXACT, "export_kwh": cells.EXACT}
+    )
+    return pl.DataFrame(schema=schema)
+
+
+def _carried_on(carried: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
+    """What the next block has to know of each meter: its last interval, and the part of a Wh left over.
+
+    Raises OutOfOrderError where the rows do not all come after those before them.
+    """
+    added = good.group_by("meter_id").agg(
+        pl.col("interval_start").min().alias("first_start"),
+        pl.col("interval_start").max().alias("last_start"),
+        pl.col("import_kwh", "export_kwh").sum(),
+    )
+    both = added.join(carried, on="meter_id", how="left", suffix=":before")
+    if both.select((pl.col("first_start") <= pl.col("last_start:before")).any()).item():
+        raise OutOfOrderError("the file goes back in time")
+    left = (
+        ((pl.col(kwh) + pl.col(f"{kwh}:before").fill_null(0)) % pl.lit("0.001").cast(cells.EXACT)).alias(kwh)
+        for kwh in ("import_kwh", "export_kwh")
+    )
+    now = both.select("meter_id", "last_start", *left).cast(carried.schema)
+    return pl.concat([carried.join(added, on="meter_id", how="anti"), now])
