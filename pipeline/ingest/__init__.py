@@ -4,10 +4,12 @@ In reading order: records (what comes out), cells (text to values), plain_meter,
 canonical_blocks (the same at size), ocpp_names, ocpp_log
 (lines to messages), ocpp_columns, ocpp_sessions and ocpp (messages to readings), nem12_lines, nem12_days, nem12,
 json_sessions, ocpi, acn, ocmf,
-archive (files of files), formats, batches (a file in pieces).
+csv_profile, csv_lines, csv_stamps, profile_csv
+(CSV of others by profile), local_time (wall clock to UTC), archive (files of files), formats, batches (a file in pieces).
 """
 
 from pipeline.ingest.formats import FORMATS, Format, read_file
-from pipeline.ingest.records import Records, refusal
+from pipeline.ingest.local_time import localised
+from pipeline.ingest.records import LocalRecords, Records, refusal
 
-__all__ = ["FORMATS", "Format", "Records", "read_file", "refusal"]
+__all__ = ["FORMATS", "Format", "LocalRecords", "Records", "localised", "read_file", "refusal"]

@@ -20,7 +20,7 @@ from typing import IO, Final
 
 import polars as pl
 
-from pipeline.ingest.records import Records, empty_rejects, part_touching_sessions, refusal, refused
+from pipeline.ingest.records import LocalRecords, Records, empty_rejects, part_touching_sessions, refusal, refused
 
 FORMAT: Final = "archive"
 DESCRIPTION: Final = "a zip or gzip file of these"
@@ -212,7 +212,7 @@ def _joined(entries: list[tuple[str, Records]]) -> Records:
         frames[kind], clash = _one_record_each(pl.concat(parts), kind)
         clashes.append(clash)
     rejects = [_placed(part.rejects, name) for name, part in entries]
-    formats = dict.fromkeys(part.format for _, part in entries if part.frames)
+    formats = dict.fromkeys(part.format for _, part in entries if part.frames or part.local)
     last = {kind: pl.concat([p.last_line[kind] for _, p in entries if kind in p.last_line]) for kind in _last(entries)}
     return Records(
         f"{FORMAT} of {', '.join(formats)}" if formats else FORMAT,
@@ -222,12 +222,18 @@ def _joined(entries: list[tuple[str, Records]]) -> Records:
         tuple(f"{name}: {note}" for name, part in entries for note in part.notes),
         any(part.unterminated for _, part in entries),
         last,
+        tuple(_inside(local, name) for name, part in entries for local in part.local),
     )
 
 
 def _alone(name: str, part: Records) -> Records:
     """The records of an archive's only entry; a gzip file's entry has no name."""
-    return replace(part, rejects=_placed(part.rejects, name)) if name else part
+    local = tuple(_inside(local, name) for local in part.local)
+    return replace(part, rejects=_placed(part.rejects, name), local=local) if name else part
+
+
+def _inside(local: LocalRecords, name: str) -> LocalRecords:
+    return replace(local, place=f"{name}: ")
 
 
 def _placed(rejects: pl.DataFrame, name: str) -> pl.DataFrame:

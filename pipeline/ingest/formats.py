@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ingest import acn, archive, canonical_csv, nem12, ocmf, ocpi, ocpp
+from pipeline.ingest import acn, archive, canonical_csv, nem12, ocmf, ocpi, ocpp, profile_csv
 from pipeline.ingest.records import Records, refusal, refused
 
 _HEAD_BYTES = 65_536
@@ -27,6 +27,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format(canonical_csv.FORMAT, canonical_csv.DESCRIPTION, canonical_csv.sniff, canonical_csv.read),
     Format(nem12.FORMAT, nem12.DESCRIPTION, nem12.sniff, nem12.read),
     Format(ocpp.FORMAT, ocpp.DESCRIPTION, ocpp.sniff, ocpp.read),
+    Format(profile_csv.FORMAT, profile_csv.DESCRIPTION, profile_csv.sniff, profile_csv.read),
     Format(ocpi.FORMAT, ocpi.DESCRIPTION, ocpi.sniff, ocpi.read),
     Format(acn.FORMAT, acn.DESCRIPTION, acn.sniff, acn.read),
     Format(ocmf.FORMAT, ocmf.DESCRIPTION, ocmf.sniff, ocmf.read),
@@ -57,6 +58,8 @@ def _head(path: Path) -> bytes:
 def _read_plain(path: Path, hints: Sequence[str]) -> Records:
     """Read a file that is no archive."""
     head = _head(path)
+    if own := profile_csv.read_by_own(path, head, hints):
+        return own
     found = next((entry for entry in FORMATS if b"\0" not in head and entry.sniff(head)), None)
     return found.read(path, hints) if found else _unknown(head)
 

@@ -17,11 +17,13 @@ class LocalRecords:
     `frame`: line, raw, the ids (null where the file names none), naive stamps and exact values. `clock` is 'site' (the
     site's clock with its changes), 'standard' (the same without summer time) or an IANA zone; `stamp` says which end
     of its interval a meter's stamp is; `repeated_hour` what one row stands for where clocks go back (rows, averaged,
-    summed).
+    summed). `hints` are those the file was read with; `place` stands before the positions of its lines (in an archive).
     """
 
     kind: str
     frame: pl.DataFrame
+    hints: tuple[str, ...] = ()
+    place: str = ""
     clock: str = "site"
     stamp: str = "start"
     repeated_hour: str = "rows"
@@ -45,7 +47,7 @@ class Records:
     notes: tuple[str, ...] = ()
     unterminated: bool = False
     last_line: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    local: LocalRecords | None = None
+    local: tuple[LocalRecords, ...] = ()
 
 
 def empty_rejects() -> pl.DataFrame:

@@ -18,6 +18,7 @@ from pipeline.ingest import Records, read_file
 from pipeline.journal import Journal, SeenFile
 from pipeline.portfolio import Portfolio
 from pipeline.steps.names import Names, names_of, owned
+from pipeline.steps.placing import placed
 from pipeline.warehouse import LoadResult, Warehouse, load_records
 
 _FILE_LIKE: Final = frozenset({".csv", ".json", ".jsonl", ".xml", ".parquet", ".zip", ".gz", ".txt", ".log", ".xlsx"})
@@ -173,7 +174,7 @@ def _remembered(warehouse: Warehouse, row: Mapping[str, Any]) -> FileOutcome:
 def _load_one(portfolio: Portfolio, warehouse: Warehouse, file: SeenFile, names: Names) -> FileOutcome:
     path = Path(file.path)
     hints = [*path.parts[:-1], path.stem]
-    records = read_file(portfolio.root / "landing" / path, hints)
+    records = placed(read_file(portfolio.root / "landing" / path, hints), names, portfolio)
     result, rejects = LoadResult(), [records.rejects]
     with warehouse.transaction() as connection:
         connection.execute("delete from rejected_record where load_id = ?", [file.seq])

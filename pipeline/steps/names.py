@@ -50,7 +50,7 @@ def names_of(portfolio: Portfolio) -> Names:
     return Names({"meter": meters, "charger": chargers, "session": chargers}, vehicles, stations)
 
 
-def _owner(
+def owner_of(
     names: Names, kind: str, name: str, hints: Sequence[str], sites: Mapping[str, Site]
 ) -> tuple[str, str] | str:
     """The (site, configured id) a name belongs to, or what would be allowed instead."""
@@ -80,7 +80,7 @@ def owned(
     if kind == "weather":
         return frame, refusal("file", "", "", "").clear()
     column = _COLUMN[kind]
-    found = {name: _owner(names, kind, name, hints, sites) for name in frame.get_column(column).unique().sort()}
+    found = {name: owner_of(names, kind, name, hints, sites) for name in frame.get_column(column).unique().sort()}
     rejects = [refusal("file", column, name, owner) for name, owner in found.items() if isinstance(owner, str)]
     owners = [(name, *owner) for name, owner in found.items() if not isinstance(owner, str)]
     table = pl.DataFrame(
