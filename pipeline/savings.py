@@ -60,6 +60,7 @@ class Facts:
     findings: tuple[str, ...]
     provable: bool
     prior: Sequence[PriorBill]
+    estimated_intervals: int = 0
 
 
 def with_reasons(facts: Facts, codes: Sequence[str]) -> Facts:
@@ -125,7 +126,7 @@ def summarise(facts: Facts) -> dict[str, Any]:
             "charger_coverage_pct": facts.charger_coverage_pct,
             "clock_offset_s": None,
             "beta": None,
-            "estimated_intervals": 0,
+            "estimated_intervals": facts.estimated_intervals,
             "findings": list(facts.findings),
         },
     }

@@ -43,6 +43,7 @@ def _other_inputs(prepared: Prepared) -> dict[str, Any]:
         "site": inputs.site.model_dump(mode="json", exclude=_PROSE),
         "period": [inputs.period.month, inputs.period.read_from, inputs.period.read_to],
         "window_min": prepared.window_min,
+        "estimated_intervals": inputs.estimated_intervals,
         "seed": inputs.is_seed,
         "holidays": sorted(inputs.tariff_holidays),
         "own_peaks": [

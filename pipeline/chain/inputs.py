@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from pipeline import savings, scenarios
-from pipeline.calendars import add_months
+from pipeline.calendars import add_months, period_utc
 from pipeline.charging import RoundTrip
 from pipeline.domain import BillPeriod
 from pipeline.portfolio import Site
@@ -50,11 +50,20 @@ class Inputs:
     session_records: pl.DataFrame
     sessions: pl.DataFrame
     earlier: Earlier
+    clock_bound_s: int = 60  # how far a charger's clock may be off where nothing tells
 
     @property
     def is_seed(self) -> bool:
         """Whether the bill ends before V2B began: it feeds ratchets and baselines, and has no saving."""
         return self.programme_start is None or self.period.read_to <= self.programme_start
+
+    @property
+    def estimated_intervals(self) -> int:
+        """Meter intervals of this bill that were estimated, by the utility or as a torn last line, not measured."""
+        begin, end = period_utc(self.period, self.site.timezone)
+        inside = (pl.col("interval_start") >= begin) & (pl.col("interval_start") < end)
+        mine = pl.col("meter_id").is_in(self.site.billing_meter_ids)
+        return self.meter.filter(inside & mine & (pl.col("quality") == "estimated")).height
 
     @property
     def reach(self) -> frozenset[str]:

@@ -118,6 +118,7 @@ def _facts(prepared: Prepared, bills: Mapping[str, Bill], findings: pl.DataFrame
         fleet=_fleet(prepared, energy),
         meter_coverage_pct=_coverage_pct(windows, "metered"),
         charger_coverage_pct=_coverage_pct(windows, "covered"),
+        estimated_intervals=inputs.estimated_intervals,
         reasons=tuple(doubts),
         findings=tuple(findings.get_column("sentence")),
         provable=provable,

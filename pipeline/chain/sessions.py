@@ -73,6 +73,8 @@ def since_programme(
         span = pl.DataFrame({"interval_start": [session["plugged_in_at"]]}, schema={"interval_start": UTC})
         span = span.with_columns(duration_s=pl.lit(int((since - session["plugged_in_at"]).total_seconds())))
         before = charging.interval_energy(readings.filter(pl.col("charger_id") == session["charger_id"]), span)
+        if before.is_empty() or not bool(before.get_column("covered").all()):
+            continue  # its charge at the cut is not known: the car's account begins with its next session
         charged = int(before.get_column("charge_wh").sum())
         given = int(before.get_column("discharge_wh").sum())
         stored = charged / round_trip.charge_wh_per_battery_wh - given * round_trip.battery_wh_per_discharge_wh
