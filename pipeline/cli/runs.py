@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import domain
+from pipeline.calendars import add_months
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
 from pipeline.steps.stale import stale_range
@@ -111,19 +112,30 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 
 
 def _all_months(call: _Call, months: Sequence[str], report: RunReport) -> None:
+    """Materialize the named months, then what is stale, until nothing is or the same months stay stale (they fail)."""
     scope = Scope(datetime.now(UTC), frozenset(months) or None, frozenset(call.sites) or None)
-    done: set[tuple[str, str]] = set()
+    named = _contiguous(months)
+    for span in named:
+        _months(call, span, report)
+    done = set(named)
     for _ in range(_MOST_ROUNDS):
         with Warehouse(call.folder, wait_s=call.wait_s, note="v2b run") as warehouse:
-            span = stale_range(load_portfolio(call.folder), warehouse, scope)
-        if months and not done:
-            span = (min(months), max(months))
-        if span is None or span in done:
+            stale = stale_range(load_portfolio(call.folder), warehouse, scope)
+        if stale is None or stale in done or any(low <= stale[0] and stale[1] <= high for low, high in named):
             return
-        done.add(span)
-        _months(call, span, report)
-        if report.errors:
-            return
+        done.add(stale)
+        _months(call, stale, report)
+
+
+def _contiguous(months: Sequence[str]) -> list[tuple[str, str]]:
+    """Join months (YYYY-MM) into spans without holes, so that a run touches no month between two named ones."""
+    spans: list[tuple[str, str]] = []
+    for month in sorted(set(months)):
+        if spans and add_months(spans[-1][1], 1) == month:
+            spans[-1] = (spans[-1][0], month)
+        else:
+            spans.append((month, month))
+    return spans
 
 
 def _ingest(call: _Call, report: RunReport) -> None:
@@ -131,7 +143,7 @@ def _ingest(call: _Call, report: RunReport) -> None:
     for event in _events(result, "source_file"):
         files: Any = event.metadata["files"].value
         report.files.extend(files)
-    report.errors.extend(_failures(result))
+    report.errors.extend(error for error in _failures(result) if error not in report.errors)
 
 
 def _months(call: _Call, span: tuple[str, str], report: RunReport) -> None:
@@ -143,7 +155,7 @@ def _months(call: _Call, span: tuple[str, str], report: RunReport) -> None:
     for event in _events(result, "site_month"):
         sites: Any = event.metadata["computed"].value
         report.computed.extend((site, str(event.partition)) for site in sites)
-    report.errors.extend(_failures(result))
+    report.errors.extend(error for error in _failures(result) if error not in report.errors)
 
 
 def _execute(call: _Call, job: str, tags: dict[str, str], ops: dict[str, Any]) -> ExecuteInProcessResult:
