@@ -1,0 +1,156 @@
+"""Green Button readings to meter intervals: parts added up, long readings over short ones left out, both directions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from pipeline.domain import REJECT
+from pipeline.ingest import cells
+
+WATT_SECONDS: Final = pl.Decimal(38, 9)
+_LAST_TRUE_LINE = 65_535  # libxml2 keeps 16 bits of a line number
+_MOST_NESTINGS = 16
+_INTERVAL: Final = ["meter", "interval_start", "duration_s"]
+_STREAM: Final = ["meter", "direction"]
+
+
+def rejects(readings: pl.DataFrame, field: str, value: pl.Expr, allowed: str | pl.Expr) -> pl.DataFrame:
+    """Return a reject for each reading, placed by its line, or by its number where the line is beyond counting."""
+    by_line = pl.format("line {}", "written")
+    return readings.select(
+        "line",
+        pl.when(pl.col("written") < _LAST_TRUE_LINE)
+        .then(by_line)
+        .otherwise(pl.format("IntervalReading {}", pl.col("line") + 1))
+        .alias("position"),
+        pl.lit(field).alias("field"),
+        value.cast(pl.String).fill_null("").str.slice(0, 200).alias("value"),
+        (pl.lit(allowed) if isinstance(allowed, str) else allowed).alias("allowed"),
+        pl.col("raw").fill_null(""),
+    ).select("line", *REJECT)
+
+
+def combined(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Return (meter records in whole Wh, rejects, notes) of parsed readings."""
+    directed = _directed(values)
+    single, contradicted = _last_of_each(directed)
+    total, parts_passed = _without_parts(single)
+    shortest, long_passed = _shortest(total)
+    intervals, alone, notes = _both_directions(shortest)
+    power = values.filter("power").select(pl.col("meter").unique().sort()).to_series()
+    notes += tuple(f"{meter}: power in W counts as the mean of its interval" for meter in power)
+    notes += _counted(parts_passed, "parts by time of use or phase, beside their total")
+    notes += _counted(long_passed, "of longer intervals, where shorter ones lie in the same time")
+    return _whole_wh(intervals), pl.concat([contradicted, alone]), notes
+
+
+def _counted(passed: pl.DataFrame, why: str) -> tuple[str, ...]:
+    counts = passed.group_by("meter").len().sort("meter").iter_rows()
+    return tuple(f"{meter}: readings passed over: {count}, {why}" for meter, count in counts)
+
+
+def _directed(values: pl.DataFrame) -> pl.DataFrame:
+    """Split net readings by their sign: energy flows one way in an interval as far as a net meter can tell."""
+    net = values.filter(pl.col("direction") == "net")
+    drawn = net.with_columns(direction=pl.lit("import"), ws=pl.when(pl.col("ws") > 0).then("ws").otherwise(pl.lit(0)))
+    fed = net.with_columns(
+        direction=pl.lit("export"), ws=pl.when(pl.col("ws") < 0).then(-pl.col("ws")).otherwise(pl.lit(0))
+    )
+    split = [part.with_columns(pl.col("ws").cast(WATT_SECONDS)) for part in (drawn, fed)]
+    return pl.concat([values.filter(pl.col("direction") != "net"), *split])
+
+
+def _last_of_each(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Keep the last reading of each interval and part; an earlier one with another value is refused."""
+    key = [*_INTERVAL, "direction", "part"]
+    ordered = values.sort("line")
+    losers = ordered.with_columns(
+        winner=pl.col("written").last().over(key),
+        last=pl.col("line").last().over(key),
+        wins=pl.col("ws").last().over(key),
+    ).filter(pl.col("line") != pl.col("last"))
+    differing = losers.filter(pl.col("ws") != pl.col("wins")).unique("line", maintain_order=True)
+    allowed = pl.format("one value for each interval; that of line {} is used", "winner")
+    value = pl.col("interval_start").dt.to_string("%Y-%m-%dT%H:%M:%SZ")
+    return ordered.unique(key, keep="last", maintain_order=True), rejects(differing, "value", value, allowed)
+
+
+def _without_parts(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Add up the parts by time of use or phase where there is no total; (one row an interval, parts passed over)."""
+    key = [*_INTERVAL, "direction"]
+    is_total = pl.col("part") == "/"
+    has_total = is_total.any().over(key)
+    passed = values.filter(has_total & ~is_total)
+    kept = values.filter(~has_total | is_total)
+    summed = kept.group_by(key).agg(
+        pl.col("ws").sum(), pl.col("estimated").any(), pl.col("line", "written", "raw").first()
+    )
+    return summed, passed
+
+
+def _shortest(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Leave out each reading that a shorter one of the same meter and direction overlaps."""
+    kept, left_out = values.sort(*_STREAM, "interval_start", "duration_s", descending=[False, False, False, True]), []
+    end = pl.col("interval_start") + pl.duration(seconds=pl.col("duration_s"))
+    for _ in range(_MOST_NESTINGS):
+        meets = (pl.col("interval_start").shift(-1).over(_STREAM) < end).fill_null(value=False)
+        longer = meets & (pl.col("duration_s") > pl.col("duration_s").shift(-1).over(_STREAM))
+        met = meets.shift(1, fill_value=False).over(_STREAM)
+        longer |= met & (pl.col("duration_s") > pl.col("duration_s").shift(1).over(_STREAM))
+        marked = kept.with_columns(longer.fill_null(value=False).alias("longer"))
+        if not marked["longer"].any():
+            break
+        left_out.append(marked.filter("longer").drop("longer"))
+        kept = marked.filter(~pl.col("longer")).drop("longer")
+    return kept, pl.concat(left_out) if left_out else values.clear()
+
+
+def _both_directions(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Join import and export of each interval; (intervals, rejects, notes).
+
+    Export that lacks beside import counts as none, and the interval as estimated. Import that lacks where the meter has
+    import elsewhere is not known, so the export alone is refused.
+    """
+    imports = values.filter(pl.col("direction") == "import")
+    exports = values.filter(pl.col("direction") == "export")
+    both = imports.join(exports, on=_INTERVAL, how="full", coalesce=True, suffix="_export")
+    both = both.join(imports.select("meter").unique().with_columns(imports=True), on="meter", how="left")
+    both = both.join(exports.select("meter").unique().with_columns(exports=True), on="meter", how="left")
+    no_import, no_export = pl.col("ws").is_null(), pl.col("ws_export").is_null()
+    lost = no_import & pl.col("imports").fill_null(value=False)
+    about = both.filter(lost).select("line_export", "written_export", "raw_export", "interval_start")
+    alone = rejects(
+        about.rename({"line_export": "line", "written_export": "written", "raw_export": "raw"}),
+        "flowDirection",
+        pl.col("interval_start").dt.to_string("%Y-%m-%dT%H:%M:%SZ"),
+        "import of the same interval beside the export",
+    )
+    guessed = no_import | (no_export & pl.col("exports").fill_null(value=False))
+    kept = both.filter(~lost).with_columns(guessed.alias("guessed"))
+    counts = kept.filter("guessed").group_by("meter").len().sort("meter").iter_rows()
+    notes = tuple(
+        f"{meter}: one direction of two is there, the other counted as 0 and the interval as estimated: {count}"
+        for meter, count in counts
+    )
+    return kept, alone, notes
+
+
+def _whole_wh(intervals: pl.DataFrame) -> pl.DataFrame:
+    """Round each meter's running total, then difference: the sum of any span is right to half a Wh at either end."""
+    ordered = intervals.sort("meter", "interval_start")
+    estimated = pl.col("estimated").fill_null(value=False) | pl.col("estimated_export").fill_null(value=False)
+
+    def wh(column: str) -> pl.Expr:
+        total = cells.rounded(pl.col(column).fill_null(0).cum_sum().over("meter") / 3600)
+        return total - total.shift(1, fill_value=0).over("meter")
+
+    return ordered.select(
+        pl.col("meter").alias("meter_id"),
+        "interval_start",
+        "duration_s",
+        wh("ws").alias("import_wh"),
+        wh("ws_export").alias("export_wh"),
+        pl.when(estimated | pl.col("guessed")).then(pl.lit("estimated")).otherwise(pl.lit("measured")).alias("quality"),
+    )
