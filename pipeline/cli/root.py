@@ -33,7 +33,7 @@ MonthsOption = Annotated[
 DEFAULT: Final = Path("portfolio")
 
 
-def _version(*, wanted: bool) -> None:
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands the option over by position
     if wanted:
         print(__version__)
         raise typer.Exit
@@ -41,10 +41,12 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def root(
-    *, version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """What vehicle-to-building was really worth: peak kW reduction, percentage saved, annual money saved."""
-    _version(wanted=version)
 
 
 def opened_portfolio(folder: Path) -> Portfolio:
