@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ingest import acn, archive, canonical_csv, nem12, ocmf, ocpi, ocpp, profile_csv
+from pipeline.ingest import acn, archive, canonical_csv, espi, nem12, ocmf, ocpi, ocpp, profile_csv
 from pipeline.ingest.records import Records, refusal, refused
 
 _HEAD_BYTES = 65_536
@@ -25,6 +25,7 @@ class Format:
 
 FORMATS: Final[tuple[Format, ...]] = (
     Format(canonical_csv.FORMAT, canonical_csv.DESCRIPTION, canonical_csv.sniff, canonical_csv.read),
+    Format(espi.FORMAT, espi.DESCRIPTION, espi.sniff, espi.read),
     Format(nem12.FORMAT, nem12.DESCRIPTION, nem12.sniff, nem12.read),
     Format(ocpp.FORMAT, ocpp.DESCRIPTION, ocpp.sniff, ocpp.read),
     Format(profile_csv.FORMAT, profile_csv.DESCRIPTION, profile_csv.sniff, profile_csv.read),

@@ -152,30 +152,26 @@ def _qualities(lines: pl.DataFrame, days: pl.DataFrame) -> tuple[pl.DataFrame, p
     return days.filter(sound), pl.concat([wrong, unsound, unowned])
 
 
-def _values(days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return one row an interval, and the days refused for a value that is no energy."""
+def _listed(days: pl.DataFrame) -> pl.DataFrame:
+    """Return one row an interval, with the text of its value and the quality that holds for it."""
     listed = days.select(
-        "line",
-        "raw",
-        "nmi",
-        "configuration",
-        "suffix",
-        "minutes",
-        "day",
-        "flag",
-        "factor",
-        "count",
-        text=pl.col("cell").list.slice(2, pl.col("count")),
+        *("line", "raw", "nmi", "configuration", "suffix", "minutes", "day", "flag", "factor"),
+        text=pl.col("cell").list.slice(2, pl.col("count")).list.eval(pl.element().str.strip_chars(' "\t')),
         number=pl.int_ranges(1, pl.col("count") + 1),
     ).explode("text", "number")
     spans = days.select("line", "start", "end", "range_flag").filter(pl.col("start").is_not_null())
     spans = spans.explode("start", "end", "range_flag").sort("line", "start")
-    listed = (
-        listed.sort("line", "number")
-        .join_asof(spans, left_on="number", right_on="start", by="line", strategy="backward", check_sortedness=False)
-        .with_columns(flag=pl.when(pl.col("number") <= pl.col("end")).then("range_flag").otherwise("flag"))
+    ranged = listed.sort("line", "number").join_asof(
+        spans, left_on="number", right_on="start", by="line", strategy="backward", check_sortedness=False
     )
-    wh = cells.exact(pl.col("text").str.strip_chars(' "\t')) * pl.col("factor").cast(cells.EXACT)
+    inside = pl.col("number") <= pl.col("end")
+    return ranged.with_columns(flag=pl.when(inside).then("range_flag").otherwise("flag"))
+
+
+def _values(days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return one row an interval, and the days refused for a value that is no energy."""
+    listed = _listed(days)
+    wh = cells.exact(pl.col("text")) * pl.col("factor").cast(cells.EXACT)
     listed = listed.with_columns(wh=cells.between(wh, 0, _LARGEST_WH))
     no_data = pl.col("flag").str.starts_with("N")
     wrong = pl.col("wh").is_null() & ~no_data
