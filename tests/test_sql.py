@@ -180,7 +180,7 @@ VIOLATIONS = [
     ("meter_is_complete", "update savings_month set meter_coverage_pct = 99.99", 1),
     ("chargers_are_covered", "update savings_month set charger_coverage_pct = 99.99", 1),
     ("no_car_left_short", "update savings_month set short = 1", 1),
-    ("data_is_sound", "insert into quality_finding values ('a', '2013-07', 'meter.gap', 'm', null, null, 1, 'h', '')", 1),
+    ("data_is_sound", "insert into quality_finding values ('a', 'm', 'meter.gap', 's', null, null, 1, 'h', '')", 1),
 ]
 
 

@@ -108,6 +108,20 @@ def test_a_meter_gap_leaves_no_bill_at_all() -> None:
     assert found["data"]["findings"] == ["Meter data is missing from 2013-07-01 13:00 local time for 1.0 h."]
 
 
+def test_zeros_that_mean_missing_are_not_billed() -> None:
+    """A load that wanders and then reads 0 for an hour: the zeros count as missing, under their own name."""
+    starts = prepared().windows.get_column("interval_start").to_list()
+    loads = {at: 10_000 + 37 * (number % 19) for number, at in enumerate(starts)}
+    loads |= {instant("07-01 20:00"): 0, instant("07-01 20:30"): 0}
+    frame = meter().with_columns(import_wh=pl.Series([loads[at] for at in starts], dtype=pl.Int64))
+    found = summary(meter=frame)
+    assert (found["provable"], found["reasons"][0], "meter_gap" in found["reasons"]) == (False, "meter_zero_run", False)
+    assert (found["money"]["bill_actual"], found["money"]["saved"]) == (None, None)
+    assert found["data"]["meter_coverage_pct"] == 97.92  # 94 of 96
+    (sentence,) = found["data"]["findings"]
+    assert "reads exactly 0 from 2013-07-01 20:00 local time for 1.0 h" in sentence
+
+
 def test_coverage_is_never_rounded_up_to_whole() -> None:
     grid = prepared(period=inputs().period).windows
     assert grid.height == 96

@@ -61,6 +61,11 @@ def test_every_window_and_month_is_the_true_one(atsugi: Path) -> None:
         assert window_differences(warehouse, atsugi) + month_differences(warehouse, atsugi) == []
 
 
+def test_its_data_has_no_finding(atsugi: Path) -> None:
+    with Warehouse(atsugi) as warehouse:
+        assert warehouse.query("select * from quality_finding").is_empty()
+
+
 def test_the_history_stays_below_so_that_the_ratchet_hides_nothing(atsugi: Path) -> None:
     with Warehouse(atsugi) as warehouse:
         before = warehouse.query("select max(peak_actual_kw) as kw from savings_month where state = 'seed'").item()

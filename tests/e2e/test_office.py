@@ -37,6 +37,11 @@ def test_the_tariff_is_a_real_record_and_what_it_cannot_price_is_said(office: Pa
     assert json.loads(next((office / "tariffs").glob("*.json")).read_text())["label"]
 
 
+def test_its_data_has_no_finding(office: Path) -> None:
+    with Warehouse(office) as warehouse:
+        assert warehouse.query("select sentence from quality_finding where name not like 'tariff.%'").is_empty()
+
+
 def test_the_notes_tell_real_from_injected(office: Path) -> None:
     site = next((office / "sites").glob("*.toml")).read_text()
     assert "injected" in site

@@ -19,6 +19,7 @@ def compared(folder: Path, seed: int, sites: int, months: int, options: Simulati
     wrong += [f"{month.site_id} {month.month}: {month.reason}" for month in outcomes if month.state == "failed"]
     assert len(outcomes) == sites * months
     with Warehouse(folder) as warehouse:
+        wrong += warehouse.query("select sentence from quality_finding").get_column("sentence").to_list()
         return wrong + window_differences(warehouse, folder) + month_differences(warehouse, folder)
 
 
@@ -29,6 +30,16 @@ def test_three_seeds(tmp_path: Path, seed: int) -> None:
 
 def test_csv_logs(tmp_path: Path) -> None:
     assert compared(tmp_path / "p", 4, 1, 3, SimulationOptions(file_format="csv")) == []
+
+
+def test_a_clock_that_is_ahead_is_found_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    write_portfolio(folder, sites=1, months=1, seed=4, options=SimulationOptions(clock_offset_s=200))
+    computed(folder)
+    with Warehouse(folder) as warehouse:
+        found = warehouse.query("select name, value from quality_finding")
+    assert found.get_column("name").unique().to_list() == ["charger.clock_offset"]
+    assert found.filter((found["value"] - 200).abs() > 40).is_empty()
 
 
 def test_a_comparison_that_cannot_fail_would_prove_nothing(tmp_path: Path) -> None:

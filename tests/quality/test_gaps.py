@@ -6,7 +6,7 @@ import polars as pl
 
 from pipeline.calendars import window_grid
 from pipeline.domain import BillPeriod
-from pipeline.quality import FINDING, gaps
+from pipeline.quality import FINDING, clock_change_gaps, gaps
 from tests.factories import instant
 
 
@@ -40,3 +40,13 @@ def test_the_sentence_speaks_local_time() -> None:
 def test_a_missing_day_of_25_hours_is_25_hours_long() -> None:
     (value,) = found(list(range(50)), zone="Europe/Berlin", day=date(2013, 10, 27)).get_column("value")
     assert value == 25.0
+
+
+def test_the_hour_a_clock_change_swallowed_is_named_after_it() -> None:
+    """27 October 2013, Berlin: 02:00 to 03:00 comes twice; windows 6 and 7 are the second time."""
+    period = BillPeriod("2013-10", date(2013, 10, 26), date(2013, 10, 28))
+    grid = window_grid(period, "Europe/Berlin", 30).with_row_index("number")
+    for missing, names in (([54, 55], ["meter.dst"]), ([10], ["meter.gap"]), ([54, 55, 56, 57, 58, 59], ["meter.gap"])):
+        windows = grid.with_columns(metered=~pl.col("number").is_in(missing))
+        found = gaps(windows, "metered", name="meter.gap", source="main", what="Meter data")
+        assert clock_change_gaps(windows, found).get_column("name").to_list() == names

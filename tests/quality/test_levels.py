@@ -1,0 +1,126 @@
+"""Spikes, loads below zero, clocks and units against the chargers: found where planted, and only there."""
+
+import polars as pl
+import pytest
+
+from pipeline import quality
+from tests.factories import charger_records, instant
+from tests.quality.worlds import STARTS, charges, load_wh, readings, windows
+
+
+def with_cars() -> tuple[list[int], list[int]]:
+    energies = charges()
+    return [load + energy for load, energy in zip(load_wh(), energies, strict=True)], energies
+
+
+def test_a_sound_month_has_no_finding() -> None:
+    loads, energies = with_cars()
+    frame = windows(loads, energies)
+    assert quality.spikes(frame, "main").is_empty()
+    assert quality.conservation(frame, "main").is_empty()
+    fits = quality.fitted_offsets(frame, readings(energies))
+    assert quality.clock_offsets(frame, fits).is_empty()
+    assert quality.unit_against_chargers(frame, fits, "main").is_empty()
+
+
+def test_a_spike_of_ten_times_the_mean() -> None:
+    loads = load_wh()
+    loads[500] = 250_000  # 1,000 kW where the mean is 70
+    (row,) = quality.spikes(windows(loads), "main").rows(named=True)
+    assert (row["name"], row["value"], row["span_from"]) == ("meter.spike", 1000.0, STARTS[500])
+
+
+def test_a_charger_that_outgrows_its_building_is_no_spike() -> None:
+    energies = [0] * len(STARTS)
+    energies[500] = 250_000
+    loads = [load + energy for load, energy in zip(load_wh(), energies, strict=True)]
+    assert quality.spikes(windows(loads, energies), "main").is_empty()
+
+
+def test_more_charged_than_metered() -> None:
+    loads, energies = with_cars()
+    moment = next(index for index, energy in enumerate(energies) if energy)
+    energies[moment] = loads[moment] + 10_000  # 10 kWh in a quarter of an hour: 40 kW below zero
+    (row,) = quality.conservation(windows(loads, energies), "main").rows(named=True)
+    assert (row["name"], row["value"], row["unit"]) == ("meter.conservation", -40.0, "kW")
+
+
+def test_below_the_buildings_own_history() -> None:
+    """The building never falls below 36 kW: the 20 kW that a wrong register leaves of it are not to be believed."""
+    loads, energies = with_cars()
+    moment = next(index for index, energy in enumerate(energies) if energy)
+    energies[moment] = loads[moment] - 2_500
+    (row,) = quality.conservation(windows(loads, energies), "main").rows(named=True)
+    assert row["value"] == 10.0
+
+
+def test_a_building_that_feeds_in_may_be_below_zero() -> None:
+    loads, energies = with_cars()
+    energies[40] = loads[40] + 10_000
+    frame = windows(loads, energies).with_columns(actual_export_wh=pl.lit(1, dtype=pl.Int64))
+    assert quality.conservation(frame, "main").is_empty()
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, -600, -300, 300, 600, 3600])
+def test_a_clock_offset_is_measured(ahead_s: int) -> None:
+    loads, energies = with_cars()
+    frame = windows(loads, energies)
+    fits = quality.fitted_offsets(frame, readings(energies, ahead_s))
+    (row,) = quality.clock_offsets(frame, fits).rows(named=True)
+    assert row["name"] == "charger.clock_offset"
+    assert row["value"] == pytest.approx(ahead_s, abs=30)
+    assert ("ahead of" if ahead_s > 0 else "behind") in row["sentence"]
+
+
+def test_an_offset_within_a_minute_is_none() -> None:
+    loads, energies = with_cars()
+    frame = windows(loads, energies)
+    assert quality.clock_offsets(frame, quality.fitted_offsets(frame, readings(energies, 45))).is_empty()
+
+
+def test_a_charger_that_never_charged_tells_nothing() -> None:
+    flat = charger_records([(STARTS[0], 5, 5), (STARTS[-1], 5, 5)])
+    assert quality.fitted_offsets(windows(load_wh()), flat) == []
+    assert quality.fitted_offsets(windows(load_wh()), flat.clear()) == []
+
+
+def test_kw_under_a_kwh_header_shows_against_the_chargers() -> None:
+    loads, energies = with_cars()
+    frame = windows([4 * load for load in loads], energies)
+    fits = quality.fitted_offsets(frame, readings(energies))
+    (row,) = quality.unit_against_chargers(frame, fits, "main").rows(named=True)
+    assert row["name"] == "meter.unit"
+    assert row["value"] == pytest.approx(4, abs=0.2)
+
+
+def stays(*rows: tuple[str, str, str, str | None]) -> pl.DataFrame:
+    table = [
+        {
+            "charger_id": charger,
+            "vehicle_id": car,
+            "plugged_in_at": instant(begin),
+            "plugged_out_at": instant(end) if end else None,
+        }
+        for charger, car, begin, end in rows
+    ]
+    schema = {"charger_id": pl.String, "vehicle_id": pl.String}
+    times = {name: pl.Datetime("us", "UTC") for name in ("plugged_in_at", "plugged_out_at")}
+    return pl.DataFrame(table, schema={**schema, **times})
+
+
+def test_one_charger_with_two_cars_and_one_car_at_two_chargers() -> None:
+    shared = stays(("A", "x", "07-01 08:00", "07-01 10:00"), ("A", "y", "07-01 09:30", "07-01 12:00"))
+    (row,) = quality.overlapping_sessions(shared, "UTC").rows(named=True)
+    assert (row["name"], row["source"], row["value"]) == ("session.overlap", "A", 30.0)
+    twice = stays(("A", "x", "07-01 08:00", "07-01 10:00"), ("B", "x", "07-01 09:00", "07-01 09:30"))
+    (row,) = quality.overlapping_sessions(twice, "UTC").rows(named=True)
+    assert (row["source"], row["value"]) == ("x", 30.0)
+
+
+def test_sessions_that_touch_or_are_still_open_do_not_overlap() -> None:
+    touching = stays(
+        ("A", "x", "07-01 08:00", "07-01 10:00"),
+        ("A", "y", "07-01 10:00", "07-01 12:00"),
+        ("A", "z", "07-01 09:00", None),
+    )
+    assert quality.overlapping_sessions(touching, "UTC").is_empty()
