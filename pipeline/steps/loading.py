@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +24,16 @@ from pipeline.steps.placing import placed
 from pipeline.warehouse import LoadResult, Warehouse, load_records
 
 _FILE_LIKE: Final = frozenset({".csv", ".json", ".jsonl", ".xml", ".parquet", ".zip", ".gz", ".txt", ".log", ".xlsx"})
+_RECORD_TABLES: Final = (
+    "source_file",
+    "rejected_record",
+    "meter_interval",
+    "meter_interval_history",
+    "charger_reading",
+    "charger_reading_history",
+    "session_record",
+    "weather_hour",
+)
 _KEYS: Final = {
     "meter": ("site_id", "meter_id", "interval_start"),
     "charger": ("site_id", "charger_id", "measured_at"),
@@ -101,15 +113,41 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _landed(landing: Path) -> list[str]:
-    """Files below landing/, and folders that are named like a file; hidden ones are still being written."""
-    found = []
+def _landed(landing: Path) -> dict[str, Path]:
+    """Files below landing/, and folders named like a file, by name; hidden ones are still being written.
+
+    A name that is no UTF-8 is known by its readable part.
+    """
+    found = {}
     for path in sorted(landing.rglob("*")):
         relative = path.relative_to(landing)
         hidden = any(part.startswith(".") for part in relative.parts)
         if not hidden and (path.is_file() or (path.is_dir() and path.suffix.lower() in _FILE_LIKE)):
-            found.append(str(relative))
+            found[os.fsencode(relative).decode("utf-8", "replace")] = path
     return found
+
+
+def _digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """SHA-256 by name; a file that has gone meanwhile is not there."""
+    found = {}
+    for name, path in files.items():
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = _digest(path)
+    return found
+
+
+def _forget_other_names(warehouse: Warehouse, names: Names) -> dict[tuple[str, str], str]:
+    """Empty the record tables where they were loaded under other names, zones or bill cycles.
+
+    All files then load in journal order, as into a new warehouse: so a changed configuration and a rebuild never
+    differ. Returns the outcomes known before, by (path, sha256).
+    """
+    rows = warehouse.query("select path, sha256, outcome, names_hash from source_file").to_dicts()
+    if any(row["names_hash"] != names.fingerprint for row in rows):
+        with warehouse.transaction() as connection:
+            for table in _RECORD_TABLES:
+                connection.execute(f"delete from {table}")  # noqa: S608 - a constant
+    return {(row["path"], row["sha256"]): row["outcome"] for row in rows}
 
 
 def ingest(
@@ -123,27 +161,25 @@ def ingest(
 ) -> list[FileOutcome]:
     """Load everything new under `landing/` (or the paths `only`), in journal order; returns one outcome per file.
 
-    Each file is one transaction: a kill leaves it loaded or not, never half. A file that was refused for names the
-    configuration did not know is read again when the names change.
+    Each file is one transaction: a kill leaves it loaded or not, never half. When names, zones or bill cycles of the
+    configuration change, every file is loaded anew (unless a site file is refused: its records stay as they are).
     """
-    landing, names = portfolio.root / "landing", names_of(portfolio)
-    files = _landed(landing) if only is None else sorted(set(only))
-    digests = {path: _digest(landing / path) for path in files}
-    journal.note_files([(digests[path], path) for path in files], now)
+    names, files = names_of(portfolio), _landed(portfolio.root / "landing")
+    earlier = {} if portfolio.refused else _forget_other_names(warehouse, names)
+    known = {(row["path"], row["sha256"]): row for row in warehouse.query("select * from source_file").to_dicts()}
+    if only is not None and (known or not earlier):
+        files = {name: path for name, path in files.items() if name in set(only)}
+    digests = _digests(files)
+    journal.note_files([(digest, name) for name, digest in digests.items()], now)
     seen = [file for file in journal.files() if digests.get(file.path) == file.sha256]
-    known = {
-        (row["path"], row["sha256"]): row for row in warehouse.query("select * from source_file").iter_rows(named=True)
-    }
     outcomes = []
     for number, file in enumerate(seen, start=1):
         row = known.get((file.path, file.sha256))
-        settled = row is not None and (
-            row["outcome"] in ("loaded", "unchanged") or row["names_hash"] == names.fingerprint
-        )
-        if row is not None and settled:
+        if row is not None:
             outcome = _remembered(warehouse, row)
         else:
-            outcome = _load_one(portfolio, warehouse, file, names)
+            outcome = _load_one(portfolio, warehouse, file, names, files[file.path])
+            outcome = replace(outcome, is_new=earlier.get((file.path, file.sha256)) != outcome.outcome)
         outcomes.append(outcome)
         if on_file:
             on_file(outcome, number, len(seen))
@@ -171,10 +207,10 @@ def _remembered(warehouse: Warehouse, row: Mapping[str, Any]) -> FileOutcome:
     )
 
 
-def _load_one(portfolio: Portfolio, warehouse: Warehouse, file: SeenFile, names: Names) -> FileOutcome:
-    path = Path(file.path)
-    hints = [*path.parts[:-1], path.stem]
-    records = placed(read_file(portfolio.root / "landing" / path, hints), names, portfolio)
+def _load_one(portfolio: Portfolio, warehouse: Warehouse, file: SeenFile, names: Names, path: Path) -> FileOutcome:
+    named = Path(file.path)
+    hints = [*named.parts[:-1], named.stem]
+    records = placed(read_file(path, hints), names, portfolio)
     result, rejects = LoadResult(), [records.rejects]
     with warehouse.transaction() as connection:
         connection.execute("delete from rejected_record where load_id = ?", [file.seq])

@@ -22,13 +22,13 @@ class Names:
     by_kind: Mapping[str, Mapping[str, list[tuple[str, str]]]]
     vehicles: Mapping[str, Mapping[str, str]]  # site_id -> name -> vehicle_id
     stations: frozenset[str]
+    calendar: str  # time zones and bill cycles, which file every record under a day and a bill
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all names: a file refused for an unknown name is read again when it changes."""
-        return sha256(
-            json.dumps([self.by_kind, self.vehicles, sorted(self.stations)], sort_keys=True).encode()
-        ).hexdigest()
+        """Hash of all that places a record: when it changes, every file is loaded anew in journal order."""
+        parts = [self.by_kind, self.vehicles, sorted(self.stations), self.calendar]
+        return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def names_of(portfolio: Portfolio) -> Names:
@@ -47,7 +47,9 @@ def names_of(portfolio: Portfolio) -> Names:
         for site_id, site in portfolio.sites.items()
     }
     stations = frozenset(site.weather_station for site in portfolio.sites.values() if site.weather_station)
-    return Names({"meter": meters, "charger": chargers, "session": chargers}, vehicles, stations)
+    zones = {site_id: site.timezone for site_id, site in portfolio.sites.items()}
+    calendar = repr((sorted(zones.items()), sorted(portfolio.cycles.items())))
+    return Names({"meter": meters, "charger": chargers, "session": chargers}, vehicles, stations, calendar)
 
 
 def owner_of(
