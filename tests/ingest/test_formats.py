@@ -48,6 +48,7 @@ def test_content_counts_and_extension_does_not(tmp_path: Path):
 def test_every_format_recognises_only_its_own():
     heads = {
         "canonical_csv": b"meter_id,interval_start,duration_s,import_kwh,export_kwh\n",
+        "green_button": b'<?xml version="1.0"?>\n<feed><UsagePoint xmlns="http://naesb.org/espi"/></feed>\n',
         "nem12": b"100,NEM12,200405011135,MDA1,Ret1\n",
         "ocpp": b'\n[2,"1","MeterValues",{}]\n',
         "ocpi_json": b'[{"id": "1", "start_date_time": "", "charging_periods": []}]',
