@@ -77,6 +77,7 @@ CHARGER_INTERVAL: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "charge_wh": pl.Int64,
     "discharge_wh": pl.Int64,
     "covered": pl.Boolean,  # the registers bracket this window closely enough to say its energy
+    "error_wh": pl.Int64,  # bound of the error of charge and discharge together; null where not covered
 }
 CHARGING_SESSION: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     **SESSION_RECORD,

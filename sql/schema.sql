@@ -248,7 +248,8 @@ create table charger_interval (
     duration_s bigint not null,
     charge_wh bigint not null,
     discharge_wh bigint not null,
-    covered boolean not null
+    covered boolean not null,
+    error_wh bigint
 );
 comment on table charger_interval is 'One row per charger and demand window.';
 comment on column charger_interval.site_id is 'Site';
@@ -259,6 +260,7 @@ comment on column charger_interval.duration_s is 'Length of the window [s]';
 comment on column charger_interval.charge_wh is 'Energy into cars [Wh]';
 comment on column charger_interval.discharge_wh is 'Energy out of cars [Wh]';
 comment on column charger_interval.covered is 'True where the registers tell this window''s energy';
+comment on column charger_interval.error_wh is 'Bound of the error of the energy in and out together, null where not covered [Wh]';
 
 create table load_interval (
     site_id varchar not null,

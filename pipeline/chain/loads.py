@@ -31,8 +31,9 @@ def prepare(inputs: Inputs) -> Prepared:
     windows = scenarios.metered_windows(inputs.meter, site.billing_meter_ids, grid)
     findings = meter_findings(inputs, windows)
     windows = quality.without_zero_runs(windows, zero_runs_of(findings))
-    readings = assign_sessions(inputs.readings, inputs.session_records)
-    charger_windows = _charger_windows(readings, grid, site)
+    assigned = assign_sessions(inputs.readings, inputs.session_records)
+    readings = charging.repair_registers(assigned, site.chargers).readings
+    charger_windows = _charger_windows(readings, grid, site, inputs.clock_bound_s)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
     sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
     sessions = sessions.filter(pl.col("plugged_in_at") < span[1])
@@ -56,9 +57,9 @@ def _window_min(inputs: Inputs) -> int:
     return int(durations[0]) // 60
 
 
-def _charger_windows(readings: pl.DataFrame, grid: pl.DataFrame, site: Site) -> pl.DataFrame:
+def _charger_windows(readings: pl.DataFrame, grid: pl.DataFrame, site: Site, clock_bound_s: int) -> pl.DataFrame:
     """Every configured charger's energy per window; a charger without readings is not covered."""
-    known = charging.interval_energy(readings, grid)
+    known = charging.interval_energy(readings, grid, clock_bound_s=clock_bound_s)
     silent = [c.charger_id for c in site.chargers if c.charger_id not in set(known.get_column("charger_id").unique())]
     if not silent:
         return known
@@ -68,6 +69,7 @@ def _charger_windows(readings: pl.DataFrame, grid: pl.DataFrame, site: Site) -> 
         charge_wh=pl.lit(0, dtype=pl.Int64),
         discharge_wh=pl.lit(0, dtype=pl.Int64),
         covered=pl.lit(value=False),
+        error_wh=pl.lit(None, dtype=pl.Int64),
     )
     absent = pl.DataFrame({"charger_id": silent}, schema={"charger_id": pl.String}).join(blank, how="cross")
     return pl.concat([known, absent.select(known.columns)])

@@ -1,20 +1,23 @@
 """From charger readings to energy per window, sessions, round-trip efficiency and charging power.
 
-Registers count energy since the charger was made, import into the car and export out of it, at the charger's grid side.
-Every energy here is a difference of registers; power readings are never integrated.
+Registers count energy into the car (import) and out of it (export), at the charger's grid side; `registers` makes one
+counter of each. Every energy here is a difference of registers; power is integrated only where a charger has none.
 """
 
 from pipeline.charging.efficiency import ASSUMED_EFFICIENCY, RoundTrip, round_trip
 from pipeline.charging.power import ChargePower, charge_power
+from pipeline.charging.registers import Repaired, repair_registers
 from pipeline.charging.session_energy import sessions
 from pipeline.charging.window_energy import interval_energy
 
 __all__ = [
     "ASSUMED_EFFICIENCY",
     "ChargePower",
+    "Repaired",
     "RoundTrip",
     "charge_power",
     "interval_energy",
+    "repair_registers",
     "round_trip",
     "sessions",
 ]

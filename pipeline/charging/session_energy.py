@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 import polars as pl
 
 from pipeline.domain import CHARGING_SESSION
+
+_LATE_COUNT: Final = timedelta(minutes=15)
 
 
 def sessions(readings: pl.DataFrame) -> pl.DataFrame:
@@ -12,22 +17,25 @@ def sessions(readings: pl.DataFrame) -> pl.DataFrame:
 
     `readings` in the shape of `domain.CHARGER_RECORD`, of one site, in any order. A session lasts from its reading of
     context begin (else its first) to that of context end (else its last); its states of charge are the first and last
-    inside, its energies the rises of the registers inside, falls (resets) left out. A begin or end that lacks one of
-    the registers takes it from the idle readings beside it: nothing flows between sessions. `complete`: both begin and
-    end were seen. Target and departure are not in readings and stay null.
+    inside, its energies the rises of the registers inside, falls (resets) left out. What its own readings count after
+    its end still belongs to it, and so does what the next idle reading or begin counts more, where the end was never
+    heard or lies at most a quarter of an hour before: nothing flows between sessions. A begin or end that lacks one of
+    the registers takes it from the idle readings beside it. `complete`: both begin and end were seen. Target and
+    departure are not in readings and stay null.
     """
     ordered = readings.sort("charger_id", "measured_at").with_columns(
         _bridged("energy_import_wh"), _bridged("energy_export_wh")
     )
+    ordered = ordered.with_columns(*_after("energy_import_wh"), *_after("energy_export_wh"))
     key = ["charger_id", "session_id"]
     at, context = pl.col("measured_at"), pl.col("context")
     named = ordered.filter(pl.col("session_id").is_not_null()).with_columns(
         plugged_in_at=pl.coalesce(at.filter(context == "begin").min(), at.min()).over(key),
         plugged_out_at=pl.coalesce(at.filter(context == "end").max(), at.max()).over(key),
     )
-    inside = named.filter(at.is_between("plugged_in_at", "plugged_out_at"))
-    soc = pl.col("soc_pct").drop_nulls()
-    found = inside.group_by(key, maintain_order=True).agg(
+    since = named.filter(at >= pl.col("plugged_in_at"))
+    soc = pl.col("soc_pct").filter(at <= pl.col("plugged_out_at")).drop_nulls()
+    found = since.group_by(key, maintain_order=True).agg(
         pl.col("vehicle_id").drop_nulls().first(),
         pl.col("plugged_in_at", "plugged_out_at").first(),
         soc.first().alias("soc_in_pct"),
@@ -44,7 +52,30 @@ def sessions(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rise(register: str) -> pl.Expr:
-    return pl.col(register).drop_nulls().diff().clip(lower_bound=0).sum()
+    """Return what a register counts from a session's first reading to its last, and what was heard of it later."""
+    inside = pl.col(register).drop_nulls().diff().clip(lower_bound=0).sum()
+    told = pl.col(register).is_not_null()
+    last, following = (pl.col(name).filter(told).last() for name in (register, f"{register}_after"))
+    waited = pl.col(f"{register}_after_at").filter(told).last() - pl.col("plugged_out_at").first()
+    heard = (pl.col("context") == "end").any() & (waited > _LATE_COUNT)
+    later = pl.when(~heard).then((following - last).clip(lower_bound=0)).fill_null(0)
+    return inside + later
+
+
+def _after(register: str) -> list[pl.Expr]:
+    """Return the register and the time of the next reading that states it, where that is idle or a session's begin."""
+    told = pl.col(register).is_not_null()
+    quiet = pl.col("session_id").is_null() | (pl.col("context") == "begin")
+
+    def following(value: pl.Expr) -> pl.Expr:
+        stated = pl.when(told).then(pl.struct(value=value, quiet=quiet))
+        nearest = stated.shift(-1).backward_fill().over("charger_id").struct
+        return pl.when(nearest.field("quiet")).then(nearest.field("value"))
+
+    return [
+        following(pl.col(register)).alias(f"{register}_after"),
+        following(pl.col("measured_at")).alias(f"{register}_after_at"),
+    ]
 
 
 def _bridged(register: str) -> pl.Expr:

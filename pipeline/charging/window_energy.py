@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -11,10 +11,14 @@ import polars as pl
 from pipeline.domain import CHARGER_INTERVAL
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
+Reals = np.ndarray[Any, np.dtype[np.float64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
+_FEWEST_RISES: Final = 3
+_SHORTEST_PIECE_MS: Final = 30_000
 
-def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
+
+def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s: int = 0) -> pl.DataFrame:
     """Return each charger's energy per window, in the shape of `domain.CHARGER_INTERVAL`.
 
     `readings`: charger_id, measured_at, energy_import_wh, energy_export_wh [Wh] of one site, in any order, with one
@@ -25,6 +29,9 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
     most one window apart, or by two equal readings around it however far apart. A register that falls was reset:
     nothing is counted across the fall and the windows it touches are not covered. A charger whose readings never hold
     an export register gives back nothing. Chargers without readings have no rows.
+    `error_wh` bounds the error of the energy in and of the energy out together, null where not covered: one step of
+    each register, what an edge between two readings leaves open at the highest power seen, and what a clock at most
+    `clock_bound_s` [s] off moves from one window to the next.
     """
     starts = grid.get_column("interval_start").dt.epoch("ms").to_numpy()
     lengths = grid.get_column("duration_s").to_numpy() * 1000
@@ -32,8 +39,8 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
     frames = [pl.DataFrame(schema=dict(CHARGER_INTERVAL))]
     for charger_id in charger_ids:
         own = readings.filter(pl.col("charger_id") == charger_id)
-        charged, charge_known = _window_energy(own, "energy_import_wh", starts, lengths)
-        discharged, discharge_known = _window_energy(own, "energy_export_wh", starts, lengths)
+        charged, charge_known, charge_error = _window_energy(own, "energy_import_wh", starts, lengths, clock_bound_s)
+        discharged, discharge_known, error = _window_energy(own, "energy_export_wh", starts, lengths, clock_bound_s)
         if own.get_column("energy_export_wh").is_null().all():
             discharge_known = np.ones_like(charge_known)
         frame = grid.select(
@@ -43,39 +50,53 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
             pl.Series("charge_wh", charged),
             pl.Series("discharge_wh", discharged),
             pl.Series("covered", charge_known & discharge_known),
-        )
+            pl.Series("error_wh", charge_error + error),
+        ).with_columns(error_wh=pl.when("covered").then("error_wh"))
         frames.append(frame.cast(dict(CHARGER_INTERVAL)))  # type: ignore[arg-type]
     return pl.concat(frames)
 
 
 def _window_energy(
-    readings: pl.DataFrame, register: str, starts: Integers, lengths: Integers
-) -> tuple[Integers, Flags]:
-    """Return a register's rise in each window [Wh] and whether it is known; nothing is known without a reading."""
+    readings: pl.DataFrame, register: str, starts: Integers, lengths: Integers, clock_bound_s: int
+) -> tuple[Integers, Flags, Integers]:
+    """Return a register's rise in each window [Wh], whether it is known, and the bound of its error [Wh].
+
+    Nothing is known without a reading.
+    """
     known = readings.drop_nulls(register).select(pl.col("measured_at").dt.epoch("ms").alias("ms"), register)
     known = known.sort("ms", register).unique("ms", keep="last", maintain_order=True)
     if known.is_empty():
-        return np.zeros_like(starts), np.zeros(len(starts), dtype=np.bool_)
+        return np.zeros_like(starts), np.zeros(len(starts), dtype=np.bool_), np.zeros_like(starts)
     counter = _Counter.of(known.get_column("ms").to_numpy(), known.get_column(register).to_numpy())
     ends = starts + lengths
     energy = counter.at(ends) - counter.at(starts)
     close = counter.close_to(starts, lengths) & counter.close_to(ends, lengths)
-    return energy, close & ~counter.reset_between(starts, ends)
+    error = counter.error_between(starts, ends, clock_bound_s * 1000)
+    return energy, close & ~counter.reset_between(starts, ends), error
 
 
 @dataclass(frozen=True)
 class _Counter:
-    """A register as a line that never falls: times [ms], running total [Wh], and which pieces cross a reset."""
+    """A register as a line that never falls: times [ms], running total [Wh], and which pieces cross a reset.
+
+    `step_wh` is what its values are multiples of, as far as seen; `most_wh_per_ms` the steepest it was seen to rise.
+    """
 
     times: Integers
     totals: Integers
     resets: Flags
+    step_wh: int
+    most_wh_per_ms: float
 
     @classmethod
     def of(cls, times: Integers, values: Integers) -> _Counter:
         rises = np.diff(values)
         totals = np.concatenate(([0], np.cumsum(np.maximum(rises, 0))))
-        return cls(times, totals, rises < 0)
+        risen = rises[rises > 0]
+        step_wh = int(np.gcd.reduce(risen)) if len(risen) >= _FEWEST_RISES else 1
+        apart = np.maximum(np.diff(times), _SHORTEST_PIECE_MS)
+        steepest = float(np.max((risen + step_wh) / apart[rises > 0], initial=0.0))
+        return cls(times, totals, rises < 0, step_wh, steepest)
 
     def _piece(self, edges: Integers) -> tuple[Integers, Flags]:
         """Return the last reading at or before each edge, and whether another one follows it."""
@@ -112,3 +133,33 @@ class _Counter:
         first = np.clip(np.searchsorted(self.times, starts, side="right") - 1, 0, len(self.times) - 1)
         last = np.clip(np.searchsorted(self.times, ends, side="left"), 0, len(self.times) - 1)
         return np.asarray(before[last] > before[first])
+
+    def error_between(self, starts: Integers, ends: Integers, clock_bound_ms: int) -> Integers:
+        """Return the bound of the error of the rise between two edges [Wh], rounded up."""
+        if len(self.times) == 1:
+            return np.zeros_like(starts)
+        open_edges = self._open_at(starts) + self._open_at(ends)
+        drift = np.zeros(len(starts), dtype=np.int64)
+        for shift in (-clock_bound_ms, clock_bound_ms):
+            # The truth at an edge is the counter at most that far away; both edges move the same way.
+            moved = [np.abs(self.at(edges + shift) - self.at(edges)) for edges in (starts, ends)]
+            drift = np.maximum(drift, np.maximum(*moved))
+        moving = (self.at(ends + clock_bound_ms) > self.at(starts - clock_bound_ms)) | (open_edges > 0)
+        bound = np.ceil(open_edges).astype(np.int64) + drift + self.step_wh + 1
+        return np.where(moving, bound, self.step_wh)
+
+    def _open_at(self, edges: Integers) -> Reals:
+        """Return how far the register at an edge may be from the straight line between two readings [Wh].
+
+        In the time since the reading before it cannot have risen more than the highest power seen allows, and neither
+        can it until the reading after.
+        """
+        piece, inside = self._piece(edges)
+        length = (self.times[piece + 1] - self.times[piece]).astype(np.float64)
+        passed = np.clip(edges - self.times[piece], 0, length)
+        rise = (self.totals[piece + 1] - self.totals[piece]).astype(np.float64)
+        straight = rise * passed / length
+        highest = np.minimum(rise, self.most_wh_per_ms * passed)
+        lowest = np.maximum(0.0, rise - self.most_wh_per_ms * (length - passed))
+        found: Reals = np.where(inside, np.maximum(highest - straight, straight - lowest), 0.0)
+        return np.maximum(found, 0.0)

@@ -198,6 +198,7 @@ def _inputs(run: _SiteRun, period: BillPeriod, tariff: ResolvedTariff) -> Inputs
         ),
         sessions=sessions,
         earlier=earlier,
+        clock_bound_s=run.portfolio.settings.thresholds.clock_bound_s,
     )
 
 

@@ -47,9 +47,9 @@ def test_without_begin_and_end_the_first_and_last_reading_count(readings):
     )
 
 
-def test_readings_after_the_end_do_not_count(readings):
+def test_what_the_sessions_own_readings_count_after_its_end_belongs_to_it(readings):
     found = sessions(readings([(0, 10, 0, BEGIN), (10, 60, 0, END), (15, 99, 0, A | {"soc_pct": 3.0})]))
-    assert found.select("charge_wh", "plugged_out_at", "soc_out_pct").row(0) == (50, moment(10), None)
+    assert found.select("charge_wh", "plugged_out_at", "soc_out_pct").row(0) == (89, moment(10), None)
 
 
 def test_a_reset_inside_a_session_is_left_out(readings):
