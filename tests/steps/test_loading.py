@@ -1,6 +1,7 @@
 """From landing/ into the warehouse: what becomes of good files, wrong files, copies, and files of strangers."""
 
 import base64
+import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -326,3 +327,64 @@ def test_a_file_is_loaded_or_not_never_half(root: Path, run: Ingest) -> None:
         run()
     assert rows(root, "select local_day::varchar, count(*) from meter_interval group by all") == [("2013-07-01", 4)]
     assert {path: outcome.outcome for path, outcome in run().items()} == {"a.csv": "unchanged", "b.csv": "loaded"}
+
+
+def edit_site(root: Path, old: str, new: str) -> None:
+    path = next((root / "sites").glob("*.toml"))
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def rebuilt(root: Path, run: Ingest, tables: Iterable[str]) -> list[object]:
+    """The same tables of a warehouse made anew from landing/, configuration and journal."""
+    (root / "warehouse.duckdb").unlink()
+    run()
+    return [sorted(rows(root, f"select * from {table}"), key=str) for table in tables]
+
+
+CURRENT = ("meter_interval", "meter_interval_history", "charger_reading", "source_file")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('timezone = "UTC"', 'timezone = "Asia/Tokyo"'),
+        ('meter_id = "main"', 'meter_id = "renamed"\naliases = ["main"]'),
+    ],
+)
+def test_a_changed_configuration_and_a_rebuild_never_differ(root: Path, run: Ingest, old: str, new: str) -> None:
+    land(root, "meter.csv", meter_csv(half_hours("2013-07-01T00:00:00+09:00", 48)))
+    run()
+    edit_site(root, old, new)
+    run()
+    found = [sorted(rows(root, f"select * from {table}"), key=str) for table in CURRENT]
+    assert found == rebuilt(root, run, CURRENT)
+
+
+def test_a_file_understood_later_keeps_its_place_in_the_order(root: Path, run: Ingest) -> None:
+    # first 10 kWh, then 20 under a name nobody knows, then 10 again: the last one stands, whenever the second is read
+    start = "2013-07-01T00:00:00+09:00"
+    land(root, "a.csv", meter_csv(half_hours(start, 1, 10.0)))
+    run()
+    land(root, "b.csv", meter_csv(half_hours(start, 1, 20.0), meter_id="other"))
+    run()
+    land(root, "c.csv", meter_csv([*half_hours(start, 1, 10.0)]) + "\n")
+    run()
+    edit_site(root, 'meter_id = "main"', 'meter_id = "main"\naliases = ["other"]')
+    run()
+    assert rows(root, "select import_wh from meter_interval") == [(10_000,)]
+    found = [sorted(rows(root, f"select * from {table}"), key=str) for table in CURRENT]
+    assert found == rebuilt(root, run, CURRENT)
+
+
+def test_a_vanished_file_is_not_there_and_an_odd_name_is_read(root: Path, run: Ingest) -> None:
+    (root / "landing").mkdir(exist_ok=True)
+    odd = os.fsencode(root / "landing") + b"/\xff.csv"
+    Path(os.fsdecode(odd)).write_text(meter_csv(half_hours("2013-07-01T00:00:00+09:00", 2)))
+    assert run(["nothing.csv"]) == {}
+    (outcome,) = run().values()
+    assert (outcome.outcome, outcome.result.loaded) == ("loaded", 2)
+    assert "\ufffd" in outcome.path
+    (again,) = run().values()
+    assert again.outcome == "unchanged"
