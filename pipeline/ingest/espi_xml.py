@@ -19,6 +19,7 @@ from pipeline.ingest.records import empty_rejects, refusal
 
 _CHUNK_BYTES = 65_536
 _CHUNK_READINGS = 100_000
+_EVENTS_KEPT = 256
 _DOCTYPE = re.compile(rb"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*<!DOCTYPE", re.DOTALL)
 READING_COLUMNS: Final = ("start", "duration", "value", "quality", "tou")
 _LEAVES: Final = frozenset(
@@ -122,9 +123,9 @@ class _Collector:
         }
 
     def take(self, parser: Any) -> None:
-        """Take every element that has ended and drop it and those before it."""
+        """Take every element that has ended; now and then drop all that lie before it in the tree."""
         local, ends, fields = self._local, self._ends, self._fields
-        for _, element in parser.read_events():
+        for number, (_, element) in enumerate(parser.read_events()):
             tag = element.tag
             name = local.get(tag)
             if name is None:
@@ -136,11 +137,8 @@ class _Collector:
                 fields[name] = f"{fields[name]},{text}" if name == "quality" and name in fields else text
             elif name in ends:
                 ends[name](element)
-            element.clear(keep_tail=True)
-            parent = element.getparent()
-            if parent is not None:
-                while element.getprevious() is not None:
-                    del parent[0]
+            if number % _EVENTS_KEPT == 0:
+                _drop_before(element)
 
     def finish(self) -> None:
         """Close the document: what stood outside any entry, or in one that was cut, counts as an entry of its own."""
@@ -202,6 +200,13 @@ class _Collector:
             self.entries.append(self._entry)
         self._entry = Entry()
         self._fields.clear()
+
+
+def _drop_before(element: Any) -> None:
+    """Remove what ended before an element, at its level and at those above; nothing asks for it any more."""
+    while (parent := element.getparent()) is not None:
+        del parent[: parent.index(element)]
+        element = parent
 
 
 def _of_entry(element: Any) -> bool:
