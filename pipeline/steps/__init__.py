@@ -6,6 +6,8 @@ scope     which part of a portfolio a step works on, and when it is
 progress  how far a step is, told to whoever listens
 names     whose meter, charger or car a name inside a file is
 placing   local times and nameless meters get their site
+filing    local day and bill month of a record
+reading   files to records, small ones side by side
 loading   landing/ -> the warehouse's current records
 columns   which column of savings_month holds which figure
 history   what the warehouse knows of a site's earlier bills

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -14,13 +14,16 @@ from typing import Any, Final
 
 import polars as pl
 
-from pipeline.calendars import period_utc
-from pipeline.domain import InputError, Outcome, V2BError
-from pipeline.ingest import Records, read_file
+from pipeline.domain import InputError, Outcome
+from pipeline.ingest import Records
+from pipeline.ingest.batches import OutOfOrderError
 from pipeline.journal import Journal, SeenFile
 from pipeline.portfolio import Portfolio
+from pipeline.steps.filing import filed
 from pipeline.steps.names import Names, names_of, owned
 from pipeline.steps.placing import placed
+from pipeline.steps.progress import tell
+from pipeline.steps.reading import Unread, read_ahead
 from pipeline.warehouse import LoadResult, Warehouse, load_records
 
 _FILE_LIKE: Final = frozenset({".csv", ".json", ".jsonl", ".xml", ".parquet", ".zip", ".gz", ".txt", ".log", ".xlsx"})
@@ -40,6 +43,10 @@ _KEYS: Final = {
     "session": ("site_id", "charger_id", "session_id"),
     "weather": ("station_id", "observed_at"),
 }
+
+
+_MOST_REASONS: Final = 1000
+"""Refused records told of one file; all of them stand in rejected_record."""
 
 
 @dataclass(frozen=True)
@@ -172,24 +179,27 @@ def ingest(
     digests = _digests(files)
     journal.note_files([(digest, name) for name, digest in digests.items()], now)
     seen = [file for file in journal.files() if digests.get(file.path) == file.sha256]
+    new = [(file, files[file.path]) for file in seen if (file.path, file.sha256) not in known]
     outcomes = []
-    for number, file in enumerate(seen, start=1):
-        row = known.get((file.path, file.sha256))
-        if row is not None:
-            outcome = _remembered(warehouse, row)
-        else:
-            outcome = _load_one(portfolio, warehouse, file, names, files[file.path])
-            outcome = replace(outcome, is_new=earlier.get((file.path, file.sha256)) != outcome.outcome)
-        outcomes.append(outcome)
-        if on_file:
-            on_file(outcome, number, len(seen))
+    with contextlib.closing(read_ahead(new)) as ahead:
+        for number, file in enumerate(seen, start=1):
+            row = known.get((file.path, file.sha256))
+            if row is not None:
+                outcome = _remembered(warehouse, row)
+            else:
+                outcome = _load_one(portfolio, warehouse, next(ahead), names)
+                outcome = replace(outcome, is_new=earlier.get((file.path, file.sha256)) != outcome.outcome)
+            outcomes.append(outcome)
+            if on_file:
+                on_file(outcome, number, len(seen))
     return outcomes
 
 
 def _remembered(warehouse: Warehouse, row: Mapping[str, Any]) -> FileOutcome:
     """A file an earlier run decided: its records are all known; refused ones keep their reasons."""
     rejects = warehouse.query(
-        "select position, field, value, allowed from rejected_record where load_id = ? order by rowid", [row["load_id"]]
+        "select position, field, value, allowed from rejected_record where load_id = ? order by rowid limit ?",
+        [row["load_id"], _MOST_REASONS],
     )
     outcome: Outcome = "unchanged" if row["outcome"] == "loaded" else row["outcome"]
     counts = LoadResult(0, row["loaded"] + row["unchanged"], 0, row["first_at"], row["last_at"])
@@ -207,37 +217,100 @@ def _remembered(warehouse: Warehouse, row: Mapping[str, Any]) -> FileOutcome:
     )
 
 
-def _load_one(portfolio: Portfolio, warehouse: Warehouse, file: SeenFile, names: Names, path: Path) -> FileOutcome:
-    named = Path(file.path)
-    hints = [*named.parts[:-1], named.stem]
-    records = placed(read_file(path, hints), names, portfolio)
-    result, rejects = LoadResult(), [records.rejects]
+@dataclass
+class _Tally:
+    """What the pieces of one file came to so far."""
+
+    result: LoadResult = field(default_factory=LoadResult)
+    rejected: int = 0
+    reasons: list[Mapping[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    format: str = ""
+    kind: str = ""
+    strangers: set[str] = field(default_factory=set)
+
+    def add(self, records: Records, result: LoadResult, rejects: pl.DataFrame) -> None:
+        self.format, self.kind = records.format, records.kind
+        self.result += result
+        self.rejected += rejects.height
+        told = rejects.head(_MOST_REASONS - len(self.reasons)).select("position", "field", "value", "allowed")
+        self.reasons.extend(told.iter_rows(named=True))
+        self.notes.extend(records.notes)
+
+    def first_told(self, unowned: pl.DataFrame) -> pl.DataFrame:
+        """Names nobody owns, each told once a file."""
+        new = unowned.filter(~pl.col("value").is_in(list(self.strangers)))
+        self.strangers.update(new.get_column("value"))
+        return new
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.rejected:
+            return "partial" if self.result.loaded or self.result.unchanged else "rejected"
+        return "loaded" if self.result.loaded else "unchanged"
+
+
+def _load_one(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names: Names) -> FileOutcome:
+    try:
+        tally = _load_pieces(portfolio, warehouse, unread, names, by_time=False)
+    except OutOfOrderError:  # everything so far was rolled back
+        tally = _load_pieces(portfolio, warehouse, unread, names, by_time=True)
+    return FileOutcome(
+        unread.file.path,
+        unread.file.sha256,
+        tally.format,
+        tally.kind,
+        tally.outcome,
+        tally.result,
+        tally.rejected,
+        tuple(tally.reasons),
+        tuple(tally.notes),
+        is_new=True,
+    )
+
+
+def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names: Names, *, by_time: bool) -> _Tally:
+    """Load every piece of a file in one transaction."""
+    tally, file = _Tally(), unread.file
     with warehouse.transaction() as connection:
         connection.execute("delete from rejected_record where load_id = ?", [file.seq])
         connection.execute("delete from source_file where load_id = ?", [file.seq])
-        for kind, frame in _with_doubtful_end(records).items():
-            kept, unowned = owned(frame, kind, names, hints, portfolio.sites)
-            rejects.append(unowned)
-            kept = _calendared(portfolio, kept, kind).unique(_KEYS[kind], keep="last", maintain_order=True)
-            result += load_records(warehouse, kind, kept, file.seq)
-        refused = pl.concat(rejects)
-        outcome = _outcome(result, refused.height)
-        row = _source_row(file, records, outcome, result, refused.height, names)
-        warehouse.insert("source_file", pl.DataFrame([row], schema_overrides={"notes": pl.List(pl.String)}))
-        warehouse.insert("rejected_record", refused.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
-    reasons = tuple(refused.select("position", "field", "value", "allowed").iter_rows(named=True))
-    return FileOutcome(
-        file.path,
-        file.sha256,
-        records.format,
-        records.kind,
-        outcome,
-        result,
-        refused.height,
-        reasons,
-        records.notes,
-        is_new=True,
-    )
+        for read in unread.pieces(by_time=by_time):
+            records = placed(read, names, portfolio)
+            result, unowned = _load_piece(portfolio, warehouse, unread, records, names)
+            rejects = pl.concat([records.rejects, tally.first_told(unowned)])
+            warehouse.insert("rejected_record", rejects.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
+            tally.add(records, result, rejects)
+            if unread.read is None:
+                tell("load", tally.result.loaded + tally.result.unchanged, None, file.path)
+        row = pl.DataFrame([_source_row(file, tally, names)], schema_overrides={"notes": pl.List(pl.String)})
+        warehouse.insert("source_file", row)
+    return tally
+
+
+def _load_piece(
+    portfolio: Portfolio, warehouse: Warehouse, unread: Unread, records: Records, names: Names
+) -> tuple[LoadResult, pl.DataFrame]:
+    result, rejects = LoadResult(), [records.rejects.clear()]
+    for kind, frame in _with_doubtful_end(records).items():
+        kept, unowned = owned(frame, kind, names, unread.hints, portfolio.sites)
+        rejects.append(unowned)
+        kept = _one_each(filed(portfolio, kept, kind), kind)
+        result += load_records(warehouse, kind, kept, unread.file.seq)
+    return result, pl.concat(rejects)
+
+
+def _one_each(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Of two records that became one by an alias, the later in the file; rows that ascend have no such pair."""
+    first, *others = (pl.col(name) for name in _KEYS[kind])
+    ascends = first > first.shift(1)
+    same = first == first.shift(1)
+    for column in others:
+        ascends |= same & (column > column.shift(1))
+        same &= column == column.shift(1)
+    if frame.select(ascends.all()).item():
+        return frame
+    return frame.unique(_KEYS[kind], keep="last", maintain_order=True)
 
 
 def _with_doubtful_end(records: Records) -> dict[str, pl.DataFrame]:
@@ -260,71 +333,21 @@ def _with_doubtful_end(records: Records) -> dict[str, pl.DataFrame]:
     return frames
 
 
-def _outcome(result: LoadResult, rejected: int) -> Outcome:
-    if rejected:
-        return "partial" if result.loaded or result.unchanged else "rejected"
-    return "loaded" if result.loaded else "unchanged"
-
-
-def _source_row(
-    file: SeenFile, records: Records, outcome: Outcome, result: LoadResult, rejected: int, names: Names
-) -> dict[str, Any]:
+def _source_row(file: SeenFile, tally: _Tally, names: Names) -> dict[str, Any]:
     return {
         "load_id": file.seq,
         "path": file.path,
         "sha256": file.sha256,
-        "format": records.format,
-        "kind": records.kind,
-        "outcome": outcome,
-        "loaded": result.loaded,
-        "unchanged": result.unchanged,
-        "superseded": result.superseded,
-        "rejected": rejected,
-        "first_at": result.first_at,
-        "last_at": result.last_at,
+        "format": tally.format,
+        "kind": tally.kind,
+        "outcome": tally.outcome,
+        "loaded": tally.result.loaded,
+        "unchanged": tally.result.unchanged,
+        "superseded": tally.result.superseded,
+        "rejected": tally.rejected,
+        "first_at": tally.result.first_at,
+        "last_at": tally.result.last_at,
         "seen_at": file.first_seen,
         "names_hash": names.fingerprint,
-        "notes": list(records.notes),
+        "notes": tally.notes,
     }
-
-
-_STAMP: Final = {"meter": "interval_start", "charger": "measured_at"}
-
-
-def _calendared(portfolio: Portfolio, frame: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """Add local_day and bill_month of each record, once, at loading: a time-zone conversion per query costs 2.5x."""
-    stamp = _STAMP.get(kind)
-    if stamp is None:
-        return frame
-    if frame.is_empty():
-        return frame.with_columns(local_day=pl.lit(None, dtype=pl.Date), bill_month=pl.lit(None, dtype=pl.String))
-    parts = [
-        _with_bill_month(portfolio, str(part.item(0, "site_id")), part, stamp)
-        for part in frame.partition_by("site_id", maintain_order=True)
-    ]
-    return pl.concat(parts)
-
-
-def _with_bill_month(portfolio: Portfolio, site_id: str, frame: pl.DataFrame, stamp: str) -> pl.DataFrame:
-    zone = portfolio.sites[site_id].timezone
-    local_day = pl.col(stamp).dt.convert_time_zone(zone).dt.date()
-    dated = frame.with_columns(local_day=local_day)
-    days = dated.get_column("local_day")
-    first, last = days.min(), days.max()
-    if first is None or last is None:
-        raise V2BError(f"site {site_id}: records without a time cannot be filed under a bill")
-    periods = portfolio.periods(site_id, first, last)  # type: ignore[arg-type]
-    starts = pl.DataFrame(
-        {
-            "bill_from": [period_utc(period, zone)[0] for period in periods],
-            "bill_until": [period_utc(period, zone)[1] for period in periods],
-            "bill_month": [period.month for period in periods],
-        },
-        schema={"bill_from": pl.Datetime("us", "UTC"), "bill_until": pl.Datetime("us", "UTC"), "bill_month": pl.String},
-    ).sort("bill_from")
-    joined = dated.sort(stamp).join_asof(starts, left_on=stamp, right_on="bill_from")
-    inside = pl.col("bill_until").is_not_null() & (pl.col(stamp) < pl.col("bill_until"))
-    calendar_month = pl.col("local_day").dt.strftime("%Y-%m")
-    return joined.with_columns(bill_month=pl.when(inside).then("bill_month").otherwise(calendar_month)).drop(
-        "bill_from", "bill_until"
-    )

@@ -96,21 +96,54 @@ def load_records(warehouse: Warehouse, kind: str, frame: pl.DataFrame, load_id: 
         return LoadResult()
     incoming = frame.with_columns(load_id=pl.lit(load_id, dtype=pl.Int64))
     with warehouse.registered("incoming_record", incoming):
-        marks_sql, counts_sql = _compared(target)
-        warehouse.connection.execute(f"create or replace temp table compared as {marks_sql}")
-        counts = warehouse.connection.execute(counts_sql).fetchone() or (0, 0, 0)
-        loaded, unchanged, outranked = counts
-        superseded = _apply(warehouse, target, load_id)
-        warehouse.connection.execute("drop table compared")
+        if _nothing_near(warehouse, target, load_id):
+            columns = ", ".join(_columns(warehouse, target.table))
+            warehouse.connection.execute(f"insert into {target.table} by name select {columns} from incoming_record")
+            loaded, unchanged, superseded = frame.height, 0, 0
+        else:
+            loaded, unchanged, superseded = _merge(warehouse, target, load_id)
     at = frame.get_column(_time_column(target))
     first, last = at.min(), at.max()
     return LoadResult(
-        loaded + outranked,
+        loaded,
         unchanged,
         superseded,
         first if isinstance(first, datetime) else None,
         last if isinstance(last, datetime) else None,
     )
+
+
+def _nothing_near(warehouse: Warehouse, target: _Target, load_id: int) -> bool:
+    """Whether no record stands, now or in history, where an incoming one could meet it: then all are simply new.
+
+    Rows of this very load may stand beside the incoming ones, for they never overrule each other, but not among them.
+    """
+    if target.history is None:
+        return False
+    site, device, stamp = target.key
+    tables = (target.table,) if target.fills_gaps else (target.table, target.history)
+    near = " or ".join(
+        f"exists (select 1 from {table} as c inner join span as k on c.{site} = k.{site} and c.{device} = k.{device} "
+        f"where c.{stamp} between k.low - interval 1 day and k.high + interval 1 day "
+        f"and (c.load_id <> $load_id or c.{stamp} between k.low and k.high))"
+        for table in tables
+    )
+    found = warehouse.connection.execute(
+        f"with span as materialized (select {site}, {device}, min({stamp}) as low, max({stamp}) as high "
+        f"from incoming_record group by all) select {near}",
+        {"load_id": load_id},
+    ).fetchone()
+    return found == (False,)
+
+
+def _merge(warehouse: Warehouse, target: _Target, load_id: int) -> tuple[int, int, int]:
+    """Compare each incoming record with what stands and let the higher rank win; returns what became of them."""
+    marks_sql, counts_sql = _compared(target)
+    warehouse.connection.execute(f"create or replace temp table compared as {marks_sql}")
+    loaded, unchanged, outranked = warehouse.connection.execute(counts_sql).fetchone() or (0, 0, 0)
+    superseded = _apply(warehouse, target, load_id)
+    warehouse.connection.execute("drop table compared")
+    return loaded + outranked, unchanged, superseded
 
 
 def _merged(target: _Target, column: str) -> str:

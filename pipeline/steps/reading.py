@@ -1,0 +1,57 @@
+"""Files to records ahead of loading: small ones side by side, large ones piece by piece."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipeline.ingest import Records, read_file
+from pipeline.ingest.batches import read_batches
+from pipeline.journal import SeenFile
+
+_SMALL_BYTES: Final = 8 << 20
+_AHEAD: Final = 8
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file about to be loaded; `pieces` gives its records, perhaps read already."""
+
+    file: SeenFile
+    path: Path
+    hints: Sequence[str]
+    read: Future[Records] | None
+
+    def pieces(self, *, by_time: bool) -> Iterator[Records]:
+        """Yield the file's records; raises OutOfOrderError where it has to be read `by_time`."""
+        if self.read is not None:
+            yield self.read.result()
+        else:
+            yield from read_batches(self.path, self.hints, by_time=by_time)
+
+
+def read_ahead(files: Sequence[tuple[SeenFile, Path]]) -> Generator[Unread, None, None]:
+    """Yield files in the given order, while the next small ones are being read; their order changes nothing."""
+    waiting: deque[Unread] = deque()
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="v2b-read") as pool:
+        try:
+            for file, path in files:
+                waiting.append(_started(pool, file, path))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _started(pool: ThreadPoolExecutor, file: SeenFile, path: Path) -> Unread:
+    named = Path(file.path)
+    hints = [*named.parts[:-1], named.stem]
+    small = path.is_file() and path.stat().st_size <= _SMALL_BYTES
+    return Unread(file, path, hints, pool.submit(read_file, path, hints) if small else None)
