@@ -14,6 +14,7 @@ from pipeline.cli.root import DEFAULT, JsonOption, PortfolioOption, app, opened_
 from pipeline.cli.serving import serve_ui
 from pipeline.portfolio import read_series
 from pipeline.simulate import EXAMPLES, SimulationOptions, write_example, write_portfolio
+from pipeline.steps.first_site import SITE_ID, make_first_site
 from pipeline.tariff import load_tariff
 
 FileFormat = Literal["ocpp", "csv", "both"]
@@ -22,11 +23,23 @@ FileFormat = Literal["ocpp", "csv", "both"]
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More files for --from.")] = None,
+    *,
     example: Annotated[str | None, typer.Option(help="Make a complete example with data.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Option("--from", metavar="FILE", help="Write the site file from your own files.")
+    ] = None,
 ) -> None:
-    """Make a portfolio folder with commented config, or a complete example."""
+    """Make a portfolio folder with commented config, one from your own files, or a complete example."""
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         fail(f"{folder} is not empty; allowed: a new or empty folder")
+    if more and not files:
+        fail(f"{more[0]}: files belong behind --from", 2)
+    if files and example:
+        fail("--from and --example: allowed is one of them", 2)
+    if files:
+        _init_from(folder, [*files, *(more or [])])
+        return
     if example is None:
         template = resources.files("pipeline") / "examples" / "template"
         with resources.as_file(template) as source:
@@ -40,6 +53,17 @@ def init(
         fail(f"--example {example}: allowed is one of {', '.join(sorted(EXAMPLES))}", 2)
     write_example(folder, example)
     say(f"{folder} holds the example {example}; now `v2b run --portfolio {folder}`")
+
+
+def _init_from(folder: Path, paths: list[Path]) -> None:
+    """Make the folder, and say what was found and what is left to decide."""
+    found = make_first_site(folder, paths)
+    for path, told in found.files:
+        say(f"{path}: {told}")
+    say(f"{folder}/sites/{SITE_ID}.toml is written; look up what stands behind DECIDE in it:")
+    for decision in found.decisions:
+        say(f"  {decision}")
+    say(f"then `v2b run --portfolio {folder}`")
 
 
 @app.command()
