@@ -117,8 +117,10 @@ def durations(values: pl.DataFrame, profile: Profile) -> tuple[pl.DataFrame, str
         stamps = values.select("meter_id", "local_at").unique().sort("meter_id", "local_at")
         steps = stamps.select(pl.col("local_at").diff().over("meter_id").dt.total_seconds().alias("step"))
         own = steps["step"].drop_nulls()
+    if values.is_empty():
+        return values.with_columns(duration_s=pl.lit(None, dtype=pl.Int64)), ""
     if own.is_empty():
-        return values, "" if values.is_empty() else "interval_minutes in the profile, or two readings at least"
+        return values, "interval_minutes in the profile, or two readings at least"
     common = int(own.value_counts(sort=True).sort("count", own.name, descending=[True, False]).item(0, 0))
     length = pl.col("length_s").fill_null(common)
     return values.with_columns(duration_s=pl.when(length > 4 * common).then(common).otherwise(length)), ""

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.ingest import acn, archive, canonical_csv, espi, nem12, ocmf, ocpi, ocpp, profile_csv
+from pipeline.ingest.long_lines import overlong_line
 from pipeline.ingest.records import Records, refusal, refused
 
 _HEAD_BYTES = 65_536
+_BY_LINE: Final = frozenset({canonical_csv.FORMAT, nem12.FORMAT, profile_csv.FORMAT})
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,11 @@ def _read_plain(path: Path, hints: Sequence[str]) -> Records:
     if own := profile_csv.read_by_own(path, head, hints):
         return own
     found = next((entry for entry in FORMATS if b"\0" not in head and entry.sniff(head)), None)
-    return found.read(path, hints) if found else _unknown(head)
+    if found is None:
+        return _unknown(head)
+    if found.name in _BY_LINE and (endless := overlong_line(path)) is not None:
+        return refused(found.name, endless)
+    return found.read(path, hints)
 
 
 def _unknown(head: bytes) -> Records:
