@@ -33,10 +33,10 @@ def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every 
     """Read a NEM12 file; a day that is not whole is refused with its line. NEM13 holds no intervals and is refused."""
     text = path.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff")
     lines, misplaced = placed(text)
-    days, bad_days, notes = nem12_days.read(lines)
-    streams, incomplete, more = _whole_intervals(days)
-    refusals = joined_rejects([misplaced, bad_days, incomplete])
-    notes += more
+    found = nem12_days.read(lines)
+    streams, incomplete, more = _whole_intervals(found)
+    refusals = joined_rejects([misplaced, found.rejects, incomplete])
+    notes = found.notes + more
     unended = lines.filter(pl.col("record") != "").select(pl.col("record").last()).to_series().to_list() != ["900"]
     if unended:
         last = lines.select(pl.col("line").max()).item()
@@ -47,36 +47,40 @@ def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every 
     return Records(FORMAT, "meter", {"meter": frame}, refusals, notes, not text.endswith("\n"))
 
 
-def _whole_intervals(days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+def _whole_intervals(found: nem12_days.Days) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
     """Add up the streams of each NMI; (intervals, refused days, notes).
 
     An interval counts where every E stream that the NMI's configuration names has a value: a part of the import is not
     the import. Where only a B stream lacks, export counts without it, and the interval as estimated.
     """
-    wanted = _configured(days)
-    mixed = pl.col("minutes").n_unique().over("nmi", "day") > 1
+    days, wanted = found.days, _configured(found.days)
+    mixed = days.filter(pl.col("minutes").n_unique().over("nmi", "day") > 1)
     unequal = rejects(
-        days.filter(mixed).unique("line"),
+        mixed,
         "interval length",
         pl.col("minutes"),
         "one interval length for each NMI and day",
     )
-    same = days.filter(~mixed)
+    same = found.intervals.join(mixed, on="line", how="anti")
     interval = ["nmi", "at"]
-    summed = same.group_by(*interval, "minutes").agg(
-        pl.col("wh").filter(pl.col("suffix").str.starts_with("E")).sum().alias("import"),
-        pl.col("wh").filter(pl.col("suffix").str.starts_with("B")).sum().alias("export"),
-        (pl.col("suffix").str.starts_with("E") & pl.col("wh").is_not_null()).sum().alias("imports"),
-        (pl.col("suffix").str.starts_with("B") & pl.col("wh").is_not_null()).sum().alias("exports"),
-        (pl.col("quality") == "estimated").any().alias("estimated"),
+    is_import, known = pl.col("suffix").str.starts_with("E"), pl.col("wh").is_not_null()
+    summed = same.select(
+        *(*interval, "minutes", "estimated"),
+        pl.when(is_import).then("wh").alias("import"),
+        pl.when(~is_import).then("wh").alias("export"),
+        (is_import & known).alias("imports"),
+        (~is_import & known).alias("exports"),
+    )
+    summed = summed.group_by(*interval, "minutes").agg(
+        pl.col("import", "export", "imports", "exports").sum(), pl.col("estimated").any()
     )
     summed = summed.join(wanted, on="nmi")
     present = summed.filter((pl.col("imports") >= pl.col("E")) & (pl.col("imports") + pl.col("exports") > 0))
     missing = summed.filter(pl.col("imports") < pl.col("E"))
     held = same.filter(pl.col("wh").is_not_null()).join(missing.select(*interval, "E", "named"), on=interval)
-    lacking = held.group_by("line", "raw", "nmi", "suffix", "named").agg(pl.len().alias("count")).sort("line")
+    lacking = held.group_by("line", "nmi", "suffix", "named").agg(pl.len().alias("count")).sort("line")
     incomplete = rejects(
-        lacking,
+        lacking.join(days.select("line", "raw"), on="line"),
         "stream",
         pl.format("{} intervals of {}", "count", "suffix"),
         pl.format("every import stream of NMI {} ({}) for the same interval", "nmi", "named"),

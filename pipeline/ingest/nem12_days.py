@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -13,26 +14,42 @@ MINUTES: Final = (5, 15, 30)
 _WH: Final = {"WH": "1", "KWH": "1000", "MWH": "1000000"}
 _QUALITY: Final = "^[AEFNSV](?:[0-9]{2})?$"
 _LARGEST_WH: Final = 10**12
+_DAYS_AT_ONCE: Final = 500
 
 
-def read(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
-    """Return (intervals, rejects, notes) of placed lines.
+@dataclass(frozen=True)
+class Days:
+    """The whole days of a file.
 
-    Intervals: line, raw, nmi, configuration, suffix, minutes, day, at [UTC], wh [exact decimal, null for no data],
-    quality (measured or estimated); one row for each stream and interval.
+    `intervals`: one row for each stream and interval: line, nmi, suffix, minutes, at [UTC], wh [exact decimal, null for
+    no data], estimated. `days`: one row for each of their lines: line, raw, nmi, configuration, suffix, minutes, day.
     """
+
+    intervals: pl.DataFrame
+    days: pl.DataFrame
+    rejects: pl.DataFrame
+    notes: tuple[str, ...]
+
+
+def read(lines: pl.DataFrame) -> Days:
+    """Read the days of placed lines, some hundred at a time."""
     streams, bad_streams, others = _streams(lines)
     lines, passed = _without(lines, others)
     days, bad_days = _days(lines, streams)
     ranged, bad_ranges = _qualities(lines, days)
-    values, bad_values = _values(ranged)
-    values, contradicted = _last_of_each(values)
+    pieces = [_values(piece) for piece in ranged.iter_slices(_DAYS_AT_ONCE)] or [_values(ranged)]
+    values = pl.concat([piece for piece, _ in pieces])
+    kept = ranged.join(values.select(pl.col("line").unique()), on="line", how="semi", maintain_order="left")
+    kept = kept.select("line", "raw", "nmi", "configuration", "suffix", "minutes", "day")
+    losers, contradicted = _contradicted(kept, values)
+    kept, values = (table.join(losers, on="line", how="anti", maintain_order="left") for table in (kept, values))
     empty = values.group_by("nmi", "suffix").agg(pl.col("wh").null_count().alias("count")).filter(pl.col("count") > 0)
     notes = tuple(
         f"NMI {nmi}: stream {suffix} says N, no data; intervals passed over: {count}"
         for nmi, suffix, count in empty.sort("nmi", "suffix").iter_rows()
     )
-    return values, pl.concat([bad_streams, bad_days, bad_ranges, bad_values, contradicted]), passed + notes
+    refused = pl.concat([bad_streams, bad_days, bad_ranges, *(bad for _, bad in pieces), contradicted])
+    return Days(values, kept, refused, passed + notes)
 
 
 def _cell(position: int) -> pl.Expr:
@@ -155,7 +172,7 @@ def _qualities(lines: pl.DataFrame, days: pl.DataFrame) -> tuple[pl.DataFrame, p
 def _listed(days: pl.DataFrame) -> pl.DataFrame:
     """Return one row an interval, with the text of its value and the quality that holds for it."""
     listed = days.select(
-        *("line", "raw", "nmi", "configuration", "suffix", "minutes", "day", "flag", "factor"),
+        *("line", "raw", "nmi", "suffix", "minutes", "day", "flag", "factor"),
         text=pl.col("cell").list.slice(2, pl.col("count")).list.eval(pl.element().str.strip_chars(' "\t')),
         number=pl.int_ranges(1, pl.col("count") + 1),
     ).explode("text", "number")
@@ -185,29 +202,25 @@ def _values(days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     nem_time = pl.col("day").cast(pl.Datetime("us")) + pl.duration(minutes=(pl.col("number") - 1) * pl.col("minutes"))
     return good.select(
         "line",
-        "raw",
         "nmi",
-        "configuration",
         "suffix",
         "minutes",
-        "day",
         at=(nem_time - pl.duration(hours=10)).dt.replace_time_zone("UTC"),
         wh=pl.when(~no_data).then("wh"),
-        quality=pl.when(pl.col("flag").str.starts_with("A")).then(pl.lit("measured")).otherwise(pl.lit("estimated")),
+        estimated=~pl.col("flag").str.starts_with("A"),
     ), refused
 
 
-def _last_of_each(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Keep the last line of each stream and day; an earlier one that says something else is refused."""
+def _contradicted(days: pl.DataFrame, values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the lines that a later one of their stream and day replaces, and as rejects those that differ from it."""
     key = ["nmi", "suffix", "day"]
-    shared = values.filter(pl.col("line").n_unique().over(key) > 1)
-    said = pl.concat_str(pl.col("wh").cast(pl.String), "quality", separator=" ", ignore_nulls=True).str.join(",")
-    lines = shared.group_by(*key, "line", "raw", maintain_order=True).agg(said.alias("said")).sort("line")
-    last = lines.with_columns(
-        pl.col("line").last().over(key).alias("winner"),
-        (pl.col("said") != pl.col("said").last().over(key)).alias("differs"),
-    )
+    shared = days.filter(pl.len().over(key) > 1)
+    row = pl.concat_str(pl.col("wh").cast(pl.String), pl.col("estimated").cast(pl.String), ignore_nulls=True)
+    said = values.join(shared, on="line", how="semi").group_by("line").agg(row.str.join(",").alias("said"))
+    last = shared.join(said, on="line").sort("line").with_columns(winner=pl.col("line").last().over(key))
     losers = last.filter(pl.col("line") != pl.col("winner"))
+    differs = losers.join(said.rename({"line": "winner", "said": "stands"}), on="winner").filter(
+        pl.col("said") != pl.col("stands")
+    )
     allowed = pl.format("one line for each stream and day; line {} is used", "winner")
-    contradicted = rejects(losers.filter("differs"), "day", pl.col("day"), allowed)
-    return values.join(losers.select("line"), on="line", how="anti", maintain_order="left"), contradicted
+    return losers.select("line"), rejects(differs.sort("line"), "day", pl.col("day"), allowed)
