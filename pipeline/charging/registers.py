@@ -53,7 +53,8 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
     """
     ordered = readings.sort("charger_id", "measured_at", maintain_order=True)
     ordered = _integrated(_signed(ordered, chargers))
-    characters = [_integrated_rows(readings, ordered)]
+    integrated = _integrated_rows(readings, ordered)
+    characters = [integrated]
     limits = {
         charger.charger_id: max(
             _LEAST_LIMIT_W, round(_POWER_MARGIN * 1000 * max(charger.rated_charge_kw, charger.rated_discharge_kw))
@@ -61,7 +62,9 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
         for charger in chargers
     }
     for register in REGISTERS:
-        for charger_id in _suspects(ordered, register, limits):
+        from_power = integrated.filter(pl.col("register") == register).get_column("charger_id").to_list()
+        reported = ordered.filter(~pl.col("charger_id").is_in(from_power))
+        for charger_id in _suspects(reported, register, limits):
             limit_w = limits.get(charger_id, _UNKNOWN_RATING_W)
             ordered, row = _with_rebuilt(ordered, charger_id, register, limit_w)
             characters.append(row)
@@ -75,11 +78,11 @@ def _signed(readings: pl.DataFrame, chargers: Sequence[Charger]) -> pl.DataFrame
 
 
 def _integrated(readings: pl.DataFrame) -> pl.DataFrame:
-    """Fill a register that a charger never reports from its power, where it reports that."""
+    """Fill a register that a charger never reports, or only ever as 0, from its power, where it reports that."""
     by_charger = {"energy_import_wh": pl.col("power_w"), "energy_export_wh": -pl.col("power_w")}
     powered = readings.filter(pl.col("power_w").is_not_null())
     for register, towards in by_charger.items():
-        bare = pl.col(register).is_null().all().over("charger_id")
+        bare = (pl.col(register).fill_null(0) == 0).all().over("charger_id")
         flows = (towards > 0).any().over("charger_id")
         wanted = readings.filter(bare & flows).get_column("charger_id").unique()
         if wanted.is_empty():
@@ -96,18 +99,28 @@ def _integrated(readings: pl.DataFrame) -> pl.DataFrame:
         )
         readings = (
             readings.join(counters, on=["charger_id", "measured_at"], how="left", maintain_order="left")
-            .with_columns(pl.coalesce(register, "counter").alias(register))
+            .with_columns(
+                pl.when(pl.col("charger_id").is_in(wanted.implode()))
+                .then("counter")
+                .otherwise(register)
+                .alias(register)
+            )
             .drop("counter")
         )
     return readings
 
 
 def _integrated_rows(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    rows = []
-    for register in REGISTERS:
-        had = set(before.filter(pl.col(register).is_not_null()).get_column("charger_id"))
-        has = set(after.filter(pl.col(register).is_not_null()).get_column("charger_id"))
-        rows += [(charger_id, register, "integrated", 0, 0, 0) for charger_id in sorted(has - had)]
+    """Return a row for each register that rises now and did not before."""
+
+    def moving(readings: pl.DataFrame, register: str) -> set[str]:
+        return set(readings.filter(pl.col(register) != 0).get_column("charger_id"))
+
+    rows = [
+        (charger_id, register, "integrated", 0, 0, 0)
+        for register in REGISTERS
+        for charger_id in sorted(moving(after, register) - moving(before, register))
+    ]
     return pl.DataFrame(rows, schema=dict(REGISTER_CHARACTER), orient="row")
 
 
