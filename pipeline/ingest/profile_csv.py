@@ -138,7 +138,7 @@ def _records(
             return _refused(profile, refusal("file", "interval", "", no_length), tuple(notes))
     if missing:
         notes.append(f"{missing} values are missing (blank or marked so)")
-    if profile.preamble or table.preamble.strip():
+    if table.preamble.strip():
         notes.append(f"{table.header.line - 1} lines above the header")
     all_rejects = joined_rejects([*rejects, bad])
     if frame.is_empty():
