@@ -48,6 +48,7 @@ _ZONES: Final = (
     "America/Sao_Paulo",
 )
 _PLACEHOLDER_ZONE: Final = "Europe/Berlin"
+_PLACEHOLDER_WINDOW_MIN: Final = 60
 _PLACEHOLDER_KW: Final = 11.0
 _PLACEHOLDER_KWH: Final = 40.0
 _SHORTEST_S: Final = 60  # a register's step over less time says little about power
@@ -81,6 +82,8 @@ def make_first_site(folder: Path, paths: Sequence[Path]) -> FirstSite:
     site_file = folder / "sites" / f"{SITE_ID}.toml"
     site_file.write_text(site_text(found), encoding="utf-8")
     load_site(site_file)
+    tariff = folder / "tariffs" / "my-tariff.toml"
+    tariff.write_text(_with_window(tariff.read_text(encoding="utf-8"), _window_min(found)), encoding="utf-8")
     copy_to_landing(load_portfolio(folder), paths)
     return found
 
@@ -226,11 +229,24 @@ def _zone_line(found: FirstSite) -> str:
     return f"{line:<34}# its clock fits the offsets in the files"
 
 
-def _window_lines(found: FirstSite) -> list[str]:
+def _window_min(found: FirstSite) -> int | None:
+    """The meter's interval as a demand window [min]; None where it is none."""
     minutes, rest = divmod(found.interval_s or 0, 60)
-    if rest or minutes not in get_args(DemandWindow):
+    return None if rest or minutes not in get_args(DemandWindow) else minutes
+
+
+def _with_window(tariff: str, window_min: int | None) -> str:
+    """The placeholder tariff billed by the meter's own windows: what the meter cannot show, no bill can be made of."""
+    return re.sub(
+        r"(?m)^demand_window_min = \d+", f"demand_window_min = {window_min or _PLACEHOLDER_WINDOW_MIN}", tariff
+    )
+
+
+def _window_lines(found: FirstSite) -> list[str]:
+    minutes = _window_min(found)
+    if minutes is None:
         what = f"the meter's intervals of {found.interval_s} s are no demand window; 5, 10, 15, 20, 30 or 60"
-        return [_decide(found, "demand_window_min = 60", what)]
+        return [_decide(found, f"demand_window_min = {_PLACEHOLDER_WINDOW_MIN}", what)]
     return [f"{f'demand_window_min = {minutes}':<34}# the meter's interval; your tariff may use a longer one"]
 
 

@@ -48,6 +48,8 @@ def test_meter_chargers_and_cars_are_found(tmp_path: Path) -> None:
     assert [(c.charger_id, c.rated_charge_kw, c.rated_discharge_kw) for c in site.chargers] == [("CP9", 8.0, 6.5)]
     assert [v.vehicle_id for v in site.vehicles] == ["LEAF1"]
     assert site.demand_window_min == 30
+    tariff = (tmp_path / "new" / "tariffs" / "my-tariff.toml").read_text(encoding="utf-8")
+    assert "\ndemand_window_min = 30\n" in tariff  # a 15-minute tariff could not be billed from this meter
     assert "from 2013-07-01 02:00 to 2013-07-03 02:00" in text  # UTC, told on the placeholder zone's clock
     assert any(decision.startswith("timezone") for decision in decisions)
     assert any(decision.startswith("usable_kwh of 1 cars") for decision in decisions)

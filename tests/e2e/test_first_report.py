@@ -1,0 +1,34 @@
+"""A newcomer's path: own files, `init --from`, `run`, a report."""
+
+import json
+from pathlib import Path
+
+from pipeline.simulate import SimulationOptions, write_portfolio
+from tests.e2e.conftest import v2b
+
+
+def test_from_own_files_to_a_first_report(tmp_path: Path) -> None:
+    write_portfolio(tmp_path / "source", sites=1, months=1, seed=3, options=SimulationOptions())
+    files = [str(path) for path in sorted((tmp_path / "source" / "landing").rglob("*")) if path.is_file()]
+    folder = tmp_path / "mine"
+    made = v2b("init", str(folder), "--from", *files)
+    assert made.returncode == 0, made.stderr
+    assert "DECIDE" in made.stderr
+    ran = v2b("run", "--portfolio", str(folder), "--json")
+    assert ran.returncode == 0, ran.stderr
+    months = json.loads(ran.stdout)
+    assert [month["state"] for month in months] == ["ok"]
+    assert months[0]["provable"], months[0]["reasons"]
+    assert months[0]["data"]["findings"] == []
+    assert (folder / "out" / "my-building" / months[0]["month"] / "report.html").is_file()
+
+
+def test_wrong_uses_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    absent = v2b("init", str(tmp_path / "a"), "--from", str(tmp_path / "absent.csv"))
+    assert absent.returncode != 0
+    assert "Traceback" not in absent.stderr
+    stray = v2b("init", str(tmp_path / "b"), "meter.csv")
+    assert stray.returncode == 2
+    assert "--from" in stray.stderr
+    assert not (tmp_path / "a").exists()
+    assert not (tmp_path / "b").exists()
