@@ -22,7 +22,7 @@ class Names:
     by_kind: Mapping[str, Mapping[str, list[tuple[str, str]]]]
     vehicles: Mapping[str, Mapping[str, str]]  # site_id -> name -> vehicle_id
     stations: frozenset[str]
-    calendar: str  # time zones and bill cycles, which file every record under a day and a bill
+    calendar: str  # time zones, bill cycles and CSV profiles, which give every record its time, day and bill
 
     @property
     def fingerprint(self) -> str:
@@ -48,7 +48,8 @@ def names_of(portfolio: Portfolio) -> Names:
     }
     stations = frozenset(site.weather_station for site in portfolio.sites.values() if site.weather_station)
     zones = {site_id: site.timezone for site_id, site in portfolio.sites.items()}
-    calendar = repr((sorted(zones.items()), sorted(portfolio.cycles.items())))
+    profiles = [(path.name, path.read_bytes()) for path in sorted((portfolio.root / "profiles").glob("*.toml"))]
+    calendar = repr((sorted(zones.items()), sorted(portfolio.cycles.items()), profiles))
     return Names({"meter": meters, "charger": chargers, "session": chargers}, vehicles, stations, calendar)
 
 

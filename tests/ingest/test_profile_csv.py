@@ -42,7 +42,7 @@ def test_a_quirk_gives_what_stands_beside_it(path: Path) -> None:
 
 
 def land(root: Path, profile: str, content: str) -> Path:
-    (root / "profiles").mkdir()
+    (root / "profiles").mkdir(parents=True)
     (root / "profiles" / "own.toml").write_text(profile, encoding="utf-8")
     (root / "landing" / "site").mkdir(parents=True)
     path = root / "landing" / "site" / "own.csv"
@@ -132,3 +132,12 @@ def test_the_shipped_profiles_are_valid_and_named_as_their_files() -> None:
 def test_a_day_begins_at_midnight_however_it_is_labelled(cells: list[str], first: int) -> None:
     labels, problem = day_labels(r"(\d{1,2}(?::\d\d)?)", cells)
     assert (problem, min(labels.values()), max(labels.values())) == ("", first, 1440 - 1440 // len(cells))
+
+
+def test_the_documented_profile_is_valid(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    example = text.partition("**Your own profile**")[2].partition("```toml\n")[2].partition("```")[0]
+    found = read_file(land(tmp_path, example, "Date;Main (kW)\n01.07.2013 00:15;4,5\n"), ("site", "own"))
+    assert found.rejects.select("field", "value").rows() == [("content", "Date;Main (kW)")]
+    found = read_file(land(tmp_path / "b", example, "Date;Power (kW)\n01.07.2013 00:15;1.004,5\n"), ("site", "own"))
+    assert "profile own" in found.notes
