@@ -251,7 +251,9 @@ def _readings(sessions: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
     end = ends.filter(until.is_not_null()).select(
         "line", at=until, inn="total_in", out="total_out", power=nothing, soc=nothing, rank=pl.lit(2)
     )
-    return _one_a_moment(pl.concat([begin, middle, end], how="vertical_relaxed"), sessions)
+    # A 0 that stays is the session's own count; a lone 0 at the begin could be a lifetime register not yet read.
+    still = begin.with_columns(pl.col("at") + pl.duration(microseconds=1))
+    return _one_a_moment(pl.concat([begin, still, middle, end], how="vertical_relaxed"), sessions)
 
 
 def _one_a_moment(rows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:

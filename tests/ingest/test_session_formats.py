@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.charging import repair_registers, sessions
 from pipeline.domain import RECORDS
 from pipeline.ingest import Records, read_file
 from tests.ingest.faults import faults, outcome
@@ -71,6 +72,26 @@ def test_a_session_is_the_same_whichever_file_it_comes_in(tmp_path):
         parts.append(read_file(tmp_path / f"{number}.json", HINTS).frames["session"])
     joined = read_file(DATA / "faults" / "acn" / "touching_sessions.json", HINTS).frames["session"]
     assert joined.rows() == pl.concat(parts).rows()
+
+
+def test_sessions_that_grow_are_not_mistaken_for_a_lifetime_register(tmp_path):
+    template = json.loads((DATA / "faults" / "acn" / "plain.json").read_text())["_items"][0]
+    items = [
+        {
+            **template,
+            "sessionID": f"s{number}",
+            "connectionTime": f"{24 + number} Apr 2018 11:00:00 GMT",
+            "doneChargingTime": None,
+            "disconnectTime": f"{24 + number} Apr 2018 13:00:00 GMT",
+            "kWhDelivered": 5 + number,
+        }
+        for number in range(4)
+    ]
+    (tmp_path / "growing.json").write_text(json.dumps({"_items": items}))
+    repaired = repair_registers(read_file(tmp_path / "growing.json", HINTS).frames["charger"])
+    assert repaired.characters["character"].to_list() == ["session"]
+    assert sessions(repaired.readings)["charge_wh"].to_list() == [5000, 6000, 7000, 8000]
+    assert repaired.readings["energy_import_wh"].max() == 5000 + 6000 + 7000 + 8000
 
 
 def test_charged_energy_is_that_of_the_document_to_the_watt_hour(tmp_path):
