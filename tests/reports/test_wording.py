@@ -133,6 +133,11 @@ def test_a_small_gap_is_never_rounded_to_nothing() -> None:
     assert titled("not_provable", data={"charger_coverage_pct": 99.99}).endswith("under 0.1 % of charger data missing")
 
 
+def test_zeros_taken_as_missing_are_named() -> None:
+    title = titled("not_provable", reasons=["meter_zero_run"], data={"meter_coverage_pct": 97.92})
+    assert title.endswith("not provable: 2.1 % of meter data reads 0 and is taken as missing")
+
+
 def test_a_subject_has_plain_single_spaces() -> None:
     site = replace(good().site, name="Two  spaces\u00a0Ltd")
     text = subject(Facts(replace(good(), site=site)), WORDS)
