@@ -7,12 +7,15 @@ import stat
 import struct
 import warnings
 import zipfile
+from pathlib import Path
 
+import nemreader
 import polars as pl
 import pytest
 
 from pipeline.ingest import archive, read_file
 
+NEM12 = Path(__file__).parents[1] / "data" / "nem12"
 HEADER = "meter_id,interval_start,duration_s,import_kwh,export_kwh\n"
 WEATHER = "station_id,observed_at,temperature_c\natsugi,2013-07-10T00:00:00Z,20\n"
 
@@ -180,3 +183,24 @@ def test_files_of_a_platform_are_passed_over(read):
 def test_an_empty_archive_is_refused(read):
     assert read(zipped()).rejects.select("field", "value").rows() == [("entries", "0")]
     assert isinstance(read(zipped(("dir/", b""))).rejects, pl.DataFrame)
+
+
+ZIPS = sorted(path for path in NEM12.iterdir() if path.suffix.lower() == ".zip")
+
+
+@pytest.mark.parametrize("path", ZIPS, ids=lambda path: path.name)
+def test_real_zips_of_nem12_hold_what_a_second_reader_finds(path):
+    found = read_file(path, ("site", path.stem))
+    factors = {"kwh": 1000, "wh": 1}
+    expected = {
+        meter: round(
+            sum(value.read_value * factors[value.uom.lower()] for letter in channels.values() for value in letter)
+        )
+        for meter, channels in nemreader.read_nem_file(str(path)).readings.items()
+    }
+    sums = found.frames["meter"].group_by("meter_id").agg(pl.col("import_wh").sum()).rows()
+    assert (found.format, found.rejects.height, dict(sums)) == ("nem12", 0, expected)
+
+
+def test_there_are_real_zips():
+    assert len(ZIPS) == 4
