@@ -6,7 +6,7 @@ canonical_blocks (the same at size), ocpp_names, ocpp_log
 espi_intervals, espi (Green Button), nem12_lines, nem12_days, nem12,
 csv_profile, csv_lines, csv_stamps, profile_csv
 (CSV of others by profile), local_time (wall clock to UTC), json_sessions, ocpi, acn, ocmf,
-long_lines, archive (files of files), formats, batches (a file in pieces).
+long_lines, parquet, archive (files of files), formats, batches (a file in pieces).
 """
 
 from pipeline.ingest.formats import FORMATS, Format, read_file

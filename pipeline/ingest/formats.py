@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ingest import acn, archive, canonical_csv, espi, nem12, ocmf, ocpi, ocpp, profile_csv
+from pipeline.ingest import acn, archive, canonical_csv, espi, nem12, ocmf, ocpi, ocpp, parquet, profile_csv
 from pipeline.ingest.long_lines import overlong_line
 from pipeline.ingest.records import Records, refusal, refused
 
@@ -34,6 +34,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format(ocpi.FORMAT, ocpi.DESCRIPTION, ocpi.sniff, ocpi.read),
     Format(acn.FORMAT, acn.DESCRIPTION, acn.sniff, acn.read),
     Format(ocmf.FORMAT, ocmf.DESCRIPTION, ocmf.sniff, ocmf.read),
+    Format(parquet.FORMAT, parquet.DESCRIPTION, parquet.sniff, parquet.read),
 )
 """Every format, in the order they are tried."""
 
@@ -63,7 +64,9 @@ def _read_plain(path: Path, hints: Sequence[str]) -> Records:
     head = _head(path)
     if own := profile_csv.read_by_own(path, head, hints):
         return own
-    found = next((entry for entry in FORMATS if b"\0" not in head and entry.sniff(head)), None)
+    found = next(
+        (entry for entry in FORMATS if (b"\0" not in head or entry.name == parquet.FORMAT) and entry.sniff(head)), None
+    )
     if found is None:
         return _unknown(head)
     if found.name in _BY_LINE and (endless := overlong_line(path)) is not None:

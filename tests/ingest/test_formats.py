@@ -55,6 +55,7 @@ def test_every_format_recognises_only_its_own():
         "acn_json": b'{"_items": [{"connectionTime": "", "kWhDelivered": 1}]}',
         "ocmf": b"OCMF|{}|{}",
         "profile_csv": b"Account,1\nTYPE,DATE,START TIME,END TIME,USAGE (kWh),NOTES\nElectric usage,2013-07-01,00:00,",
+        "parquet": b"PAR1\x15\x04",
     }
     assert set(heads) == {entry.name for entry in FORMATS}
     for name, head in heads.items():
