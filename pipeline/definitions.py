@@ -18,7 +18,7 @@ from dagster import (
 
 from pipeline.assets.checking import sql_checks
 from pipeline.assets.ingesting import ingest_files
-from pipeline.assets.monthly import MONTHS, analytics, compute, report, run_outcome
+from pipeline.assets.monthly import analytics, compute, report, run_outcome
 from pipeline.assets.resources import PortfolioResource, WarehouseResource
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
@@ -34,7 +34,6 @@ ingest_job = define_asset_job(
 months_job = define_asset_job(
     "months",
     selection=_MONTHS,
-    partitions_def=MONTHS,
     description="Compute, report and publish the stale site-months of a range of months.",
     executor_def=in_process_executor,
 )

@@ -91,7 +91,7 @@ def _computed(outcomes: Sequence[MonthOutcome], months: Sequence[str]) -> dict[s
 @asset(
     deps=["savings_month", "load_interval"],
     kinds={"altair", "html"},
-    description=f"report.html, summary.json and email.eml under out/<site>/<month>/. {table_comment('report')}",
+    description=f"report.html, summary.json and email.eml under out/, and their table. {table_comment('report')}",
     metadata=table_metadata("report"),
     group_name="report",
     owners=[OWNER],

@@ -36,8 +36,8 @@ class WarehouseResource(ConfigurableResource[Warehouse]):
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
         """Tag the run with the process that works on it, so that a killed run can be told from a running one."""
-        if context.instance and context.run_id:
-            context.instance.add_run_tags(context.run_id, process_tag())
+        if context.instance and context.run:
+            context.instance.add_run_tags(context.run.run_id, process_tag())
 
     def open(self) -> Warehouse:
         """Return the warehouse, to be used as a context manager and for as short as can be."""
