@@ -42,6 +42,8 @@ _BETWEEN = re.compile(r"[\s,]*")
 _WORDS = re.compile(r"[\s:=,|<>()\[\]\"']+")
 _STAMP = re.compile(STAMP)
 _DATE_PARTS = re.compile(r"[-_. ]*(?:\d{4}-\d{2}(?:-\d{2})?|\d{6}|\d{8})(?:T?\d{4,6}Z?)?[-_. ]*$")
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_CHARACTER = re.compile(f"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}")  # half a surrogate pair: no text can hold it
 _JSON = json.JSONDecoder(parse_float=str)  # a decimal keeps its digits until it is scaled exactly
 
 
@@ -121,8 +123,7 @@ def messages(source: Source, default_charge_point: str) -> Iterator[Message | Re
         if not raw.strip():
             continue
         try:
-            text = raw.decode("utf-8-sig")
-            content, prefix = _content(text)
+            content, prefix = _content(_whole_characters(raw.decode("utf-8-sig")))
         except (ValueError, RecursionError):
             plain = source.prefixed and b"{" not in raw
             yield None if plain else Refused(number, "line", "", "one JSON value in UTF-8")
@@ -130,6 +131,10 @@ def messages(source: Source, default_charge_point: str) -> Iterator[Message | Re
         found = _message(number, content, prefix, default_charge_point)
         if found is not None:
             yield found
+
+
+def _whole_characters(text: str) -> str:
+    return _HALF_CHARACTER.sub(r"\\ufffd", text) if "\\u" in text else text
 
 
 def _content(text: str) -> tuple[Any, str]:
@@ -200,7 +205,7 @@ def _first(content: Mapping[str, Any], keys: Sequence[str]) -> Any:
 
 def _decoded(text: str) -> Any:
     try:
-        return _JSON.decode(text)
+        return _JSON.decode(_whole_characters(text))
     except (ValueError, RecursionError):
         return text
 

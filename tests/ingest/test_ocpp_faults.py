@@ -70,3 +70,12 @@ def test_no_transaction_event_ever_raises(tmp_path, place, junk):
     path.write_text(json.dumps([2, "m", "TransactionEvent", payload | {place: junk}]) + "\n")
     found = read_file(path, ("CP1",))
     assert found.frames or found.rejects.height
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDC00", "\\ud800\\ud800"])
+def test_half_a_character_is_replaced(tmp_path, half):
+    path = tmp_path / "log"
+    samples = f'[{{"value":"5"}},{{"value":"6","measurand":"{half}"}}]'
+    entry = f'{{"timestamp":"2024-05-06T08:00:00Z","sampledValue":{samples}}}'
+    path.write_text(f'{{"cp":"A{half}","message":[2,"m{half}","MeterValues",{{"meterValue":[{entry}]}}]}}\n')
+    assert read_file(path, ()).frames["charger"]["energy_import_wh"].to_list() == [5]
