@@ -73,7 +73,9 @@ def seeds() -> dict[str, bytes]:
         is_input = path.is_file() and not path.name.endswith(".expected.json") and path.suffix not in {".md", ".toml"}
         if is_input and path.name != "LICENSE" and path.stat().st_size <= LARGEST_SEED:
             found[str(path.relative_to(DATA))] = path.read_bytes()
-    return found
+    table = io.BytesIO()
+    pl.read_csv(io.StringIO(CANONICAL["meter.csv"])).write_parquet(table)
+    return found | {"meter.parquet": table.getvalue()}
 
 
 SEEDS = seeds()
