@@ -211,9 +211,9 @@ def _sessions(frame: pl.DataFrame, clock: _Clock) -> tuple[dict[str, pl.DataFram
         pl.lit(None, dtype=pl.Float64).alias(name) for name in wanted if name not in kept.columns
     ).with_columns(departure_at=pl.lit(None, dtype=UTC))
     frames = {"session": in_schema(whole, "session")}
-    readings = part_touching_sessions(_readings(whole))
+    readings = _readings(whole)
     if readings.height:
-        frames["charger"] = in_schema(readings, "charger")
+        frames["charger"] = in_schema(part_touching_sessions(readings), "charger")
         notes.append("energy is known a session, not within it")
     return frames, rejects, notes
 

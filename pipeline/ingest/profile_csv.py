@@ -111,7 +111,9 @@ def _channels(profile: Profile, header: Header) -> tuple[list[_Channel], str]:
         for value, entry in enumerate(profile.values)
         for column in columns_of(entry.column, header.cells)
     ]
-    if profile.values and not found and profile.kind != "session":
+    if profile.kind == "session":  # energy in kWh and again in Wh is one energy: the first counts
+        return list({profile.values[channel.value].as_: channel for channel in reversed(found)}.values()), ""
+    if profile.values and not found:
         return [], f"a column for one of {', '.join(entry.column for entry in profile.values)}"
     return found, ""
 
