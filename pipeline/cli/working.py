@@ -47,7 +47,7 @@ def ingest_command(
     opened = opened_portfolio(portfolio)
     only = copy_to_landing(opened, paths) if paths else None
     bars = Bars()
-    with Warehouse(opened.root, note="v2b ingest") as warehouse, bars.shown():
+    with Warehouse(opened.root, note="v2b ingest") as warehouse, bars.shown(), listening(bars):
         outcomes = ingest(
             opened,
             warehouse,
