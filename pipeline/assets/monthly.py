@@ -80,10 +80,10 @@ def compute(
 
 
 def _computed(outcomes: Sequence[MonthOutcome], months: Sequence[str]) -> dict[str, Shown]:
-    """Which sites were written, by month: what the command line prints."""
+    """Which sites were computed, well or in vain, by month: what the command line prints."""
     written: dict[str, list[str]] = {month: [] for month in months}
     for outcome in outcomes:
-        if outcome.written:
+        if outcome.written or outcome.state == "failed":
             written[outcome.month].append(outcome.site_id)
     return {month: {"computed": MetadataValue.json(sites)} for month, sites in written.items()}
 
