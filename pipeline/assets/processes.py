@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 PROCESS_TAG: Final = "v2b/process"
 _UNFINISHED: Final = [
@@ -43,10 +43,23 @@ def is_gone(tag: str) -> bool:
 
 def fail_dead_runs(instance: DagsterInstance) -> int:
     """Mark unfinished runs whose process is gone as failed; returns how many there were."""
+    sentence = "The process of this run is gone: it was killed. What it had finished stands; `v2b run` does the rest."
+    return _fail(instance, [run for run in _tagged(instance) if is_gone(run.tags[PROCESS_TAG])], sentence)
+
+
+def fail_own_runs(instance: DagsterInstance) -> int:
+    """Mark unfinished runs of this process as failed, since it is ending; returns how many there were."""
+    own = process_tag()[PROCESS_TAG]
+    mine = [run for run in _tagged(instance) if run.tags[PROCESS_TAG] == own]
+    return _fail(instance, mine, "Interrupted before it began; `v2b run` does it.")
+
+
+def _tagged(instance: DagsterInstance) -> list[DagsterRun]:
     unfinished = instance.get_runs(RunsFilter(statuses=_UNFINISHED))
-    dead = [run for run in unfinished if PROCESS_TAG in run.tags and is_gone(run.tags[PROCESS_TAG])]
-    for run in dead:
-        instance.report_run_failed(
-            run, "The process of this run is gone: it was killed. What it had finished stands; `v2b run` does the rest."
-        )
-    return len(dead)
+    return [run for run in unfinished if PROCESS_TAG in run.tags]
+
+
+def _fail(instance: DagsterInstance, runs: list[DagsterRun], sentence: str) -> int:
+    for run in runs:
+        instance.report_run_failed(run, sentence)
+    return len(runs)

@@ -18,6 +18,7 @@ from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
 from pipeline.steps.stale import stale_range
 from pipeline.warehouse import Warehouse
+from pipeline.warehouse.store import exclusive_lock
 
 if TYPE_CHECKING:
     from dagster import AssetMaterialization, DagsterEvent, DagsterInstance, ExecuteInProcessResult
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LOCATION: Final = "v2b"
 """The code location's name: in workspace.yaml, in pyproject.toml and here, so that there is one run history."""
 _MOST_ROUNDS: Final = 24
+_OPENING_S: Final = 60.0
 _INTERRUPTED: Final = "interrupted: what was finished stands, the next `v2b run` does the rest"
 _DAGSTER_YAML: Final = """\
 telemetry:
@@ -74,15 +76,22 @@ def dagster_home(folder: Path) -> Path:
 
 @contextmanager
 def opened_instance(folder: Path) -> Iterator[DagsterInstance]:
-    """Open the portfolio's run history; runs that were killed are marked failed there first."""
-    dagster_home(folder)
+    """Open the portfolio's run history."""
+    home = dagster_home(folder)
     from dagster import DagsterInstance
 
+    # two processes that make its databases at the same time would leave them with two versions, for ever
+    with exclusive_lock(home, _OPENING_S, "opening the run history"):
+        instance = DagsterInstance.get()
+    with instance:
+        yield instance
+
+
+def fail_killed_runs(instance: DagsterInstance) -> None:
+    """Mark runs whose process is gone as failed, so that none seems to go on for ever."""
     from pipeline.assets.processes import fail_dead_runs
 
-    with DagsterInstance.get() as instance:
-        fail_dead_runs(instance)
-        yield instance
+    fail_dead_runs(instance)
 
 
 def run_everything(folder: Path, *, months: Sequence[str], sites: Sequence[str], wait_s: float) -> RunReport:
@@ -90,9 +99,11 @@ def run_everything(folder: Path, *, months: Sequence[str], sites: Sequence[str],
     report = RunReport()
     try:
         with _ended_like_ctrl_c(), opened_instance(folder) as instance:
-            call = _Call(folder, instance, sites, wait_s)
-            _ingest(call, report)
-            _all_months(call, months, report)
+            fail_killed_runs(instance)
+            with _recorded_when_interrupted(instance):
+                call = _Call(folder, instance, sites, wait_s)
+                _ingest(call, report)
+                _all_months(call, months, report)
     except KeyboardInterrupt:
         report.errors.append(_INTERRUPTED)
     return report
@@ -109,6 +120,18 @@ def _ended_like_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _recorded_when_interrupted(instance: DagsterInstance) -> Iterator[None]:
+    """Dagster records the end of a run that has begun; one that was only being set up must not wait for ever."""
+    from pipeline.assets.processes import fail_own_runs
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail_own_runs(instance)
+        raise
 
 
 def _all_months(call: _Call, months: Sequence[str], report: RunReport) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.cli.output import fail
-from pipeline.cli.runs import LOCATION, dagster_home, opened_instance
+from pipeline.cli.runs import LOCATION, dagster_home, fail_killed_runs, opened_instance
 
 _WORKSPACE: Final = f"""\
 load_from:
@@ -36,8 +36,8 @@ def serve_ui(folder: Path, host: str, port: int) -> int:
     """Run web server and daemon until they end, or this process is told to; returns the exit code."""
     _check_free(host, port)
     workspace = workspace_file(folder)
-    with opened_instance(folder):
-        pass  # runs that were killed are marked failed before anybody looks
+    with opened_instance(folder) as instance:
+        fail_killed_runs(instance)
     environment = {**os.environ, "V2B_PORTFOLIO": str(folder)}
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port)]
     # a session of its own, so that Ctrl-C reaches it once and all of it can be ended together

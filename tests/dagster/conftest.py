@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey, AssetMaterialization, DagsterInstance, DagsterRun
 
-from pipeline.cli.runs import RunReport, dagster_home, run_everything
+from pipeline.cli.runs import RunReport, opened_instance, run_everything
 from pipeline.simulate import SimulationOptions, write_portfolio
 
 
@@ -26,10 +26,8 @@ def restored_environment() -> Iterator[None]:
 @contextmanager
 def history(folder: Path) -> Iterator[DagsterInstance]:
     """The portfolio's run history, nothing marked, nothing changed."""
-    with restored_environment():
-        dagster_home(folder)
-        with DagsterInstance.get() as instance:
-            yield instance
+    with restored_environment(), opened_instance(folder) as instance:
+        yield instance
 
 
 def runs_of(folder: Path, job: str | None = None) -> list[DagsterRun]:
