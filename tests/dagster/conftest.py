@@ -9,6 +9,7 @@ import pytest
 from dagster import AssetKey, AssetMaterialization, DagsterInstance, DagsterRun
 
 from pipeline.cli.runs import RunReport, opened_instance, run_everything
+from pipeline.definitions import build_definitions
 from pipeline.simulate import SimulationOptions, write_portfolio
 
 
@@ -53,6 +54,14 @@ def run(folder: Path, *, months: tuple[str, ...] = (), sites: tuple[str, ...] = 
 def simulated(folder: Path, *, sites: int = 1, months: int = 1) -> Path:
     """A portfolio with its files in landing/ and nothing loaded."""
     write_portfolio(folder, sites=sites, months=months, seed=7, options=SimulationOptions())
+    return folder
+
+
+def ingested(folder: Path) -> Path:
+    """The same portfolio once the job `ingest` has run; no bill is computed yet."""
+    with history(folder) as instance:
+        job = build_definitions(folder).resolve_job_def("ingest")
+        assert job.execute_in_process(instance=instance).success
     return folder
 
 

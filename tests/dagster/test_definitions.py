@@ -22,13 +22,11 @@ from pipeline.calendars import months_between
 from pipeline.cli.runs import LOCATION
 from pipeline.cli.serving import workspace_file
 from pipeline.definitions import build_definitions, daily_months
-from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
-from pipeline.steps.loading import ingest
 from pipeline.steps.scope import Scope
 from pipeline.steps.stale import stale_range
 from pipeline.warehouse import Warehouse, all_checks, documented_schema, read_copy, sql_folder
-from tests.dagster.conftest import history, materialized, restored_environment, run, runs_of, simulated
+from tests.dagster.conftest import history, ingested, materialized, restored_environment, run, runs_of, simulated
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFINITIONS = build_definitions(ROOT)
@@ -223,10 +221,7 @@ def test_the_schedule_skips_where_everything_stands(done: Path, monkeypatch: pyt
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two sites, files loaded, no bill computed yet."""
-    folder = simulated(tmp_path_factory.mktemp("pair") / "portfolio", sites=2)
-    with Warehouse(folder) as warehouse:
-        ingest(load_portfolio(folder), warehouse, Journal(folder), now=datetime.now(UTC))
-    return folder
+    return ingested(simulated(tmp_path_factory.mktemp("pair") / "portfolio", sites=2))
 
 
 @pytest.fixture

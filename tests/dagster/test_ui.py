@@ -20,13 +20,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
-from pipeline.steps.loading import ingest
 from pipeline.steps.scope import Scope
 from pipeline.steps.stale import stale_range
 from pipeline.warehouse import Warehouse
-from tests.dagster.conftest import run, runs_of, simulated
+from tests.dagster.conftest import ingested, run, runs_of, simulated
 from tests.e2e.conftest import COMMAND
 
 pytestmark = pytest.mark.browser
@@ -78,12 +76,20 @@ def wait_for_answer(served: Served) -> None:
     pytest.fail(f"the UI did not come up within {BOUND_S:g} s (exit code {served.process.poll()})")
 
 
+def wait_for_run(folder: Path) -> str:
+    """The id of the first run of the months, once the click has made it."""
+    deadline = time.monotonic() + BOUND_S
+    while time.monotonic() < deadline:
+        if found := runs_of(folder, "months"):
+            return found[0].run_id
+        time.sleep(0.2)
+    pytest.fail("the click made no run")
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One site and month, loaded but not computed, and `v2b ui` on it."""
-    folder = simulated(tmp_path_factory.mktemp("ui") / "portfolio")
-    with Warehouse(folder) as warehouse:
-        ingest(load_portfolio(folder), warehouse, Journal(folder), now=datetime.now(UTC))
+    folder = ingested(simulated(tmp_path_factory.mktemp("ui") / "portfolio"))
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("V2B_", "DAGSTER_"))}
     with (folder / "ui.log").open("w", encoding="utf-8") as log:
@@ -130,7 +136,8 @@ def test_the_graph_lists_the_assets_and_a_month_is_launched_by_clicking(served: 
         partitions.press("Enter")
         page.get_by_role("button", name="Launch 1 run").click()
 
-        page.goto(f"{served.url}/runs")
+        launched = wait_for_run(served.folder)
+        page.goto(f"{served.url}/runs/{launched}")
         expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=BOUND_MS)
         browser.close()
     assert errors == []
