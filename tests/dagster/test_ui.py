@@ -12,13 +12,13 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
@@ -86,10 +86,9 @@ def wait_for_run(folder: Path) -> str:
     pytest.fail("the click made no run")
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One site and month, loaded but not computed, and `v2b ui` on it."""
-    folder = ingested(simulated(tmp_path_factory.mktemp("ui") / "portfolio"))
+@contextmanager
+def ui_of(folder: Path) -> Iterator[Served]:
+    """`v2b ui` on a portfolio, up and answering; whatever happens, nothing of it stays."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("V2B_", "DAGSTER_"))}
     with (folder / "ui.log").open("w", encoding="utf-8") as log:
@@ -98,11 +97,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, text=True,
         )  # fmt: skip
     served = Served(folder, f"http://127.0.0.1:{port}", process)
+    left: set[int] = set()
     try:
         wait_for_answer(served)
+        left = descendants(process.pid)
         yield served
     finally:
-        left = {process.pid, *descendants(process.pid)}
+        left |= {process.pid, *descendants(process.pid)}
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(BOUND_S)
@@ -111,11 +112,47 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_the_graph_lists_the_assets_and_a_month_is_launched_by_clicking(served: Served) -> None:
-    with Warehouse(served.folder, wait_s=BOUND_S) as warehouse:
-        stale = stale_range(load_portfolio(served.folder), warehouse, Scope(datetime.now(UTC)))
+def ended(served: Served, number: signal.Signals) -> None:
+    """End `v2b ui` and see that everything below it ends, too."""
+    left = descendants(served.process.pid)
+    assert len(left) >= 4  # dagster, its code server, web server and daemon
+    served.process.send_signal(number)
+    served.process.wait(BOUND_S)
+    deadline = time.monotonic() + BOUND_S
+    while any(map(alive, left)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in left if alive(pid)]
+
+
+def first_stale_month(folder: Path) -> str:
+    with Warehouse(folder, wait_s=BOUND_S) as warehouse:
+        stale = stale_range(load_portfolio(folder), warehouse, Scope(datetime.now(UTC)))
     assert stale is not None
-    month, errors = stale[0], list[str]()
+    return stale[0]
+
+
+def test_the_ui_from_its_start_to_its_end(tmp_path: Path) -> None:
+    """The graph lists the assets, a month is launched by clicking, the command line works beside it, all ends."""
+    folder = ingested(simulated(tmp_path / "portfolio"))
+    with ui_of(folder) as served:
+        clicked_through(served, first_stale_month(folder))
+        assert run(folder).errors == []
+        ended(served, signal.SIGTERM)
+        assert served.process.returncode == 0
+
+
+def open_groups(page: Page, nodes: Locator) -> None:
+    """Press the key that opens every group; a page that was not listening yet is asked again."""
+    for _ in range(int(BOUND_S / 15)):
+        page.keyboard.press("Alt+e")
+        with suppress(AssertionError):
+            expect(nodes.filter(has_text="run_outcome")).to_be_visible(timeout=15_000)
+            return
+    pytest.fail("the groups of the asset graph did not open")
+
+
+def clicked_through(served: Served, month: str) -> None:
+    errors: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page(viewport={"width": 2200, "height": 1300})
@@ -125,7 +162,7 @@ def test_the_graph_lists_the_assets_and_a_month_is_launched_by_clicking(served: 
         page.goto(f"{served.url}/asset-groups")
         nodes = page.locator("svg foreignObject")
         expect(nodes.filter(has_text="ingest")).not_to_have_count(0, timeout=BOUND_MS)
-        page.keyboard.press("Alt+e")  # opens every group
+        open_groups(page, nodes)
         for asset in ("meter_interval", "load_interval", "bill_line", "savings_month", "report", "run_outcome"):
             expect(nodes.filter(has_text=re.compile(asset)).first).to_be_visible(timeout=BOUND_MS)
 
@@ -145,35 +182,10 @@ def test_the_graph_lists_the_assets_and_a_month_is_launched_by_clicking(served: 
     assert (served.folder / "out" / "site-00001" / month / "report.html").is_file()
 
 
-def test_the_command_line_works_beside_the_ui(served: Served) -> None:
-    report = run(served.folder)
-    assert report.errors == []
-    assert runs_of(served.folder, "ingest")
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_ending_the_ui_ends_all_its_processes(blank: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_killing_the_ui_ends_all_its_processes(blank: Path, tmp_path: Path) -> None:
+    """kill -9 leaves no time to say goodbye: the kernel tells the services."""
     folder = tmp_path / "portfolio"
     shutil.copytree(blank, folder)
-    port = free_port()
-    with (folder / "ui.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [*COMMAND, "ui", "--portfolio", str(folder), "--port", str(port)], stdin=subprocess.DEVNULL, stdout=log,
-            stderr=log, start_new_session=True, text=True,
-        )  # fmt: skip
-    left = {process.pid}
-    try:
-        wait_for_answer(Served(folder, f"http://127.0.0.1:{port}", process))
-        left |= descendants(process.pid)
-        assert len(left) > 3  # dagster, its code server, web server and daemon
-        process.send_signal(number)
-        process.wait(BOUND_S)
-        deadline = time.monotonic() + BOUND_S
-        while any(map(alive, left)) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not [pid for pid in left if alive(pid)]
-        assert process.returncode == (0 if number == signal.SIGTERM else -number)
-    finally:
-        for pid in filter(alive, left):
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+    with ui_of(folder) as served:
+        ended(served, signal.SIGKILL)
+        assert served.process.returncode == -signal.SIGKILL
