@@ -98,13 +98,15 @@ def demand_axis(powers: list[float], *, room_below: bool = False) -> DemandAxis:
     It starts at zero unless that would leave more than its lower third empty; `room_below` leaves room for a label
     under the lowest, too.
     """
-    low, high = (min(powers), max(powers)) if powers else (0.0, 1.0)
+    low, high = (min(powers), max(powers)) if any(powers) else (0.0, 1.0)
     low = min(low, 0.0) if low < high / 3 else low
     rough = max(high - low, abs(high) * 0.02, 1e-3) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     room = (high - low) * 0.12 if room_below and low > 0 else 0.0
     first = math.floor((low - room) / step + 1e-9)
+    if math.isclose(first * step, high):
+        first -= 1  # all powers equal and on a tick: an axis without height cannot be drawn
     last = math.floor(high / step + 1e-9)
     ticks = tuple(round(index * step, 6) for index in range(first, last + 1))
     return DemandAxis(ticks[0], round(high + (high - ticks[0]) * 0.1, 6), ticks)

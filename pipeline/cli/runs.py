@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 LOCATION: Final = "v2b"
 """The code location's name: in workspace.yaml, in pyproject.toml and here, so that there is one run history."""
-_MOST_ROUNDS: Final = 24
 _OPENING_S: Final = 60.0
 _INTERRUPTED: Final = "interrupted: what was finished stands, the next `v2b run` does the rest"
 _DAGSTER_YAML: Final = """\
@@ -135,19 +134,20 @@ def _recorded_when_interrupted(instance: DagsterInstance) -> Iterator[None]:
 
 
 def _all_months(call: _Call, months: Sequence[str], report: RunReport) -> None:
-    """Materialize the named months, then what is stale, until nothing is or the same months stay stale (they fail)."""
-    scope = Scope(datetime.now(UTC), frozenset(months) or None, frozenset(call.sites) or None)
-    named = _contiguous(months)
-    for span in named:
+    """Materialize the named months, or what is stale, and then what that made stale.
+
+    A run walks its months in order, and a bill depends on earlier ones only: so only later months can follow.
+    """
+    for span in _contiguous(months):
         _months(call, span, report)
-    done = set(named)
-    for _ in range(_MOST_ROUNDS):
+    scope = Scope(datetime.now(UTC), None, frozenset(call.sites) or None)
+    while not months:
         with Warehouse(call.folder, wait_s=call.wait_s, note="v2b run") as warehouse:
             stale = stale_range(load_portfolio(call.folder), warehouse, scope)
-        if stale is None or stale in done or any(low <= stale[0] and stale[1] <= high for low, high in named):
+        if stale is None:
             return
-        done.add(stale)
         _months(call, stale, report)
+        scope = replace(scope, after=stale[1])
 
 
 def _contiguous(months: Sequence[str]) -> list[tuple[str, str]]:

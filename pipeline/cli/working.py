@@ -118,7 +118,7 @@ def run(
         _say_refused(file)
     with Warehouse(opened.root, wait_s=wait, note="v2b run") as warehouse:
         summaries = stored_summaries(warehouse)
-    _print_run(opened, summaries, set(report.computed), month, site, as_json=as_json)
+    _print_run(opened, summaries, set(report.computed), month, site, as_json=as_json, failed=bool(report.errors))
     for error in report.errors:
         say(f"error: {error}")
     rejected = any(file["outcome"] == "rejected" for file in report.files)
@@ -134,6 +134,7 @@ def _print_run(
     sites: Sequence[str],
     *,
     as_json: bool,
+    failed: bool,
 ) -> None:
     def chosen(summary: Mapping[str, Any]) -> bool:
         named = summary["month"] in months and (not sites or summary["site_id"] in sites)
@@ -144,7 +145,7 @@ def _print_run(
         print_json([_versioned(opened, summary) for summary in shown])
         return
     if not shown:
-        say("Nothing was stale: every bill and report stands.")
+        say("Nothing new was computed." if failed else "Nothing was stale: every bill and report stands.")
         shown = [s for s in summaries if not sites or s["site_id"] in sites]
     stated = [summary for summary in shown if summary["state"] != "seed"][-_TABLE_MONTHS:]
     print_months(stated)

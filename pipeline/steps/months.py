@@ -276,6 +276,8 @@ def _stale_of_site(portfolio: Portfolio, warehouse: Warehouse, site: Site, scope
 
 def _is_stale(run: _SiteRun, period: BillPeriod) -> bool:
     """Whether the stored result does not answer to the inputs; a bill that fails is tried again by every run."""
+    if not run.hashes.get(period.month):
+        return True
     try:
         return input_hash(prepare(_inputs(run, period, _resolved(run, period)))) != run.hashes.get(period.month)
     except V2BError:

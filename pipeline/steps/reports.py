@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from pipeline.warehouse import Warehouse
 from reports.inputs import AlsoCurrency, PeakHours, RenderedReport, ReportInput, ReportSite
 from reports.monthly import render_report
 
+LOG: Final = logging.getLogger(__name__)
 _CHART_BILLS: Final = 13
 _FALLBACK_SENDER: Final = "v2b-savings@localhost.invalid"
 
@@ -36,7 +38,6 @@ class ReportOutcome:
     version: int | None
     rendered: bool
     path: Path | None
-    peak_day_svg: str = ""
     reason: str | None = None
 
 
@@ -71,11 +72,18 @@ def render_reports(
         try:
             outcome = _render_one(portfolio, open_warehouse, journal, entry, scope.now)
         except V2BError as error:
-            outcome = ReportOutcome(entry.site.site_id, entry.month, None, rendered=False, path=None, reason=str(error))
+            outcome = _not_rendered(entry, str(error))
+        except Exception as error:  # one bad report never stops the others; it is told and ends the run red
+            LOG.exception("report of %s, %s", entry.site.site_id, entry.month)
+            outcome = _not_rendered(entry, f"internal error: {type(error).__name__}: {error}")
         outcomes.append(outcome)
         if on_report:
             on_report(outcome, number, len(due))
     return outcomes
+
+
+def _not_rendered(entry: _Due, reason: str) -> ReportOutcome:
+    return ReportOutcome(entry.site.site_id, entry.month, None, rendered=False, path=None, reason=reason)
 
 
 def unrendered_months(portfolio: Portfolio, warehouse: Warehouse, scope: Scope) -> list[tuple[str, str]]:
@@ -132,7 +140,6 @@ def _render_one(
         issued.version,
         rendered=True,
         path=folder / "report.html",
-        peak_day_svg=rendered.peak_day_svg,
     )
 
 

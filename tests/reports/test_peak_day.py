@@ -78,3 +78,9 @@ def test_twelve_bills_are_shown_of_thirteen() -> None:
     thirteen = pl.concat([months.head(1).with_columns(month=pl.lit("2012-07")), months])
     assert find_months(thirteen).rows[0].month == "2012-08"
     assert find_months(thirteen).rows[-1].change_kw == pytest.approx(-25.6)
+
+
+@pytest.mark.parametrize("power", [229.0, 100.0, 0.0, 37.5])
+def test_an_axis_of_equal_powers_has_a_height(power):
+    axis = demand_axis([power, power])
+    assert axis.low < power < axis.high or (power == 0.0 and axis.low < axis.high)
