@@ -119,7 +119,7 @@ def test_two_entries_of_one_name_are_not_confused(read):
     assert (energies(found), found.rejects["field"].to_list()) == ([("M1", 1000)], ["name"])
 
 
-@pytest.mark.parametrize("inner", [zipped(("a.csv", meter(0))), gzip.compress(b"x")])
+@pytest.mark.parametrize("inner", [zipped(("a.csv", meter(0))), gzip.compress(b"x")], ids=["zip", "gzip"])
 def test_archives_in_archives_are_refused(read, inner):
     found = read(zipped(("inner", inner)))
     assert found.rejects.select("position", "value").rows() == [("inner: file", "an archive")]
