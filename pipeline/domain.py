@@ -141,7 +141,8 @@ class Reason:
 
 REASONS: Final[Mapping[str, Reason]] = {
     "clock_not_examined": Reason(
-        "Coverage was examined; the charger clocks and wiring were not compared with the meter.",
+        "Coverage was examined; charger clocks were searched for large offsets only and not corrected, "
+        "and the wiring was not compared with the meter.",
         ("data.clock_offset_s", "data.beta"),
     ),
     "range_not_computed": Reason(
