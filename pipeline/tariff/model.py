@@ -8,15 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-ChargeKind = Literal["fixed", "energy", "demand", "per_kwh_rider", "percent_rider", "tax"]
-CHARGE_KINDS: Final[tuple[ChargeKind, ...]] = ("fixed", "energy", "demand", "per_kwh_rider", "percent_rider", "tax")
+ChargeKind = Literal[
+    "fixed",
+    "energy",
+    "demand",
+    "coincident",
+    "contract_demand",
+    "reactive",
+    "minimum",
+    "per_kwh_rider",
+    "percent_rider",
+    "export",
+    "tax",
+    "credit",
+]
+CHARGE_KINDS: Final[tuple[ChargeKind, ...]] = get_args(ChargeKind)
 RoundingMode = Literal["half_even", "half_up", "down", "up"]
-RoundingPlace = Literal["line", "total"]
-Prorate = Literal["first_day", "days"]
+RoundingPlace = Literal["line", "subtotal", "total"]
+Prorate = Literal["first_day", "days", "parts"]
+Clock = Literal["prevailing", "standard"]
+Statistic = Literal["max", "mean", "sum_of_days"]
+TopOf = Literal["windows", "days"]
+QuantityUnit = Literal["kW", "kVA", "kVAr", "kVArh"]
+Per = Literal["month", "day", "kWh", "kW"]
 VerdictWord = Literal["used", "refused", "ambiguous"]
 
 ALL_MONTHS: Final = tuple(range(1, 13))
@@ -58,22 +76,107 @@ class TouPeriod:
 
 
 @dataclass(frozen=True)
+class TierRule:
+    """How the tiers of a charge are filled.
+
+    `per` is what `Tier.up_to` counts: kWh (kW) of the bill, kWh a day of the bill, or kWh per kW (hours use) of the
+    demand billed by charge `of` - without `of`, of the charge's own highest window. `scope`: every period fills tiers
+    of its own, or all periods together fill one set, shared among them by their kWh. `all_units`: the tier reached
+    prices the whole quantity, not only its slice.
+    """
+
+    per: Literal["bill", "day", "kW"] = "bill"
+    of: str = ""
+    scope: Literal["period", "pooled"] = "period"
+    all_units: bool = False
+
+
+@dataclass(frozen=True)
 class Ratchet:
-    """`percent` [%] of the highest own peak of the last `look_back_months`, of the named `months` only."""
+    """`percent` [%] of the highest own peak of the last `look_back_months`, of the named `months` only.
+
+    `of` names the charge whose own peaks are looked at: an off-peak ratchet on on-peak peaks. Empty: this charge's.
+    """
 
     percent: Decimal
     look_back_months: int
     months: tuple[int, ...] = ALL_MONTHS
     include_current: bool = False
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class QuantityStep:
+    """A quantity is billed in whole steps, such as 1 kW."""
+
+    step: Decimal
+    mode: RoundingMode = "half_up"
+
+
+@dataclass(frozen=True)
+class PowerFactor:
+    """How the power factor [%] of the hours `when` changes a billed demand.
+
+    `points`: the demand times 1 + (reference - power factor) x percent_per_point / 100, both ways.
+    `ratio`: the demand times reference / power factor where the power factor is below the reference.
+    The power factor is cut at `best_pct` and rounded to `rounding`.
+    """
+
+    reference_pct: Decimal
+    rule: Literal["points", "ratio"] = "points"
+    percent_per_point: Decimal = Decimal(1)
+    best_pct: Decimal = Decimal(100)
+    rounding: QuantityStep | None = None
+    when: tuple[Mask, ...] = (Mask(),)
+
+
+@dataclass(frozen=True)
+class ContractStep:
+    """Contract demand [kW] from a local day on; `scenarios` names the worlds it is agreed in, () for every one."""
+
+    first: date
+    kw: Decimal
+    scenarios: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EventSet:
+    """Coincident peaks (local starts of windows) and the local days of the bills they are charged in.
+
+    `bill_from` None: each event is charged in the bill it lies in.
+    """
+
+    starts: tuple[datetime, ...]
+    bill_from: date | None = None
+    bill_to: date | None = None
 
 
 @dataclass(frozen=True)
 class DemandQuantity:
-    """What a demand charge bills: the highest window mean, not below a floor [kW] nor a ratchet."""
+    """What a demand charge bills: a statistic of window means, not below a floor [kW] nor a ratchet.
+
+    `window_min` is on the clock, or with `sliding` any such span of the load's own intervals. `statistic`: the highest
+    window; the mean of the `top` highest `top_of` (windows, or days by their highest window); the sum of every day's
+    highest. For a coincident charge: the highest or the mean of the windows at `events`, which are complete for bills
+    that end by `events_known_until`; None where every set names its bills. `unit` is of the quantity: kW and kVA of
+    demand, kVArh (sum) and kVAr (highest window) of reactive charges. `contract` and `over_contract_factor` (the
+    multiple of the rate for each kW above the contract; None: it is not billed) belong to contract demand.
+    """
 
     window_min: int | None = None
     floor_kw: Decimal = Decimal(0)
     ratchets: tuple[Ratchet, ...] = ()
+    sliding: bool = False
+    statistic: Statistic = "max"
+    top: int = 1
+    top_of: TopOf = "windows"
+    unit: QuantityUnit = "kW"
+    step: QuantityStep | None = None
+    power_factor: PowerFactor | None = None
+    contract: tuple[ContractStep, ...] = ()
+    over_contract_factor: Decimal | None = None
+    events: tuple[EventSet, ...] = ()
+    events_known_until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -87,18 +190,27 @@ class Rounding:
 
 @dataclass(frozen=True)
 class Charge:
-    """One charge; `periods` of a fixed or percentage charge is a single one over all hours."""
+    """One charge; `periods` of a fixed, minimum, credit or percentage charge is a single one over all hours.
+
+    `per` is what a fixed charge or a credit counts; a credit per kW takes the billed demand of charge `of`, one per
+    kWh all import. The rates of `export` and `credit` are what the customer gets: their lines are negative. `free_pct`
+    [%] of the kWh (kW) is the reactive energy (power) that costs nothing. A `minimum` is the least sum of the charges
+    it applies to.
+    """
 
     charge_id: str
     kind: ChargeKind
     description: str
     periods: tuple[TouPeriod, ...]
-    per: Literal["month", "day"] = "month"
+    per: Per = "month"
     prorate: Prorate = "first_day"
     quantity: DemandQuantity = DemandQuantity()
     applies_to: tuple[str, ...] = ()
     rounding: Rounding | None = None
     assumed: str = ""
+    tiers: TierRule = TierRule()
+    of: str = ""
+    free_pct: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -122,6 +234,17 @@ class Holidays:
     add: frozenset[date] = frozenset()
     remove: frozenset[date] = frozenset()
     billed_as: int = 7
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Bills of another length than a month: monthly money and tier ends count days / `month_days`.
+
+    Bills of `normal_days` (both ends included) count as one month.
+    """
+
+    month_days: Decimal
+    normal_days: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +284,8 @@ class Tariff:
     rounding: Rounding | None = None
     series: Mapping[str, tuple[tuple[date, Decimal], ...]] = field(default_factory=dict)
     file: str = ""
+    clock: Clock = "prevailing"
+    cycle: Cycle | None = None
 
     @property
     def assumed(self) -> tuple[tuple[str, str], ...]:
