@@ -27,6 +27,9 @@ ChargeKind = Literal[
     "credit",
 ]
 CHARGE_KINDS: Final[tuple[ChargeKind, ...]] = get_args(ChargeKind)
+DEMAND_KINDS: Final = frozenset({"demand", "coincident", "contract_demand"})
+"""Kinds with an own peak in every bill, kept as history for ratchets and for capacity tags."""
+ENERGY_KINDS: Final = frozenset({"energy", "per_kwh_rider", "export"})
 RoundingMode = Literal["half_even", "half_up", "down", "up"]
 RoundingPlace = Literal["line", "subtotal", "total"]
 Prorate = Literal["first_day", "days", "parts"]
@@ -211,6 +214,17 @@ class Charge:
     tiers: TierRule = TierRule()
     of: str = ""
     free_pct: Decimal = Decimal(0)
+
+    @property
+    def bills_a_peak(self) -> bool:
+        """Whether the charge bills highest windows of the whole bill rather than sums that split by day."""
+        return self.kind in DEMAND_KINDS or (self.kind == "reactive" and self.quantity.unit == "kVAr")
+
+    @property
+    def splits(self) -> bool:
+        """Whether every price holds for its own days of a bill, not the first day's for all of it."""
+        by_day = self.kind in ENERGY_KINDS or (self.kind == "reactive" and not self.bills_a_peak)
+        return by_day or self.per in ("day", "kWh") or self.prorate != "first_day"
 
 
 @dataclass(frozen=True)

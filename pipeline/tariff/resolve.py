@@ -19,19 +19,24 @@ from pipeline.calendars import holiday_dates
 from pipeline.domain import BillPeriod, TariffError
 from pipeline.tariff.model import (
     ALL_MONTHS,
+    DEMAND_KINDS,
     Charge,
     ChargeKind,
+    Clock,
+    Cycle,
     DemandQuantity,
     Mask,
+    Per,
+    Prorate,
     Refusal,
     Rounding,
     Tariff,
     TariffVersion,
     Tier,
+    TierRule,
     TouPeriod,
 )
 
-_SPLIT_BY_DAY: Final = frozenset({"energy", "per_kwh_rider"})
 _UNPRICED: Final = frozenset({"name", "description", "reason"})
 
 
@@ -54,11 +59,13 @@ class PricedBand:
 
 @dataclass(frozen=True)
 class PricedSpan:
-    """Local days `first` until before `until` in which the prices of a charge do not change."""
+    """Local days `first` until before `until` in which nothing that prices a charge changes."""
 
     first: date
     until: date
     bands: tuple[PricedBand, ...]
+    quantity: DemandQuantity = DemandQuantity()
+    tiers: TierRule = TierRule()
 
     @property
     def days(self) -> int:
@@ -73,11 +80,18 @@ class ResolvedCharge:
     charge_id: str
     kind: ChargeKind
     description: str
-    per: str
-    quantity: DemandQuantity
+    per: Per
+    prorate: Prorate
     applies_to: tuple[str, ...]
     rounding: Rounding | None
     spans: tuple[PricedSpan, ...]
+    of: str = ""
+    free_pct: Decimal = Decimal(0)
+
+    @property
+    def quantity(self) -> DemandQuantity:
+        """What the charge bills at the start of the bill."""
+        return self.spans[0].quantity
 
 
 @dataclass(frozen=True)
@@ -93,10 +107,21 @@ class ResolvedTariff:
     demand_window_min: int | None
     charges: tuple[ResolvedCharge, ...]
     refused: tuple[Refusal, ...]
+    clock: Clock = "prevailing"
+    cycle: Cycle | None = None
 
     def canonical(self) -> str:
         """Return everything that prices this bill as one line of JSON, equal for equal prices: for an input hash."""
         return json.dumps(_plain(asdict(self)), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def months(self) -> tuple[int, Decimal] | None:
+        """Days of the bill and of the tariff's month where the bill is not one month; None where it counts as one."""
+        if self.cycle is None:
+            return None
+        days = (self.period.read_to - self.period.read_from).days
+        lowest, highest = self.cycle.normal_days or (0, -1)
+        return None if lowest <= days <= highest or days == self.cycle.month_days else (days, self.cycle.month_days)
 
 
 def _plain(value: Any) -> Any:
@@ -143,7 +168,7 @@ def _bands(tariff: Tariff, charge: Charge, day: date) -> tuple[PricedBand, ...]:
 
 def _periods_on(charge: Charge, day: date) -> tuple[TouPeriod, ...]:
     """A demand charge has the season of `day` only: one month never pays two seasons' rates in full."""
-    if charge.kind != "demand":
+    if not charge.bills_a_peak:
         return charge.periods
     seasonal = (
         (p, tuple(replace(m, months=ALL_MONTHS) for m in p.when if day.month in m.months)) for p in charge.periods
@@ -189,16 +214,18 @@ def _spans(tariff: Tariff, charge_id: str, period: BillPeriod) -> tuple[PricedSp
         charge = _charge_on(tariff, charge_id, first)
         if charge is None:
             continue
-        bands = _bands(tariff, charge, first)
-        if spans and spans[-1].bands == bands and spans[-1].until == first:
+        span = _span(tariff, charge, first, until)
+        if spans and spans[-1].until == first and replace(spans[-1], first=first, until=until) == span:
             spans[-1] = replace(spans[-1], until=until)
         else:
-            spans.append(PricedSpan(first, until, bands))
+            spans.append(span)
     return tuple(spans)
 
 
-def _splits(charge: Charge) -> bool:
-    return charge.kind in _SPLIT_BY_DAY or charge.per == "day" or charge.prorate == "days"
+def _span(tariff: Tariff, charge: Charge, first: date, until: date) -> PricedSpan:
+    window_min = charge.quantity.window_min or tariff.demand_window_min
+    quantity = replace(charge.quantity, window_min=window_min)
+    return PricedSpan(first, until, _bands(tariff, charge, first), quantity, charge.tiers)
 
 
 def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> ResolvedCharge | None:
@@ -206,23 +233,25 @@ def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> Resol
     charge = next((found for day in starts if (found := _charge_on(tariff, charge_id, day))), None)
     if charge is None:
         return None
-    if _splits(charge):
+    if charge.splits:
         spans = _spans(tariff, charge_id, period)
     elif _charge_on(tariff, charge_id, period.read_from) is None:
         return None
     else:
-        spans = (PricedSpan(period.read_from, period.read_to, _bands(tariff, charge, period.read_from)),)
+        spans = (_span(tariff, charge, period.read_from, period.read_to),)
     # a demand charge looks for its peak in the whole bill, whatever the days a price holds
-    whole = _months(period.read_from, period.read_to) if charge.kind == "demand" else None
+    whole = _months(period.read_from, period.read_to) if charge.bills_a_peak else None
     return ResolvedCharge(
         charge_id=charge.charge_id,
         kind=charge.kind,
         description=charge.description,
         per=charge.per,
-        quantity=charge.quantity,
+        prorate=charge.prorate,
         applies_to=charge.applies_to,
         rounding=charge.rounding,
         spans=tuple(_narrowed(span, whole or _months(span.first, span.until)) for span in spans),
+        of=charge.of,
+        free_pct=charge.free_pct,
     )
 
 
@@ -234,9 +263,8 @@ def _holidays(tariff: Tariff, period: BillPeriod) -> frozenset[date]:
 
 
 def _window(tariff: Tariff, charges: Iterable[ResolvedCharge]) -> int | None:
-    demand = [charge.quantity.window_min for charge in charges if charge.kind == "demand"]
-    stated = [window or tariff.demand_window_min for window in demand] or [tariff.demand_window_min]
-    return math.gcd(*(window for window in stated if window)) or None
+    stated = [span.quantity.window_min for c in charges if c.kind in DEMAND_KINDS for span in c.spans]
+    return math.gcd(*(window for window in stated or [tariff.demand_window_min] if window)) or None
 
 
 def resolve(tariff: Tariff, period: BillPeriod) -> ResolvedTariff:
@@ -248,10 +276,6 @@ def resolve(tariff: Tariff, period: BillPeriod) -> ResolvedTariff:
     charge_ids = dict.fromkeys(charge.charge_id for version in versions for charge in version.charges)
     found = (_resolve_charge(tariff, charge_id, period) for charge_id in charge_ids)
     charges = tuple(charge for charge in found if charge is not None and any(span.bands for span in charge.spans))
-    windows = [
-        replace(c, quantity=replace(c.quantity, window_min=c.quantity.window_min or tariff.demand_window_min))
-        for c in charges
-    ]
     return ResolvedTariff(
         name=tariff.name,
         currency=tariff.currency,
@@ -260,17 +284,19 @@ def resolve(tariff: Tariff, period: BillPeriod) -> ResolvedTariff:
         holidays=_holidays(tariff, period),
         holidays_billed_as=tariff.holidays.billed_as,
         demand_window_min=_window(tariff, charges),
-        charges=tuple(windows),
+        charges=charges,
         refused=tariff.refused,
+        clock=tariff.clock,
+        cycle=tariff.cycle,
     )
 
 
 def demand_charges(resolved: ResolvedTariff) -> tuple[str, ...]:
-    """Return the ids of the demand charges of a bill, in its order."""
-    return tuple(charge.charge_id for charge in resolved.charges if charge.kind == "demand")
+    """Return the ids of the charges with an own peak, in the order of the bill."""
+    return tuple(charge.charge_id for charge in resolved.charges if charge.kind in DEMAND_KINDS)
 
 
 def ratchet_months(resolved: ResolvedTariff) -> int:
     """Return the longest look-back of any demand charge [months], 0 without a ratchet."""
-    ratchets = itertools.chain.from_iterable(charge.quantity.ratchets for charge in resolved.charges)
-    return max((ratchet.look_back_months for ratchet in ratchets), default=0)
+    quantities = [span.quantity for charge in resolved.charges for span in charge.spans]
+    return max((ratchet.look_back_months for q in quantities for ratchet in q.ratchets), default=0)
