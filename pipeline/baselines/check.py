@@ -1,0 +1,137 @@
+"""The independent check: do the meter and other days agree with what the charger logs say was cut?
+
+Whole-building statistics cannot see a small cut of one peak, but they see the mean cut of many days. The interval
+around it is centred by placebo days (reference days treated as if they had been V2B days) and widened by how their
+errors hang together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Verdict = Literal["confirms", "consistent", "contradicts", "no_check"]
+
+PLACEBO_DAYS: Final = 60
+_LEVEL: Final = 0.95  # one side of a 90 % interval
+_POWER: Final = 0.80  # the smallest detectable cut is found this often
+_CONTRADICTION: Final = 0.001
+_MOST_CORRELATED: Final = 0.95
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the check says; powers [kW] are means over the event window of the V2B days.
+
+    `metered_kw` is the cut by the charger logs, `estimated_kw` that of the baselines after the placebo days' mean error
+    was taken off, `low` to `high` its 90 % interval. `p_value` is the chance of so large a difference between the two,
+    `z` the difference in standard errors.
+    """
+
+    verdict: Verdict
+    reason: str
+    v2b_days: int
+    reference_days: int
+    metered_kw: float | None = None
+    estimated_kw: float | None = None
+    low: float | None = None
+    high: float | None = None
+    smallest_detectable_kw: float | None = None
+    p_value: float | None = None
+    z: float | None = None
+
+
+@dataclass(frozen=True)
+class DayErrors:
+    """Days of one kind, in any order, as numbers that rise by one a day, and a power [kW] of each."""
+
+    day: Whole
+    kw: Floats
+
+    def known(self) -> DayErrors:
+        """Return the days with a value, in day order."""
+        order = np.argsort(self.day, kind="stable")
+        order = order[np.isfinite(self.kw[order])]
+        return DayErrors(self.day[order], self.kw[order])
+
+
+def independent_check(cut_kw: DayErrors, estimated_kw: DayErrors, placebo_kw: DayErrors, *, armed: bool) -> Check:
+    """Return the verdict on the mean cut of some days.
+
+    `cut_kw`, `estimated_kw`: of the same V2B days, the mean of (discharge - charge) by the logs and of (baseline -
+    metered) [kW]. `placebo_kw`: baseline - load without cars on each reference day [kW]. Days without a value are left
+    out. `armed`: an arming log chose the days; without one nothing can be confirmed.
+    """
+    cut = DayErrors(cut_kw.day, np.where(np.isfinite(estimated_kw.kw), cut_kw.kw, np.nan)).known()
+    estimate = DayErrors(estimated_kw.day, np.where(np.isfinite(cut_kw.kw), estimated_kw.kw, np.nan)).known()
+    placebo = placebo_kw.known()
+    days, references = cut.day.size, placebo.day.size
+    if not days:
+        return Check("no_check", "no V2B day has a baseline", days, references)
+    if references < PLACEBO_DAYS:
+        reason = f"{references} reference days have a baseline; {PLACEBO_DAYS} are needed"
+        return Check("no_check", reason, days, references)
+    error = _standard_error(placebo, estimate.day)
+    centre, tau = float(estimate.kw.mean() - placebo.kw.mean()), float(cut.kw.mean())
+    half = float(stats.t.ppf(_LEVEL, references - 1)) * error
+    p_value = _two_sided(centre - tau, error, references - 1)
+    verdict, reason = _verdict(tau, centre, half, p_value, armed=armed)
+    return Check(
+        verdict=verdict,
+        reason=reason,
+        v2b_days=days,
+        reference_days=references,
+        metered_kw=tau,
+        estimated_kw=centre,
+        low=centre - half,
+        high=centre + half,
+        smallest_detectable_kw=half + float(stats.t.ppf(_POWER, references - 1)) * error,
+        p_value=p_value,
+        z=(centre - tau) / error if error else None,
+    )
+
+
+def _standard_error(placebo: DayErrors, v2b_day: Whole) -> float:
+    """The standard error of mean(V2B days) - mean(placebo days) where an error fades by rho from day to day.
+
+    Days count in the order in which V2B and placebo days follow each other, so that a weekend between them does not
+    matter. For a block of V2B days far from its placebo days this is s sqrt((1/m + 1/K)(1 + rho)/(1 - rho)); days that
+    lie among each other share their errors, and the interval is narrower for it.
+    """
+    everyone = np.sort(np.concatenate([placebo.day, v2b_day]))
+    error = placebo.kw - placebo.kw.mean()
+    at = np.searchsorted(everyone, placebo.day)
+    spread = float((error**2).sum()) / (error.size - 1)
+    neighbours = np.diff(at) == 1
+    together = float((error[1:] * error[:-1])[neighbours].mean()) if neighbours.any() else 0.0
+    rho = min(max(together / spread, 0.0), _MOST_CORRELATED) if spread else 0.0
+    weights = np.full(everyone.size, 1 / v2b_day.size)
+    weights[at] = -1 / placebo.day.size
+    steps = np.arange(everyone.size)
+    shared = weights @ np.power(rho, np.abs(steps[:, None] - steps[None, :])) @ weights
+    return float(np.sqrt(max(spread * shared, 0.0)))
+
+
+def _two_sided(difference: float, error: float, degrees: int) -> float:
+    if not error:
+        return 1.0 if difference == 0 else 0.0
+    return float(2 * stats.t.sf(abs(difference) / error, degrees))
+
+
+def _verdict(tau: float, centre: float, half: float, p_value: float, *, armed: bool) -> tuple[Verdict, str]:
+    if p_value < _CONTRADICTION:
+        return "contradicts", "the cut in the charger logs lies far outside what the meter and other days allow"
+    agrees, seen = abs(centre - tau) <= half, abs(centre) > half
+    if not agrees:
+        return "consistent", "the cut in the logs lies outside the 90 % interval, but not beyond chance"
+    if not seen:
+        return "consistent", "the meter and other days allow the cut in the logs, and no cut as well"
+    if not armed:
+        return "consistent", "the days were chosen by what was discharged, so nothing can be confirmed"
+    return "confirms", "the meter and other days show the cut in the charger logs"

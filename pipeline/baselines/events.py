@@ -1,0 +1,124 @@
+"""The baselines of a bill's V2B days and reference days, by every rule, beside what was metered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from pipeline.baselines.day_grid import Flags, Floats
+from pipeline.baselines.day_matching import Event, adjusted, match_days
+from pipeline.baselines.methods import DAY_MATCHING, REGRESSIONS, Regression
+from pipeline.baselines.towt import Towt, fit_towt
+
+BASELINE_DAY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "local_day": pl.Date,
+    "day_class": pl.String,  # v2b | reference
+    "method": pl.String,
+    "baseline_mean_kw": pl.Float64,  # over the event window; null where the rule found too few days
+    "baseline_peak_kw": pl.Float64,
+    "actual_mean_kw": pl.Float64,
+    "actual_peak_kw": pl.Float64,
+    "difference_kw": pl.Float64,  # baseline - actual, means
+    "logged_cut_kw": pl.Float64,  # mean of discharge - charge by the charger logs
+}
+
+
+@dataclass(frozen=True)
+class SiteDays:
+    """One site's days, one row each: net load without cars and as metered [kW], and what kind of day each is.
+
+    `sunday_like` are weekends and holidays, `like_day` the days that may serve in a baseline, `events[day]` the slots
+    of the event window (None where a day has none), `temperature_f` [degF] None where no weather is supplied.
+    """
+
+    days: tuple[date, ...]
+    slot_min: int
+    no_ev_kw: Floats
+    actual_kw: Floats
+    sunday_like: Flags
+    like_day: Flags
+    events: tuple[tuple[int, int] | None, ...]
+    temperature_f: Floats | None = None
+
+    @property
+    def weekday(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """ISO weekday of every day, a holiday counted as Sunday."""
+        iso = np.array([day.isoweekday() for day in self.days], dtype=np.int64)
+        return np.where(self.sunday_like & (iso < 6), 7, iso)
+
+
+def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
+    """Return the baseline of every wanted day by every rule (BASELINE_DAY).
+
+    `wanted` maps days to their class; a day without an event window is left out. Regressions are fitted on the like
+    days before the first wanted day, so that every figure is out of sample.
+    """
+    fits = _fits(site, min(wanted)) if wanted else {}
+    rows = [row for day in sorted(wanted) for row in _rows(site, day, wanted[day], fits)]
+    return pl.DataFrame(rows, schema=pl.Schema(BASELINE_DAY), orient="row")
+
+
+def _fits(site: SiteDays, first: date) -> dict[str, Towt | None]:
+    return {name: _fit(site, site.days.index(first), rule) for name, rule in REGRESSIONS.items()}
+
+
+def _fit(site: SiteDays, before: int, rule: Regression) -> Towt | None:
+    rows = slice(max(0, before - rule.look_back_days), before)
+    served = site.like_day[rows]
+    if served.sum() < rule.least_days:
+        return None
+    kw = np.where(served[:, None], site.no_ev_kw[rows], np.nan)
+    return fit_towt(kw, site.weekday[rows], None if site.temperature_f is None else site.temperature_f[rows])
+
+
+def _rows(site: SiteDays, day: date, day_class: str, fits: Mapping[str, Towt | None]) -> Iterator[tuple[Any, ...]]:
+    row = site.days.index(day)
+    slots = site.events[row]
+    if slots is None:
+        return
+    event = Event(row, *slots)
+    actual = site.actual_kw[row, event.start : event.stop]
+    cut = site.no_ev_kw[row, event.start : event.stop] - actual
+    for name, kw in _by_rule(site, event, fits):
+        yield (
+            day,
+            day_class,
+            name,
+            *_mean_and_peak(kw),
+            *_mean_and_peak(actual),
+            _number(kw.mean() - actual.mean()),
+            _number(cut.mean()),
+        )
+
+
+def _by_rule(site: SiteDays, event: Event, fits: Mapping[str, Towt | None]) -> Iterator[tuple[str, Floats]]:
+    load, like = site.no_ev_kw[None], site.like_day[None]
+    for name, rule in DAY_MATCHING.items():
+        yield name, match_days(load, site.sunday_like, like, event, rule, slot_min=site.slot_min).kw[0]
+    for name, regression in REGRESSIONS.items():
+        yield name, _regressed(site, event, regression, fits[name])
+
+
+def _regressed(site: SiteDays, event: Event, rule: Regression, fit: Towt | None) -> Floats:
+    morning = rule.window(event.start, site.slot_min)
+    if fit is None or morning.start < 0:
+        return np.full(event.stop - event.start, np.nan)
+    row = slice(event.day, event.day + 1)
+    day = fit.predict(site.weekday[row], None if site.temperature_f is None else site.temperature_f[row])
+    kw = day[:, event.start : event.stop]
+    if rule.adjustment is None:
+        return np.asarray(kw[0])
+    return np.asarray(adjusted(kw, day[:, morning].mean(axis=1), site.no_ev_kw[row, morning].mean(axis=1), rule)[0])
+
+
+def _mean_and_peak(kw: Floats) -> tuple[float | None, float | None]:
+    return _number(kw.mean()), _number(kw.max())
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
