@@ -20,7 +20,15 @@ from typing import IO, Final
 
 import polars as pl
 
-from pipeline.ingest.records import LocalRecords, Records, empty_rejects, part_touching_sessions, refusal, refused
+from pipeline.ingest.records import (
+    LocalRecords,
+    Records,
+    empty_rejects,
+    part_touching_sessions,
+    refusal,
+    refused,
+    with_doubtful_end,
+)
 
 FORMAT: Final = "archive"
 DESCRIPTION: Final = "a zip or gzip file of these"
@@ -202,9 +210,10 @@ def _read_entry(target: Path, inner: tuple[str, ...] | Records, read_file: ReadF
 
 
 def _joined(entries: list[tuple[str, Records]]) -> Records:
-    """Join the records of all entries; of two that contradict each other the later one is used, the earlier refused."""
+    """Join the records of all entries; of two that contradict each other one is refused."""
     if len(entries) == 1:
         return _alone(*entries[0])
+    entries = [(name, with_doubtful_end(part)) for name, part in entries]
     kinds = list(dict.fromkeys(kind for _, part in entries for kind in part.frames))
     frames, clashes = {}, []
     for kind in kinds:
@@ -213,7 +222,6 @@ def _joined(entries: list[tuple[str, Records]]) -> Records:
         clashes.append(clash)
     rejects = [_placed(part.rejects, name) for name, part in entries]
     formats = dict.fromkeys(part.format for _, part in entries if part.frames or part.local)
-    last = {kind: pl.concat([p.last_line[kind] for _, p in entries if kind in p.last_line]) for kind in _last(entries)}
     return Records(
         f"{FORMAT} of {', '.join(formats)}" if formats else FORMAT,
         ", ".join(dict.fromkeys(part.kind for _, part in entries if part.kind)),
@@ -221,8 +229,7 @@ def _joined(entries: list[tuple[str, Records]]) -> Records:
         pl.concat([empty_rejects(), *rejects, *clashes]),
         tuple(f"{name}: {note}" for name, part in entries for note in part.notes),
         any(part.unterminated for _, part in entries),
-        last,
-        tuple(_inside(local, name) for name, part in entries for local in part.local),
+        local=tuple(_inside(local, name) for name, part in entries for local in part.local),
     )
 
 
@@ -240,23 +247,39 @@ def _placed(rejects: pl.DataFrame, name: str) -> pl.DataFrame:
     return rejects.with_columns(position=pl.concat_str(pl.lit(f"{name}: "), pl.col("position")))
 
 
-def _last(entries: list[tuple[str, Records]]) -> list[str]:
-    return list(dict.fromkeys(kind for _, part in entries for kind in part.last_line))
-
-
 def _one_record_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    content = [name for name in frame.columns if name != "entry"]
+    """Keep one record a key: measured before estimated, then the later entry; blanks are filled from the others.
+
+    Records that say otherwise are refused, those that only say less are not.
+    """
+    key = _KEYS[kind]
     if kind == "charger":
         frame = part_touching_sessions(frame)
-    distinct = frame.unique(content, keep="first", maintain_order=True)
-    key = _KEYS[kind]
-    kept = distinct.unique(key, keep="last", maintain_order=True)
-    earlier = distinct.join(kept, on=[*key, "entry"], how="anti")
+    content = [name for name in frame.columns if name not in {*key, "entry"}]
+    if frame.select(pl.struct(key).is_unique().all()).item():
+        return frame.drop("entry"), empty_rejects()
+    said = {name: _said(name).last() for name in content}
+    ordered = frame.sort(pl.col("quality") == "measured", maintain_order=True) if kind == "meter" else frame
+    contradicts = pl.any_horizontal((_said_here(name) != said[name].over(key)).fill_null(value=False) for name in said)
+    marked = ordered.with_columns(contradicts=contradicts)
+    kept = marked.filter(~pl.col("contradicts")).group_by(key, maintain_order=True).agg(**said)
+    if kind == "charger":
+        kept = kept.with_columns(pl.col("context").fill_null("sample"))
+    earlier = marked.filter("contradicts").unique([*key, *content], keep="first", maintain_order=True)
     clashes = earlier.select(
         position=pl.concat_str(pl.col("entry"), pl.lit(": record")),
         field=pl.lit(", ".join(key)),
         value=pl.concat_str([pl.col(name).cast(pl.String) for name in key], separator=" "),
-        allowed=pl.lit("one record of a key in an archive; a later entry says otherwise and is used"),
-        raw=pl.struct(content).struct.json_encode(),
+        allowed=pl.lit("one record of a key in an archive; another entry says otherwise and is used"),
+        raw=pl.struct(*key, *content).struct.json_encode(),
     )
-    return kept.drop("entry"), clashes
+    return kept.select(frame.drop("entry").columns), clashes
+
+
+def _said_here(column: str) -> pl.Expr:
+    """A value, null where it says nothing: `sample` does not deny that a session began or ended."""
+    return pl.when(pl.col(column) != "sample").then(column) if column == "context" else pl.col(column)
+
+
+def _said(column: str) -> pl.Expr:
+    return _said_here(column).drop_nulls()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -69,6 +69,23 @@ def refused(format_name: str, rejects: pl.DataFrame, kind: str = "", notes: tupl
 def in_schema(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
     """Return the columns of a kind, typed as in `domain.RECORDS`, in that order."""
     return frame.select(pl.col(name).cast(dtype) for name, dtype in RECORDS[kind].items())
+
+
+def with_doubtful_end(records: Records) -> Records:
+    """Count a meter's last line without a line end as estimated, for it may be cut in a number; then forget it.
+
+    Measured beats estimated, so any other source of that interval wins.
+    """
+    last = records.last_line.get("meter")
+    if last is None or "meter" not in records.frames:
+        return records
+    doubtful = last.select("meter_id", "interval_start", cut=pl.lit(value=True))
+    marked = records.frames["meter"].join(
+        doubtful, on=["meter_id", "interval_start"], how="left", maintain_order="left"
+    )
+    quality = pl.when(pl.col("cut").fill_null(value=False)).then(pl.lit("estimated")).otherwise("quality")
+    frames = {**records.frames, "meter": marked.with_columns(quality=quality).drop("cut")}
+    return replace(records, frames=frames, last_line={})
 
 
 def part_touching_sessions(readings: pl.DataFrame) -> pl.DataFrame:

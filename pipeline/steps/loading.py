@@ -17,6 +17,7 @@ import polars as pl
 from pipeline.domain import InputError, Outcome
 from pipeline.ingest import Records
 from pipeline.ingest.batches import OutOfOrderError
+from pipeline.ingest.records import with_doubtful_end
 from pipeline.journal import Journal, SeenFile
 from pipeline.portfolio import Portfolio
 from pipeline.steps.filing import filed
@@ -292,7 +293,7 @@ def _load_piece(
     portfolio: Portfolio, warehouse: Warehouse, unread: Unread, records: Records, names: Names
 ) -> tuple[LoadResult, pl.DataFrame]:
     result, rejects = LoadResult(), [records.rejects.clear()]
-    for kind, frame in _with_doubtful_end(records).items():
+    for kind, frame in with_doubtful_end(records).frames.items():
         kept, unowned = owned(frame, kind, names, unread.hints, portfolio.sites)
         rejects.append(unowned)
         kept = _one_each(filed(portfolio, kept, kind), kind)
@@ -311,26 +312,6 @@ def _one_each(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
     if frame.select(ascends.all()).item():
         return frame
     return frame.unique(_KEYS[kind], keep="last", maintain_order=True)
-
-
-def _with_doubtful_end(records: Records) -> dict[str, pl.DataFrame]:
-    """The frames of a file; a meter's last line without a line end counts as estimated, for it may be cut in a number.
-
-    Measured beats estimated, so any other source of that interval wins.
-    """
-    frames = dict(records.frames)
-    last = records.last_line.get("meter")
-    if last is not None and "meter" in frames:
-        doubtful = last.select("meter_id", "interval_start", cut=pl.lit(value=True))
-        frames["meter"] = (
-            frames["meter"]
-            .join(doubtful, on=["meter_id", "interval_start"], how="left", maintain_order="left")
-            .with_columns(
-                quality=pl.when(pl.col("cut").fill_null(value=False)).then(pl.lit("estimated")).otherwise("quality")
-            )
-            .drop("cut")
-        )
-    return frames
 
 
 def _source_row(file: SeenFile, tally: _Tally, names: Names) -> dict[str, Any]:

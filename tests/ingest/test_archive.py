@@ -89,6 +89,25 @@ def test_of_two_entries_that_disagree_the_later_is_used_and_the_earlier_refused(
     assert '"import_wh":1000' in reject["raw"]
 
 
+def test_a_last_line_without_its_end_loses_to_any_other_entry(read):
+    torn = meter(0, "12").removesuffix(",0\n") + ",0"
+    for entries in ((("a.csv", meter(0, "12.5")), ("b.csv", torn)), (("a.csv", torn), ("b.csv", meter(0, "12.5")))):
+        found = read(zipped(*entries))
+        assert found.frames["meter"].select("import_wh", "quality").rows() == [(12_500, "measured")]
+        assert found.rejects["raw"].str.contains('"import_wh":12000').to_list() == [True]
+    assert read(zipped(("a.csv", torn), ("w.csv", WEATHER))).frames["meter"]["quality"].to_list() == ["estimated"]
+
+
+def test_entries_complete_each_other(read):
+    """A log cut inside a session: the part without the start does not know the car, which is no contradiction."""
+    header = "charger_id,measured_at,energy_import_wh,energy_export_wh,power_w,soc_pct,session_id,vehicle_id\n"
+    rows = "CP1,2013-07-10T00:00:00Z,100,,,,S1,LEAF\n", "CP1,2013-07-10T00:00:00Z,100,5,,40,,\n"
+    for one, other in (rows, rows[::-1]):
+        found = read(zipped(("a.csv", header + one), ("b.csv", header + other)))
+        assert found.rejects.is_empty()
+        assert found.frames["charger"].row(0)[2:] == (100, 5, None, 40.0, "S1", "LEAF", "sample")
+
+
 def link() -> zipfile.ZipInfo:
     info = zipfile.ZipInfo("link.csv")
     info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
