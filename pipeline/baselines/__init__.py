@@ -16,7 +16,7 @@ check         placebo days -> the interval around the mean cut, and the verdict
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
 from pipeline.baselines.methods import DAY_MATCHING, REGRESSIONS, DayMatching, Regression
-from pipeline.baselines.day_grid import DayGrid, aligned, day_grid
+from pipeline.baselines.day_grid import DayGrid, aligned, day_grid, hourly_grid
 from pipeline.baselines.day_class import DAY_CLASS, classify_days
 from pipeline.baselines.day_matching import DayBaseline, Event, match_days
 from pipeline.baselines.towt import Towt, fit_towt
@@ -45,6 +45,7 @@ __all__ = [
     "day_grid",
     "fit_towt",
     "goodness_of_fit",
+    "hourly_grid",
     "independent_check",
     "match_days",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+_MINUTES_OF_DAY: Final = 1440
 
 
 @dataclass(frozen=True)
 class DayGrid:
     """`kw[day, slot]` [kW] of consecutive local `days`; NaN where nothing was measured or the hour does not exist.
 
-    The hour that runs twice when summer time ends is the mean of its two runs.
+    Hourly means hold another unit in the same shape. The hour that runs twice when summer time ends is the mean of its
+    two runs.
     """
 
     days: tuple[date, ...]
@@ -30,10 +33,6 @@ class DayGrid:
         """Slots of a day."""
         return int(self.kw.shape[1])
 
-    def index(self, day: date) -> int:
-        """Return the row of a day; may lie outside the table."""
-        return (day - self.days[0]).days if self.days else 0
-
 
 def day_grid(windows: pl.DataFrame, slot_min: int) -> DayGrid:
     """Return the mean power of windows by local day and slot.
@@ -41,32 +40,34 @@ def day_grid(windows: pl.DataFrame, slot_min: int) -> DayGrid:
     `windows`: local_start (naive wall clock), duration_s [s], energy_wh [Wh], null where not known. Windows that do not
     lie on the slots (a day's last window where clocks change by half an hour) count by their share of time.
     """
-    known = windows.drop_nulls("energy_wh")
-    if known.is_empty():
-        return DayGrid((), slot_min, np.empty((0, 1440 // slot_min)))
+    power = pl.col("energy_wh").sum() * 3.6 / pl.col("duration_s").sum()
+    return _by_slot(windows.drop_nulls("energy_wh"), power, slot_min)
+
+
+def hourly_grid(observed: pl.DataFrame, column: str) -> DayGrid:
+    """Return the hourly means of a column, in its own unit; `observed` holds local_start (naive wall clock) too."""
+    return _by_slot(observed.drop_nulls(column), pl.col(column).mean(), 60)
+
+
+def _by_slot(frame: pl.DataFrame, value: pl.Expr, slot_min: int) -> DayGrid:
     start = pl.col("local_start")
-    sums = (
-        known.with_columns(
-            day=start.dt.date(),
-            slot=(start.dt.hour().cast(pl.Int64) * 60 + start.dt.minute().cast(pl.Int64)) // slot_min,
-        )
-        .group_by("day", "slot")
-        .agg(pl.col("energy_wh").sum(), pl.col("duration_s").sum())
-    )
-    first, last = sums.select(first=pl.col("day").min(), last=pl.col("day").max()).row(0)
-    days = tuple(first + timedelta(days=step) for step in range((last - first).days + 1))
-    kw = np.full((len(days), 1440 // slot_min), np.nan)
-    at_day = sums.select((pl.col("day") - first).dt.total_days()).to_series().to_numpy()
-    kw[at_day, sums.get_column("slot").to_numpy()] = sums.select(
-        pl.col("energy_wh") * 3.6 / pl.col("duration_s")
-    ).to_series()
-    return DayGrid(days, slot_min, kw)
+    minute = start.dt.hour().cast(pl.Int64) * 60 + start.dt.minute().cast(pl.Int64)
+    found = frame.group_by(day=start.dt.date(), slot=minute // slot_min).agg(value=value)
+    slots = _MINUTES_OF_DAY // slot_min
+    if found.is_empty():
+        return DayGrid((), slot_min, np.empty((0, slots)))
+    first, last = found.select(first=pl.col("day").min(), last=pl.col("day").max()).row(0)
+    table = np.full(((last - first).days + 1, slots), np.nan)
+    at_day = found.select((pl.col("day") - first).dt.total_days()).to_series().to_numpy()
+    table[at_day, found.get_column("slot").to_numpy()] = found.get_column("value").to_numpy()
+    return DayGrid(tuple(first + timedelta(days=step) for step in range(table.shape[0])), slot_min, table)
 
 
 def aligned(grid: DayGrid, days: Sequence[date]) -> Floats:
     """Return the rows of a grid for other days; NaN for days it does not hold."""
     rows = np.full((len(days), grid.slots), np.nan)
+    row_of = {day: row for row, day in enumerate(grid.days)}
     for number, day in enumerate(days):
-        if 0 <= (at := grid.index(day)) < len(grid.days):
-            rows[number] = grid.kw[at]
+        if day in row_of:
+            rows[number] = grid.kw[row_of[day]]
     return rows

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import polars as pl
 
-from pipeline.baselines import aligned, day_grid
+from pipeline.baselines import aligned, day_grid, hourly_grid
 from pipeline.calendars import window_grid
 from pipeline.domain import BillPeriod
 
@@ -46,3 +46,13 @@ def test_unknown_energy_and_missing_days_are_unknown_power():
 def test_no_windows_are_no_days():
     empty = windows(date(2026, 6, 1), date(2026, 6, 2), "Asia/Tokyo", 500).clear()
     assert day_grid(empty, 30).days == ()
+
+
+def test_observations_within_an_hour_are_averaged():
+    stamps = [datetime(2026, 6, 1, 5, minute) for minute in (0, 20, 40)] + [datetime(2026, 6, 2, 23, 0)]
+    observed = pl.DataFrame({"local_start": stamps, "temperature_c": [10.0, 13.0, None, 20.0]})
+    grid = hourly_grid(observed, "temperature_c")
+    assert grid.kw.shape == (2, 24)
+    assert grid.kw[0, 5] == 11.5
+    assert grid.kw[1, 23] == 20.0
+    assert np.isnan(grid.kw).sum() == 46
