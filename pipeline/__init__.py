@@ -12,6 +12,7 @@ baselines    other days -> what the building would have drawn: day matching, reg
 scenarios    the worlds a bill is computed for: actual, no_ev, unmanaged
 quality      gaps and other findings about the data
 pricing      any load under any tariff: bills in order
+pricing      any load under any tariff: bills in order
 savings      two bills -> peak, percent, money, annual figures
 fleet        departures and whether each car was ready
 chain        the one composition: a month's frames in, result frames out

@@ -23,7 +23,7 @@ FLOW = (
     {"portfolio"},
     {"ingest", "charging", "tariff", "baselines"},
     {"scenarios", "quality"},
-    {"savings", "fleet"},
+    {"savings", "fleet", "pricing"},
     {"uncertainty"},
     {"chain"},
     {"reports"},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.cli import making, working
+from pipeline.cli import making, pricing, working
 from pipeline.cli.output import say
 from pipeline.cli.root import app
 from pipeline.domain import V2BError
 
-COMMANDS = (making, working)
+COMMANDS = (making, pricing, working)
 """The modules whose commands register themselves on `app`."""
 
 

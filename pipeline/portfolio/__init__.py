@@ -13,7 +13,8 @@ from pipeline.portfolio.models import (
     minute_of_day,
 )
 from pipeline.portfolio.tables import TABLES, read_series, read_table
-from pipeline.portfolio.load import Portfolio, load_portfolio, load_site
+from pipeline.portfolio.utility_bills import UtilityBill
+from pipeline.portfolio.load import Portfolio, load_portfolio, load_site, read_cycles, read_seeds
 
 __all__ = [
     "TABLES",
@@ -24,10 +25,13 @@ __all__ = [
     "PortfolioSettings",
     "Site",
     "SiteTariff",
+    "UtilityBill",
     "Vehicle",
     "load_portfolio",
     "load_site",
     "minute_of_day",
+    "read_cycles",
+    "read_seeds",
     "read_series",
     "read_table",
 ]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from pipeline.calendars import add_months, calendar_month, month_of, months_between
 from pipeline.domain import BillPeriod, ConfigError
-from pipeline.portfolio.models import Config, PortfolioSettings, Site
-from pipeline.portfolio.tables import read_series, read_table
+from pipeline.portfolio.models import Config, ExactDecimal, Month, PortfolioSettings, Site
+from pipeline.portfolio.tables import read_cycle_rows, read_seed_rows, read_series, read_table
+from pipeline.portfolio.utility_bills import UtilityBill, read_utility_bills
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
@@ -106,6 +107,7 @@ class Portfolio:
     sites: Mapping[str, Site]
     refused: Mapping[str, ConfigError]
     cycles: Mapping[str, tuple[BillPeriod, ...]]
+    utility_bills: Mapping[str, tuple[UtilityBill, ...]] = field(default_factory=dict)
 
     def tariff_path(self, name: str) -> Path | None:
         """Return the file of a tariff, native TOML before URDB JSON; None where there is none."""
@@ -130,38 +132,77 @@ class Portfolio:
         return [calendar_month(month) for month in months_between(month_of(first), month_of(last))]
 
 
-def _cycle(row: Mapping[str, Any]) -> BillPeriod:
+def _cycle(row: Mapping[str, Any], file: str) -> BillPeriod:
     if row["read_to"] <= row["read_from"]:
-        raise ConfigError("bill_cycles.csv", f"line {row['line']}, read_to", row["read_to"], "a day after read_from")
+        raise ConfigError(file, f"line {row['line']}, read_to", row["read_to"], "a day after read_from")
     month = row["month"] or month_of(row["read_to"] - timedelta(days=1))
     return BillPeriod(month, row["read_from"], row["read_to"])
 
 
 def _cycles(folder: Path, known_sites: Collection[str]) -> dict[str, tuple[BillPeriod, ...]]:
-    found: dict[str, dict[str, tuple[int, BillPeriod]]] = {}
-    for row in read_table(folder, "bill_cycles"):
-        period, line = _cycle(row), row["line"]
+    file = "bill_cycles.csv"
+    rows = read_table(folder, "bill_cycles")
+    for row in rows:
         if row["site_id"] not in known_sites:  # its bills would silently become calendar months
             sites = ", ".join(sorted(known_sites)) or "none is configured"
-            raise ConfigError("bill_cycles.csv", f"line {line}, site_id", row["site_id"], f"a site of sites/: {sites}")
-        known = found.setdefault(row["site_id"], {})
+            raise ConfigError(file, f"line {row['line']}, site_id", row["site_id"], f"a site of sites/: {sites}")
+    return {site_id: _in_order(rows, site_id, file) for site_id in dict.fromkeys(row["site_id"] for row in rows)}
+
+
+def _in_order(rows: Iterable[Mapping[str, Any]], site_id: str | None, file: str) -> tuple[BillPeriod, ...]:
+    """The bills of one site, by date; two that overlap or share a month are refused, naming both rows."""
+    known: dict[str, tuple[int, BillPeriod]] = {}
+    for row in rows:
+        if row["site_id"] != site_id:
+            continue
+        period, line = _cycle(row, file), row["line"]
         if period.month in known:
             place = f"lines {known[period.month][0]} and {line}, month"
-            raise ConfigError("bill_cycles.csv", place, period.month, "one bill a month; name another in column month")
+            raise ConfigError(file, place, period.month, "one bill a month; name another in column month")
         known[period.month] = (line, period)
-    return {site_id: _in_order(entries) for site_id, entries in found.items()}
-
-
-def _in_order(entries: Mapping[str, tuple[int, BillPeriod]]) -> tuple[BillPeriod, ...]:
-    ordered = sorted(entries.values(), key=lambda entry: entry[1].read_from)
+    ordered = sorted(known.values(), key=lambda entry: entry[1].read_from)
     for (line, before), (next_line, after) in itertools.pairwise(ordered):
         if after.read_from < before.read_to:
             place = f"lines {line} and {next_line}, read_from"
-            raise ConfigError("bill_cycles.csv", place, after.read_from, "bills that do not overlap")
+            raise ConfigError(file, place, after.read_from, "bills that do not overlap")
         if after.month <= before.month:
             place = f"lines {line} and {next_line}, month"
-            raise ConfigError("bill_cycles.csv", place, after.month, f"a month after {before.month}")
+            raise ConfigError(file, place, after.month, f"a month after {before.month}")
     return tuple(period for _, period in ordered)
+
+
+def read_cycles(path: Path) -> tuple[BillPeriod, ...]:
+    """Return the bills of a CSV as `bill_cycles.csv`, the column site_id left out or of one site only.
+
+    Raises ConfigError with file, line, value and what is allowed.
+    """
+    rows = read_cycle_rows(path)
+    sites = list(dict.fromkeys(row["site_id"] for row in rows))
+    if len(sites) > 1:
+        line = next(row["line"] for row in rows if row["site_id"] == sites[1])
+        raise ConfigError(path.name, f"line {line}, site_id", sites[1], f"bills of one site, {sites[0]!r}")
+    if not rows:
+        raise ConfigError(path.name, "file", "no rows", "at least one bill: read_from,read_to[,month]")
+    return _in_order(rows, sites[0], path.name)
+
+
+class _Seeds(Config):
+    ratchet_seed: dict[Month, Annotated[ExactDecimal, Field(ge=0)]]
+
+
+def read_seeds(path: Path) -> Mapping[str, Decimal]:
+    """Return own peaks [kW] by month 'YYYY-MM' from a file: CSV `month,kw`, or TOML as `[ratchet_seed]` of a site.
+
+    Raises ConfigError with file, place, value and what is allowed.
+    """
+    if path.suffix != ".toml":
+        return read_seed_rows(path)
+    table = read_toml(path)
+    try:
+        seeds = _Seeds.model_validate(_floats(table if "ratchet_seed" in table else {"ratchet_seed": table}))
+    except ValidationError as error:
+        raise _refuse(path.name, _Seeds, error) from None
+    return seeds.ratchet_seed
 
 
 def load_portfolio(root: Path) -> Portfolio:
@@ -181,7 +222,8 @@ def load_portfolio(root: Path) -> Portfolio:
             sites[path.stem] = load_site(path)
         except ConfigError as error:
             refused[path.stem] = error
-    return Portfolio(root, settings, sites, refused, _cycles(root, {*sites, *refused}))
+    known = {*sites, *refused}
+    return Portfolio(root, settings, sites, refused, _cycles(root, known), read_utility_bills(root, known))
 
 
 __all__ = ["Portfolio", "add_months", "load_portfolio", "load_site", "read_toml"]

@@ -16,11 +16,15 @@ from pipeline.portfolio.models import _identifier, _month
 
 @dataclass(frozen=True)
 class Column:
-    """How one CSV column is read: `read` raises ValueError or InvalidOperation for what is not `allowed`."""
+    """How one CSV column is read: `read` raises ValueError or InvalidOperation for what is not `allowed`.
+
+    A cell may be empty where `optional`; the whole column may be left out of the header where `omissible`.
+    """
 
     read: Callable[[str], Any]
     allowed: str
     optional: bool = False
+    omissible: bool = False
 
 
 def _switch(text: str) -> bool:
@@ -30,6 +34,13 @@ def _switch(text: str) -> bool:
 def _finite(text: str) -> Decimal:
     value = Decimal(text)
     if not value.is_finite():
+        raise ValueError(text)
+    return value
+
+
+def _not_negative(text: str) -> Decimal:
+    value = _finite(text)
+    if value < 0:
         raise ValueError(text)
     return value
 
@@ -58,13 +69,13 @@ TABLES: Final[Mapping[str, Mapping[str, Column]]] = {
         "site_id": _ID,
         "read_from": _DAY,
         "read_to": _DAY,
-        "month": Column(_month, "a month YYYY-MM", optional=True),
+        "month": Column(_month, "a month YYYY-MM", optional=True, omissible=True),
     },
     "utility_bills": {
         "site_id": _ID,
         "read_from": _DAY,
         "read_to": _DAY,
-        "charge_id": _TEXT,
+        "charge_id": Column(str, "text", optional=True, omissible=True),
         "billed_kw": _NUMBER,
         "energy_kwh": _NUMBER,
         "amount": _NUMBER,
@@ -81,6 +92,10 @@ TABLES: Final[Mapping[str, Mapping[str, Column]]] = {
     "outages": {"site_id": _ID, "from": _AT, "to": _AT},
 }
 _SERIES: Final[Mapping[str, Column]] = {"date": _DAY, "value": Column(_finite, "a number")}
+_SEEDS: Final[Mapping[str, Column]] = {
+    "month": Column(_month, "a month YYYY-MM"),
+    "kw": Column(_not_negative, "a number of kW, 0 or more"),
+}
 
 
 def _cell(column: Column, text: str, file: str, place: str) -> Any:
@@ -93,10 +108,12 @@ def _cell(column: Column, text: str, file: str, place: str) -> Any:
 
 
 def _read_rows(path: Path, columns: Mapping[str, Column]) -> list[dict[str, Any]]:
-    required = [name for name, column in columns.items() if not (column.optional and name == "month")]
+    required = [name for name, column in columns.items() if not column.omissible]
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.reader(stream))
+    except OSError as error:
+        raise ConfigError(str(path), "file", error.strerror, "a file that can be read") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(path.name, "file", str(error), "CSV text in UTF-8") from None
     header = lines[0] if lines else []
@@ -123,6 +140,31 @@ def read_table(folder: Path, name: str) -> list[dict[str, Any]]:
     """
     path = folder / f"{name}.csv"
     return _read_rows(path, TABLES[name]) if path.exists() else []
+
+
+def read_cycle_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a CSV as `bill_cycles.csv` with their lines; site_id is None where there is no such column.
+
+    Raises ConfigError with file, line, column, value and what is allowed.
+    """
+    columns = TABLES["bill_cycles"]
+    try:
+        return _read_rows(path, columns)
+    except ConfigError as error:
+        if error.place != "header" or str(error.value).startswith("site_id"):
+            raise
+    bare = {name: column for name, column in columns.items() if name != "site_id"}
+    return [{"site_id": None, **row} for row in _read_rows(path, bare)]
+
+
+def read_seed_rows(path: Path) -> dict[str, Decimal]:
+    """Return own peaks [kW] by month from a CSV `month,kw`; raises ConfigError for a bad or repeated month."""
+    seeds: dict[str, Decimal] = {}
+    for row in _read_rows(path, _SEEDS):
+        if row["month"] in seeds:
+            raise ConfigError(path.name, f"line {row['line']}, month", row["month"], "each month once")
+        seeds[row["month"]] = row["kw"]
+    return seeds
 
 
 def read_series(path: Path) -> list[tuple[date, Decimal]]:

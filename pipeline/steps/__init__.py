@@ -9,6 +9,7 @@ placing   local times and nameless meters get their site
 filing    local day and bill month of a record
 reading   files to records, small ones side by side
 loading   landing/ -> the warehouse's current records
+bill_inputs  the files that `v2b bill` reads
 first_site  a first portfolio from a person's own files
 columns   which column of savings_month holds which figure
 history   what the warehouse knows of a site's earlier bills
