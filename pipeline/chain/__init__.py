@@ -8,7 +8,7 @@ prices the worlds and sums up.
 
 from pipeline.chain.inputs import Earlier, Inputs, OwnPeaks, Prepared, Result
 from pipeline.chain.sessions import found_sessions, known_sessions
-from pipeline.chain.findings import load_findings, meter_findings
+from pipeline.chain.findings import load_findings, log_findings, meter_findings
 from pipeline.chain.loads import prepare
 from pipeline.chain.hashing import input_hash, result_hash
 from pipeline.chain.results import compute
@@ -24,6 +24,7 @@ __all__ = [
     "input_hash",
     "known_sessions",
     "load_findings",
+    "log_findings",
     "meter_findings",
     "prepare",
     "result_hash",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
 
-from pipeline import quality
+from pipeline import charging, quality
 from pipeline.calendars import period_utc, with_local_time
 from pipeline.chain.inputs import Inputs
 
@@ -37,22 +38,42 @@ def meter_findings(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([quality.clock_change_gaps(windows, missing), *(rule(meter) for rule in rules)])
 
 
-def load_findings(inputs: Inputs, windows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
-    """Return what the loads of the worlds, the chargers and the sessions show, all laid beside the meter."""
-    meters, zone = _meters(inputs), inputs.site.timezone
+def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.Fit]) -> pl.DataFrame:
+    """Return what the loads of the worlds show, and the chargers laid beside the meter; `fits` as of `clock_fits`."""
+    meters = _meters(inputs)
     found = [quality.spikes(windows, meters)]
     if not inputs.is_seed:
-        begin, end = period_utc(inputs.period, zone)
-        ours = sessions.filter((pl.col("plugged_in_at") >= begin) & (pl.col("plugged_in_at") < end))
-        fits = quality.fitted_offsets(windows, inputs.readings)
         found += [
             quality.gaps(windows, "covered", name="charger.gap", source="chargers", what="Charger data"),
-            quality.clock_offsets(windows, fits),
+            quality.clock_offsets(windows, fits, inputs.clock_bound_s),
             quality.unit_against_chargers(windows, fits, meters),
             quality.conservation(windows, meters),
-            quality.overlapping_sessions(ours, zone),
         ]
     return pl.concat(found)
+
+
+def log_findings(
+    inputs: Inputs, repaired: charging.Repaired, charger_windows: pl.DataFrame, sessions: pl.DataFrame
+) -> pl.DataFrame:
+    """Return what charger logs lack and what was done to their registers; nothing before V2B began."""
+    if inputs.is_seed:
+        return quality.nothing_found()
+    zone = inputs.site.timezone
+    span = period_utc(inputs.period, zone)
+    ours = sessions.filter((pl.col("plugged_in_at") >= span[0]) & (pl.col("plugged_in_at") < span[1]))
+    return pl.concat(
+        [
+            quality.register_repairs(repaired.repairs, charger_windows, span, zone),
+            quality.missing_samples(repaired.readings, span),
+            quality.incomplete_sessions(ours, repaired.readings),
+            quality.overlapping_sessions(ours, zone),
+        ]
+    )
+
+
+def clock_fits(inputs: Inputs, windows: pl.DataFrame, readings: pl.DataFrame) -> list[quality.Fit]:
+    """Return the clock offset of every charger as far as the meter tells it; `readings` with rebuilt registers."""
+    return [] if inputs.is_seed else quality.fitted_offsets(windows, readings)
 
 
 def zero_runs_of(findings: pl.DataFrame) -> pl.DataFrame:

@@ -54,6 +54,9 @@ def _other_inputs(prepared: Prepared) -> dict[str, Any]:
         ],
         "incomplete": sorted(inputs.earlier.incomplete & inputs.reach),
         "demand_amounts": sorted((*k, str(v.normalize())) for k, v in inputs.earlier.demand_amounts.items()),
+        "clock_bound_s": inputs.clock_bound_s,
+        "clock": [prepared.clock.state, prepared.clock.offset_s],
+        "findings": prepared.findings.get_column("sentence").to_list(),
         "efficiency": [prepared.round_trip.source, round(prepared.round_trip.efficiency, 9)],
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import savings, scenarios
+from pipeline import quality, savings, scenarios
 from pipeline.calendars import add_months, period_utc
 from pipeline.charging import RoundTrip
 from pipeline.domain import BillPeriod
@@ -50,7 +50,7 @@ class Inputs:
     session_records: pl.DataFrame
     sessions: pl.DataFrame
     earlier: Earlier
-    clock_bound_s: int = 60  # how far a charger's clock may be off where nothing tells
+    clock_bound_s: int = 60  # how far a charger's clock may be off where nothing tells [s]
 
     @property
     def is_seed(self) -> bool:
@@ -83,6 +83,7 @@ class Prepared:
     round_trip: RoundTrip
     outside_sessions: bool
     findings: pl.DataFrame
+    clock: quality.Clock
 
     @property
     def billed_windows(self) -> pl.DataFrame:

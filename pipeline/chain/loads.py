@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline import charging, quality, scenarios
 from pipeline.calendars import period_utc, window_grid
-from pipeline.chain.findings import load_findings, meter_findings, zero_runs_of
+from pipeline.chain.findings import clock_fits, load_findings, log_findings, meter_findings, zero_runs_of
 from pipeline.chain.inputs import Inputs, Prepared
 from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions, since_programme
 from pipeline.domain import BillPeriod, V2BError
@@ -32,7 +32,8 @@ def prepare(inputs: Inputs) -> Prepared:
     findings = meter_findings(inputs, windows)
     windows = quality.without_zero_runs(windows, zero_runs_of(findings))
     assigned = assign_sessions(inputs.readings, inputs.session_records)
-    readings = charging.repair_registers(assigned, site.chargers).readings
+    repaired = charging.repair_registers(assigned, site.chargers)
+    readings = repaired.readings
     charger_windows = _charger_windows(readings, grid, site, inputs.clock_bound_s)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
     sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
@@ -40,8 +41,11 @@ def prepare(inputs: Inputs) -> Prepared:
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
     outside = _flows_outside_sessions(windows, sessions, span)
     windows = _worlds(inputs, windows, sessions, readings, round_trip)
-    findings = pl.concat([findings, load_findings(inputs, windows, sessions)])
-    return Prepared(inputs, window_min, windows, charger_windows, sessions, round_trip, outside, findings)
+    fits = clock_fits(inputs, windows, readings)
+    found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
+    findings = pl.concat([findings, *found])
+    clock = quality.clock_of(fits, inputs.clock_bound_s)
+    return Prepared(inputs, window_min, windows, charger_windows, sessions, round_trip, outside, findings, clock)
 
 
 def _window_min(inputs: Inputs) -> int:

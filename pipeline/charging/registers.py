@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from pipeline.domain import UTC
 from pipeline.portfolio import Charger
 
 REGISTERS: Final = ("energy_import_wh", "energy_export_wh")
@@ -24,22 +25,24 @@ _LIKELIER: Final = 20
 _LONGEST_POWER_GAP_S: Final = 900
 _SMALLEST_ROLLOVER: Final = 10**5
 
-REGISTER_CHARACTER: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+REPAIR: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "charger_id": pl.String,
     "register": pl.String,
-    "character": pl.String,  # session | mixed | lifetime | integrated (from power, for want of a register)
-    "ignored": pl.Int64,  # readings that no counter can have shown: a begin of 0, a glitch
-    "resets": pl.Int64,  # falls and jumps across which nothing is known
-    "rollovers": pl.Int64,
+    # of a whole register: session (counts every session from 0), mixed (now so, now lifetime), integrated (from power,
+    # for want of a register); of one value: ignored (no counter can have shown it), reset (a fall or leap across which
+    # nothing is known), rollover
+    "repair": pl.String,
+    "span_from": UTC,
+    "span_to": UTC,
 }
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """Readings whose registers only fall where they were reset, and a row per register that was not so before."""
+    """Readings whose registers only fall where they were reset, and a row of REPAIR per thing done to make them so."""
 
     readings: pl.DataFrame
-    characters: pl.DataFrame
+    repairs: pl.DataFrame
 
 
 def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -> Repaired:
@@ -54,7 +57,7 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
     ordered = readings.sort("charger_id", "measured_at", maintain_order=True)
     ordered = _integrated(_signed(ordered, chargers))
     integrated = _integrated_rows(readings, ordered)
-    characters = [integrated]
+    repairs = [integrated]
     limits = {
         charger.charger_id: max(
             _LEAST_LIMIT_W, round(_POWER_MARGIN * 1000 * max(charger.rated_charge_kw, charger.rated_discharge_kw))
@@ -66,9 +69,9 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
         reported = ordered.filter(~pl.col("charger_id").is_in(from_power))
         for charger_id in _suspects(reported, register, limits):
             limit_w = limits.get(charger_id, _UNKNOWN_RATING_W)
-            ordered, row = _with_rebuilt(ordered, charger_id, register, limit_w)
-            characters.append(row)
-    return Repaired(ordered, pl.concat(characters))
+            ordered, done = _with_rebuilt(ordered, charger_id, register, limit_w)
+            repairs.append(done)
+    return Repaired(ordered, pl.concat(repairs))
 
 
 def _signed(readings: pl.DataFrame, chargers: Sequence[Charger]) -> pl.DataFrame:
@@ -117,11 +120,14 @@ def _integrated_rows(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
         return set(readings.filter(pl.col(register) != 0).get_column("charger_id"))
 
     rows = [
-        (charger_id, register, "integrated", 0, 0, 0)
+        (charger_id, register, "integrated")
         for register in REGISTERS
         for charger_id in sorted(moving(after, register) - moving(before, register))
     ]
-    return pl.DataFrame(rows, schema=dict(REGISTER_CHARACTER), orient="row")
+    named = pl.DataFrame(rows, schema=["charger_id", "register", "repair"], orient="row")
+    spans = after.group_by("charger_id").agg(span_from=pl.col("measured_at").min(), span_to=pl.col("measured_at").max())
+    joined = named.cast(pl.String).join(spans, on="charger_id", how="left", maintain_order="left")
+    return joined.cast(pl.Schema(REPAIR))
 
 
 def _suspects(readings: pl.DataFrame, register: str, limits: Mapping[str, int]) -> list[str]:
@@ -146,8 +152,12 @@ def _with_rebuilt(
     joined = numbered.join(rebuilt, on="row", how="left", maintain_order="left").with_columns(
         pl.when(mine).then("rebuilt").otherwise(register).alias(register)
     )
-    row = (charger_id, register, walk.character(), walk.ignored, walk.resets, walk.rollovers)
-    return joined.drop("row", "rebuilt"), pl.DataFrame([row], schema=dict(REGISTER_CHARACTER), orient="row")
+    done = [(charger_id, register, *repair) for repair in walk.repairs()]
+    stamps = {"span_from": pl.Int64, "span_to": pl.Int64}
+    rows = pl.DataFrame(done, schema={**REPAIR, **stamps}, orient="row")
+    return joined.drop("row", "rebuilt"), rows.with_columns(
+        pl.from_epoch(pl.col(*stamps), time_unit="ms").dt.replace_time_zone("UTC").cast(UTC)
+    )
 
 
 @dataclass(frozen=True)
@@ -172,17 +182,21 @@ class _Walk:
     session: str | None = None
     relative: bool | None = None  # how the last telling value was meant
     kinds: set[str] = field(default_factory=set)
-    ignored: int = 0
-    resets: int = 0
-    rollovers: int = 0
+    events: list[tuple[str, int, int]] = field(default_factory=list)
 
     def run(self) -> list[int | None]:
         """Return the counter at each value, None where a value is ignored."""
         return [self._step(number, value) for number, value in enumerate(self.values)]
 
-    def character(self) -> str:
-        """Return whether the values were lifetime, counted from the session's begin, or mixed."""
-        return "mixed" if len(self.kinds) > 1 else next(iter(self.kinds), "lifetime")
+    def repairs(self) -> list[tuple[str, int, int]]:
+        """Return what was done as (repair, from, to) [ms]; a register that only counts a lifetime has no repair."""
+        if "session" not in self.kinds:
+            return self.events
+        whole = "mixed" if len(self.kinds) > 1 else "session"
+        return [(whole, self.values[0].ms, self.values[-1].ms), *self.events]
+
+    def _did(self, repair: str, value: _Value) -> None:
+        self.events.append((repair, value.ms if repair == "ignored" else self.at_ms, value.ms))
 
     def _step(self, number: int, value: _Value) -> int | None:
         following = self.values[number + 1] if number + 1 < len(self.values) else None
@@ -201,7 +215,7 @@ class _Walk:
     def _first(self, value: _Value, following: _Value | None) -> int | None:
         leaps = following is not None and following.raw > self._reach(value.ms, following.ms)
         if value.raw == 0 and value.context == "begin" and leaps:
-            self.ignored += 1
+            self._did("ignored", value)
             return None
         self.session = value.session
         self.base = value.raw if value.context == "begin" else 0
@@ -218,7 +232,7 @@ class _Walk:
                 as_lifetime and following.raw + self.shift - total < following.raw and not self.relative
             ):
                 return self._believe(value, total, relative=True)
-        self.ignored += 1
+        self._did("ignored", value)
         return None
 
     def _reach(self, from_ms: int, to_ms: int) -> float:
@@ -266,7 +280,7 @@ class _Walk:
         rolled = self._rollover(value)
         if rolled:
             self.shift += rolled
-            self.rollovers += 1
+            self._did("rollover", value)
             return self._believe(value, value.raw + self.shift, relative=False)
         begins = value.context == "begin"
         if following is None:
@@ -274,13 +288,13 @@ class _Walk:
         else:
             back = self._meant(following, after_begin=begins) is not None
         if back and not (following is None and value.raw + self.shift > total):
-            self.ignored += 1
+            self._did("ignored", value)
             return None
         if self.kinds == {"session"}:
             # The first lifetime value of a register that counted sessions: it only says where the counter stands.
             self.shift = total - value.raw
             return self._believe(value, total, relative=False)
-        self.resets += 1
+        self._did("reset", value)
         falls = value.raw < self.last_raw
         # A counter that falls says that nothing is known in between.
         self.shift = min(0, total - 1 - value.raw) if falls else total - 1 - value.raw

@@ -1,26 +1,33 @@
 """Findings about the data of a bill: frames in, one row per finding out.
 
 In reading order: findings (their shape), gaps, meter (what it cannot have measured), levels (what is unbelievably high
-or low), clock (chargers against the meter), stays (sessions that cannot all be true).
+or low), clock (chargers against the meter), logs (what charger logs lack), stays (sessions that cannot all be true).
 """
 
-from pipeline.quality.clock import clock_offsets, fitted_offsets, unit_against_chargers
+from pipeline.quality.clock import Clock, Fit, clock_of, clock_offsets, fitted_offsets, unit_against_chargers
 from pipeline.quality.findings import FINDING, nothing_found
 from pipeline.quality.gaps import clock_change_gaps, gaps
 from pipeline.quality.levels import conservation, spikes, unit_jumps
+from pipeline.quality.logs import incomplete_sessions, missing_samples, register_repairs
 from pipeline.quality.meter import overlaps, repeated_days, stuck_values, twins, without_zero_runs, zero_runs
 from pipeline.quality.stays import overlapping_sessions
 
 __all__ = [
     "FINDING",
+    "Clock",
+    "Fit",
     "clock_change_gaps",
+    "clock_of",
     "clock_offsets",
     "conservation",
     "fitted_offsets",
     "gaps",
+    "incomplete_sessions",
+    "missing_samples",
     "nothing_found",
     "overlapping_sessions",
     "overlaps",
+    "register_repairs",
     "repeated_days",
     "spikes",
     "stuck_values",

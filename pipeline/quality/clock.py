@@ -10,23 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
 
 from pipeline.quality.findings import ENDS, as_findings, nothing_found
 
-CLOCK_BOUND_S: Final = 60
-"""What a clock set by network time keeps, and what every uncertainty range already allows for."""
 STANDARD_ERRORS: Final = 5.0
 """An estimate nearer to the bound than this many standard errors may be chance: a month has hundreds of changes."""
 LARGEST_ERROR_S: Final = 60.0
 """A wider estimate says nothing about a bound of a minute."""
+NORMAL_95: Final = 1.96
+"""Standard errors to either side of an estimate that hold the truth in 95 of 100 cases."""
 SCAN_S: Final = (*range(-1800, 1801, 60), *(1800 * half for half in range(-28, 29) if abs(half) > 1))
 """By minutes within half an hour; by half hours as far as a wrong time zone reaches."""
 LARGEST_STEP_S: Final = 300.0
 STEPS: Final = 6
+LAGS: Final = 4
+"""Windows over which residuals of changes still hang together."""
 LEAST_WINDOWS: Final = 200
 GAIN_TOLERANCE: Final = 0.25
 """The fitted share of the charger's energy that the meter saw; far from 1 it is not this meter's charger."""
@@ -63,15 +65,47 @@ class Fit:
     gain: float
     gain_error: float
 
+    @property
+    def tells(self) -> bool:
+        """Whether the meter saw this charger well enough to say anything of its clock."""
+        return self.error_s <= LARGEST_ERROR_S and abs(self.gain - 1) <= GAIN_TOLERANCE
 
-def clock_offsets(windows: pl.DataFrame, fits: Sequence[Fit]) -> pl.DataFrame:
-    """Return chargers whose clock is measurably beyond a minute off; the value is the offset [s], positive ahead."""
+    def beyond(self, clock_bound_s: int) -> bool:
+        """Tell whether the clock is certainly further off than `clock_bound_s` [s]."""
+        return self.tells and abs(self.offset_s) - clock_bound_s > STANDARD_ERRORS * self.error_s
+
+    def within(self, clock_bound_s: int) -> bool:
+        """Tell whether the meter knows the clock better than `clock_bound_s` [s] does."""
+        return self.tells and NORMAL_95 * self.error_s <= clock_bound_s
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What is known of a site's charger clocks, and the offset that is farthest from 0 [s, positive ahead].
+
+    measured: the meter tells every charger's offset better than the configured bound; bounded: it does not, and no
+    number is stated; contradicted: a clock is certainly beyond the bound.
+    """
+
+    state: Literal["measured", "bounded", "contradicted"]
+    offset_s: int | None
+
+
+def clock_of(fits: Sequence[Fit], clock_bound_s: int) -> Clock:
+    """Return the state of a bill's clocks from the fits of all chargers that moved; of none it is bounded."""
+    wrong = [fit for fit in fits if fit.beyond(clock_bound_s)]
+    if not wrong and not (fits and all(fit.within(clock_bound_s) for fit in fits)):
+        return Clock("bounded", None)
+    farthest = max(wrong or fits, key=lambda fit: abs(fit.offset_s))
+    return Clock("contradicted" if wrong else "measured", round(farthest.offset_s))
+
+
+def clock_offsets(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s: int) -> pl.DataFrame:
+    """Return chargers whose clock is certainly more than `clock_bound_s` [s] off; the value is the offset [s]."""
     rows = [
-        {"source": fit.charger_id, "value": round(fit.offset_s), "error": round(2 * fit.error_s)}
+        {"source": fit.charger_id, "value": round(fit.offset_s), "error": round(NORMAL_95 * fit.error_s)}
         for fit in fits
-        if fit.error_s <= LARGEST_ERROR_S
-        and abs(fit.gain - 1) <= GAIN_TOLERANCE
-        and abs(fit.offset_s) - CLOCK_BOUND_S > STANDARD_ERRORS * fit.error_s
+        if fit.beyond(clock_bound_s)
     ]
     if not rows:
         return nothing_found()
@@ -142,8 +176,11 @@ def _registers(readings: pl.DataFrame) -> list[_Register]:
         seconds = ordered.get_column("measured_at").dt.epoch("ms").to_numpy() / 1000
         total = np.zeros(ordered.height)
         for column, sign in (("energy_import_wh", 1.0), ("energy_export_wh", -1.0)):
-            known = ordered.select(pl.col(column).forward_fill().backward_fill().fill_null(0)).to_series().to_numpy()
-            total += sign * np.cumsum(np.clip(np.diff(known, prepend=known[:1]), 0, None))
+            stated = ordered.get_column(column).is_not_null().to_numpy()
+            if stated.any():
+                known = ordered.get_column(column).drop_nulls().to_numpy()
+                counter = np.cumsum(np.clip(np.diff(known, prepend=known[:1]), 0, None))
+                total += sign * np.interp(seconds, seconds[stated], counter)
         net.append(_Register(str(part.item(0, "charger_id")), seconds, total))
     return net
 
@@ -161,6 +198,23 @@ def _usual_removed(changes: Numbers, groups: Numbers) -> Numbers:
     means = np.bincount(index, weights=changes) / np.bincount(index)
     without: Numbers = changes - means[index]
     return without
+
+
+def _errors(design: Numbers, residual: Numbers) -> Numbers:
+    """Standard errors of least squares, the larger of the plain ones and those of Newey and West (1987).
+
+    The latter allow for unlike and neighbouring residuals, and are too small where a charger worked on few days.
+    """
+    size, count = design.shape
+    inverse = np.linalg.inv(design.T @ design)
+    scores = design * residual[:, None]
+    spread = scores.T @ scores
+    for lag in range(1, LAGS + 1):
+        shared = scores[lag:].T @ scores[:-lag]
+        spread += (1 - lag / (LAGS + 1)) * (shared + shared.T)
+    plain = np.diag(inverse) * float(residual @ residual)
+    errors: Numbers = np.sqrt(np.maximum(plain, np.diag(inverse @ spread @ inverse) * size) / max(1, size - count))
+    return errors
 
 
 def _fit(target: Numbers, registers: list[_Register], edges: Numbers, groups: Numbers) -> list[Fit]:
@@ -185,14 +239,13 @@ def _fit(target: Numbers, registers: list[_Register], edges: Numbers, groups: Nu
         step = np.clip(solution[count:] / np.where(gain == 0, 1.0, gain), -LARGEST_STEP_S, LARGEST_STEP_S)
         offsets = offsets + step
     residual = target - design @ solution
-    variance = float(residual @ residual) / max(1, target.size - 2 * count)
-    errors = np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * variance)
+    errors = _errors(design, residual)
     # The slope's coefficient is gain times offset.
     offset_errors = errors[count:] / np.abs(np.where(gain == 0, 1.0, gain))
     steady = np.abs(step) <= np.maximum(1.0, offset_errors)
-    columns = zip(registers, offsets, offset_errors, gain, errors[:count], steady, strict=True)
+    unknown = np.where(steady, 1.0, np.inf)  # an estimate that never settled says nothing
+    columns = zip(registers, offsets, offset_errors * unknown, gain, errors[:count] * unknown, strict=True)
     return [
         Fit(register.charger_id, float(offset), float(error), float(share), float(share_error))
-        for register, offset, error, share, share_error, settled in columns
-        if settled
+        for register, offset, error, share, share_error in columns
     ]

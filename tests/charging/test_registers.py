@@ -33,13 +33,13 @@ def test_a_register_that_only_rises_as_fast_as_its_charger_stays_as_it_is(rises)
     table = pl.DataFrame(rows, schema=dict(CHARGER_RECORD))
     found = repair_registers(table, [charger()])
     assert_frame_equal(found.readings, table)
-    assert found.characters.is_empty()
+    assert found.repairs.is_empty()
 
 
 def test_a_reset_stays_a_fall_so_that_nothing_is_claimed_across_it(readings):
     found = repair_registers(readings([(0, 90_500, None), (30, 92_000, None), (60, 40, None), (90, 1040, None)]))
     assert counters(found) == [90_500, 92_000, 40, 1040]
-    assert found.characters.select("character", "resets").rows() == [("lifetime", 1)]
+    assert found.repairs.select("repair", "span_from", "span_to").rows() == [("reset", moment(30), moment(60))]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,9 @@ def test_a_reset_stays_a_fall_so_that_nothing_is_claimed_across_it(readings):
     [(999_500, 500, [999_500, 1_000_500]), (700_500, 500, [700_500, 500])],
 )
 def test_only_a_fall_from_just_below_a_power_of_ten_is_a_rollover(readings, before, after, expected):
-    assert counters(repair_registers(readings([(0, before, None), (30, after, None)]))) == expected
+    found = repair_registers(readings([(0, before, None), (30, after, None)]))
+    assert counters(found) == expected
+    assert found.repairs["repair"].to_list() == ["rollover" if expected[1] > before else "reset"]
 
 
 def test_a_register_that_counts_sessions_becomes_one_counter(readings):
@@ -61,12 +63,13 @@ def test_a_register_that_counts_sessions_becomes_one_counter(readings):
     ]
     found = repair_registers(readings(rows), [charger()])
     assert counters(found) == [0, 3000, 6000, 6000, 8500, 11_000]
-    assert found.characters.select("character", "resets").rows() == [("session", 0)]
+    assert found.repairs.select("repair", "span_from", "span_to").rows() == [("session", moment(0), moment(660))]
 
 
 def test_a_single_low_value_is_ignored(readings):
     found = repair_registers(readings([(0, 90_000, None), (5, 300, None), (10, 90_400, None)]), [charger()])
     assert counters(found) == [90_000, None, 90_400]
+    assert found.repairs.select("repair", "span_from").rows() == [("ignored", moment(5))]
 
 
 def test_directions_are_repaired_apart(readings):
@@ -91,7 +94,10 @@ def test_power_is_integrated_where_there_is_no_register(readings):
     """6 kW for 10 min is 1000 Wh, falling to 0 in 10 min 500; back 50 in the first minute and 1000 in ten."""
     found = repair_registers(powered(readings), [charger()])
     assert sessions(found.readings).select("charge_wh", "discharge_wh").rows() == [(1500, 1050)]
-    assert found.characters["character"].to_list() == ["integrated"] * 2
+    assert found.repairs.select("register", "repair").rows() == [
+        ("energy_import_wh", "integrated"),
+        ("energy_export_wh", "integrated"),
+    ]
 
 
 def test_the_sites_sign_decides_which_way_power_flows(readings):

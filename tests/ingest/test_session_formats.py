@@ -89,7 +89,7 @@ def test_sessions_that_grow_are_not_mistaken_for_a_lifetime_register(tmp_path):
     ]
     (tmp_path / "growing.json").write_text(json.dumps({"_items": items}))
     repaired = repair_registers(read_file(tmp_path / "growing.json", HINTS).frames["charger"])
-    assert repaired.characters["character"].to_list() == ["session"]
+    assert repaired.repairs["repair"].to_list() == ["session"]
     assert sessions(repaired.readings)["charge_wh"].to_list() == [5000, 6000, 7000, 8000]
     assert repaired.readings["energy_import_wh"].max() == 5000 + 6000 + 7000 + 8000
 

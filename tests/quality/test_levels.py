@@ -19,7 +19,7 @@ def test_a_sound_month_has_no_finding() -> None:
     assert quality.spikes(frame, "main").is_empty()
     assert quality.conservation(frame, "main").is_empty()
     fits = quality.fitted_offsets(frame, readings(energies))
-    assert quality.clock_offsets(frame, fits).is_empty()
+    assert quality.clock_offsets(frame, fits, 60).is_empty()
     assert quality.unit_against_chargers(frame, fits, "main").is_empty()
 
 
@@ -66,7 +66,7 @@ def test_a_clock_offset_is_measured(ahead_s: int) -> None:
     loads, energies = with_cars()
     frame = windows(loads, energies)
     fits = quality.fitted_offsets(frame, readings(energies, ahead_s))
-    (row,) = quality.clock_offsets(frame, fits).rows(named=True)
+    (row,) = quality.clock_offsets(frame, fits, 60).rows(named=True)
     assert row["name"] == "charger.clock_offset"
     assert row["value"] == pytest.approx(ahead_s, abs=30)
     assert ("ahead of" if ahead_s > 0 else "behind") in row["sentence"]
@@ -75,7 +75,32 @@ def test_a_clock_offset_is_measured(ahead_s: int) -> None:
 def test_an_offset_within_a_minute_is_none() -> None:
     loads, energies = with_cars()
     frame = windows(loads, energies)
-    assert quality.clock_offsets(frame, quality.fitted_offsets(frame, readings(energies, 45))).is_empty()
+    assert quality.clock_offsets(frame, quality.fitted_offsets(frame, readings(energies, 45)), 60).is_empty()
+
+
+def fit(offset_s: float, error_s: float, gain: float = 1.0) -> quality.Fit:
+    return quality.Fit("CP1", offset_s, error_s, gain, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("fits", "bound_s", "expected"),
+    [
+        ([], 60, ("bounded", None)),  # nothing moved
+        ([fit(12, 5)], 60, ("measured", 12)),
+        ([fit(12, 5), fit(-31, 5)], 60, ("measured", -31)),
+        ([fit(12, 5), fit(20, 40)], 60, ("bounded", None)),  # give or take 78 s: the bound knows more
+        ([fit(12, 5), fit(20, 40)], 90, ("measured", 20)),
+        ([fit(12, 5), fit(12, 5, gain=0.5)], 60, ("bounded", None)),  # half of it behind this meter
+        ([fit(111, 10), fit(12, 5)], 60, ("contradicted", 111)),
+        ([fit(111, 10), fit(12, 5)], 120, ("measured", 111)),
+        ([fit(109, 10)], 60, ("measured", 109)),  # 49 s beyond the bound is less than five standard errors
+    ],
+)
+def test_clocks_are_measured_bounded_or_contradicted(
+    fits: list[quality.Fit], bound_s: int, expected: tuple[str, int | None]
+) -> None:
+    found = quality.clock_of(fits, bound_s)
+    assert (found.state, found.offset_s) == expected
 
 
 def test_a_charger_that_never_charged_tells_nothing() -> None:
