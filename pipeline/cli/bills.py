@@ -156,7 +156,7 @@ def _described(line: BillLine, zone: str) -> Text:
     trace = [f"set {line.set_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"] if line.set_at else []
     trace += [f"carried from {line.carried_from}"] if line.carried_from else []
     words = Text(line.description)
-    return words.append(f"\n  {', '.join(trace)}", "dim") if trace else words
+    return words.append("".join(f"\n  {part}" for part in trace), "dim")
 
 
 def _shown(value: Decimal) -> str:

@@ -6,25 +6,12 @@ from pathlib import Path
 import pytest
 
 from pipeline import __version__
-from pipeline.cli.entry import main
 from pipeline.cli.output import frame_text, listed_money
 from pipeline.cli.runs import _contiguous
 from pipeline.portfolio import Site, load_portfolio
 from pipeline.tariff import load_tariff
 
 DATA = Path(__file__).parent.parent / "data" / "tariffs"
-
-
-@pytest.fixture
-def v2b(monkeypatch, capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["v2b", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
 
 
 def test_version_is_a_result(v2b):
