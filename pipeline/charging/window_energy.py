@@ -16,6 +16,8 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 _FEWEST_RISES: Final = 3
 _SHORTEST_PIECE_MS: Final = 30_000
+_TELLING_STEPS: Final = 10  # of the register: a rise of so many tells power to a tenth
+_SHIFTS: Final = 4  # tried to either side of a clock, within its bound
 
 
 def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s: int = 0) -> pl.DataFrame:
@@ -30,8 +32,8 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s
     nothing is counted across the fall and the windows it touches are not covered. A charger whose readings never hold
     an export register gives back nothing. Chargers without readings have no rows.
     `error_wh` bounds the error of the energy in and of the energy out together, null where not covered: one step of
-    each register, what an edge between two readings leaves open at the highest power seen, and what a clock at most
-    `clock_bound_s` [s] off moves from one window to the next.
+    each register, and how far a window's rise may be from the interpolated one if the clock is at most `clock_bound_s`
+    [s] off, both edges alike, and the register runs between its readings as the highest power seen allows.
     """
     starts = grid.get_column("interval_start").dt.epoch("ms").to_numpy()
     lengths = grid.get_column("duration_s").to_numpy() * 1000
@@ -94,9 +96,7 @@ class _Counter:
         totals = np.concatenate(([0], np.cumsum(np.maximum(rises, 0))))
         risen = rises[rises > 0]
         step_wh = int(np.gcd.reduce(risen)) if len(risen) >= _FEWEST_RISES else 1
-        apart = np.maximum(np.diff(times), _SHORTEST_PIECE_MS)
-        steepest = float(np.max((risen + step_wh) / apart[rises > 0], initial=0.0))
-        return cls(times, totals, rises < 0, step_wh, steepest)
+        return cls(times, totals, rises < 0, step_wh, _steepest(times, totals, step_wh))
 
     def _piece(self, edges: Integers) -> tuple[Integers, Flags]:
         """Return the last reading at or before each edge, and whether another one follows it."""
@@ -138,18 +138,20 @@ class _Counter:
         """Return the bound of the error of the rise between two edges [Wh], rounded up."""
         if len(self.times) == 1:
             return np.zeros_like(starts)
-        open_edges = self._open_at(starts) + self._open_at(ends)
-        drift = np.zeros(len(starts), dtype=np.int64)
-        for shift in (-clock_bound_ms, clock_bound_ms):
-            # The truth at an edge is the counter at most that far away; both edges move the same way.
-            moved = [np.abs(self.at(edges + shift) - self.at(edges)) for edges in (starts, ends)]
-            drift = np.maximum(drift, np.maximum(*moved))
-        moving = (self.at(ends + clock_bound_ms) > self.at(starts - clock_bound_ms)) | (open_edges > 0)
-        bound = np.ceil(open_edges).astype(np.int64) + drift + self.step_wh + 1
-        return np.where(moving, bound, self.step_wh)
+        told = self.at(ends) - self.at(starts)
+        worst = np.zeros(len(starts))
+        for shift in sorted({clock_bound_ms * part // _SHIFTS for part in range(-_SHIFTS, _SHIFTS + 1)}):
+            # The truth lies between the limits at both edges, moved the same way.
+            (low_start, high_start), (low_end, high_end) = self._limits(starts + shift), self._limits(ends + shift)
+            most = np.minimum(high_end - low_start, np.maximum(self.most_wh_per_ms * (ends - starts), told))
+            least = np.maximum(low_end - high_start, 0)
+            worst = np.maximum(worst, np.maximum(most - told, told - least))
+        moving = (worst > 0) | (told > 0)
+        rounding = 1
+        return np.ceil(worst).astype(np.int64) + self.step_wh + np.where(moving, rounding, 0)
 
-    def _open_at(self, edges: Integers) -> Reals:
-        """Return how far the register at an edge may be from the straight line between two readings [Wh].
+    def _limits(self, edges: Integers) -> tuple[Reals, Reals]:
+        """Return the lowest and highest total there may be at each edge [Wh], by the readings around it.
 
         In the time since the reading before it cannot have risen more than the highest power seen allows, and neither
         can it until the reading after.
@@ -159,7 +161,23 @@ class _Counter:
         passed = np.clip(edges - self.times[piece], 0, length)
         rise = (self.totals[piece + 1] - self.totals[piece]).astype(np.float64)
         straight = rise * passed / length
-        highest = np.minimum(rise, self.most_wh_per_ms * passed)
-        lowest = np.maximum(0.0, rise - self.most_wh_per_ms * (length - passed))
-        found: Reals = np.where(inside, np.maximum(highest - straight, straight - lowest), 0.0)
-        return np.maximum(found, 0.0)
+        highest = np.where(inside, np.maximum(np.minimum(rise, self.most_wh_per_ms * passed), straight), straight)
+        to_come = np.minimum(rise, self.most_wh_per_ms * (length - passed))
+        lowest = np.where(inside, np.minimum(rise - to_come, straight), straight)
+        return self.totals[piece] + lowest, self.totals[piece] + highest
+
+
+def _steepest(times: Integers, totals: Integers, step_wh: int) -> float:
+    """Return the highest power a register can have shown [Wh/ms], from the shortest spans that tell it to a tenth.
+
+    Where none rises by ten steps, single pieces have to do, each up to a step more than it says.
+    """
+    first = np.arange(len(totals))
+    last = np.searchsorted(totals, totals + _TELLING_STEPS * step_wh)
+    if not (last < len(totals)).any():
+        first, last = first[:-1], first[1:]
+    known = last < len(totals)
+    first, last = first[known], last[known]
+    rises = totals[last] - totals[first]
+    apart = np.maximum(times[last] - times[first], _SHORTEST_PIECE_MS)
+    return float(np.max((rises + step_wh)[rises > 0] / apart[rises > 0], initial=0.0))

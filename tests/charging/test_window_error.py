@@ -1,15 +1,16 @@
 """The error bound of a window's energy: by hand, and against simulated chargers whose truth is known to the Wh."""
 
-from pathlib import Path
+import itertools
+import os
 
 import polars as pl
 import pytest
 
 from pipeline.charging import interval_energy, repair_registers
 from pipeline.domain import CHARGER_RECORD
-from pipeline.ingest import read_file
-from pipeline.simulate import SimulationOptions, write_portfolio
+from pipeline.simulate import SimulationOptions
 from tests.charging.conftest import moment
+from tests.charging.simulated import simulated_readings, simulated_site, true_energy
 
 
 def windows(count: int, minutes: int = 30) -> pl.DataFrame:
@@ -43,10 +44,21 @@ def test_an_edge_between_readings_leaves_open_what_the_power_seen_allows(reading
 
 
 def test_a_clock_that_may_be_off_moves_energy_between_windows(readings):
-    """100 Wh/min begin at minute 30: a minute off moves 100 Wh."""
+    """3001 Wh in 30 min are seen, 3002 with a step: a minute off moves 100.07 Wh, at the one edge that is not flat.
+
+    Before the flow begins, one more Wh for rounding: a window in which nothing moves has none.
+    """
     table = readings([(0, 0, None), (30, 0, None), (60, 3000, None), (90, 6001, None), (120, 9000, None)])
     exact, doubtful = (bounds(interval_energy(table, windows(2), clock_bound_s=bound)) for bound in (0, 60))
-    assert [b - a for a, b in zip(exact, doubtful, strict=True)] == [101, 100]
+    assert [b - a for a, b in zip(exact, doubtful, strict=True)] == [102, 101]
+
+
+def test_a_clock_that_is_off_moves_nothing_inside_steady_charging(readings):
+    """Both edges of the second of three half hours move alike: not the 200 Wh that flow in two minutes."""
+    table = readings([(5 * n, 500 * n + n % 2, None) for n in range(25)])
+    wide, narrow = (bounds(interval_energy(table, windows(3), clock_bound_s=bound))[1] for bound in (120, 0))
+    assert narrow <= 3
+    assert wide <= 6
 
 
 def test_a_window_that_is_not_covered_has_no_bound(readings):
@@ -54,28 +66,54 @@ def test_a_window_that_is_not_covered_has_no_bound(readings):
     assert bounds(interval_energy(table, windows(2))) == [None, None]
 
 
+def held(number: int, seed: int, options: SimulationOptions, *, on_change: bool) -> pl.DataFrame:
+    """The windows of each charger in which energy flowed and is known, with their error and whether the bound held.
+
+    The clock is off by no more than the bound that a site is given, 60 s where it is better.
+    """
+    site = simulated_site(number, seed)
+    truth = true_energy(site)
+    grid = truth.select("interval_start", "duration_s").unique().sort("interval_start")
+    readings = repair_registers(simulated_readings(site, options, on_change=on_change)).readings
+    found = interval_energy(readings, grid, clock_bound_s=max(60, abs(options.clock_offset_s)))
+    told = found.filter("covered").join(truth, on=["charger_id", "interval_start"])
+    wrong = (pl.col("charge_wh") - pl.col("true_in")).abs() + (pl.col("discharge_wh") - pl.col("true_out")).abs()
+    flows = pl.sum_horizontal("charge_wh", "discharge_wh", "true_in", "true_out") > 0
+    return told.filter(flows).select("error_wh", wrong=wrong, held=wrong <= pl.col("error_wh"))
+
+
+@pytest.mark.parametrize("on_change", [True, False])
 @pytest.mark.parametrize(
     ("sample_s", "step_wh", "offset_s"),
-    [(60, 1, 0), (60, 100, 120), (300, 10, -120), (900, 1, 120), (900, 100, -60)],
+    [(60, 1, 0), (60, 100, 120), (300, 10, -120), (300, 1, 90), (900, 1, 120), (900, 100, -60)],
 )
-def test_the_bound_holds_the_truth_in_nearly_every_simulated_window(tmp_path: Path, sample_s, step_wh, offset_s):
+def test_the_bound_holds_the_truth_of_nearly_every_charger_and_window(sample_s, step_wh, offset_s, on_change):
+    """One message in ten is lost; registers are read when power changes, and (harder) on the clock alone."""
     options = SimulationOptions(sample_s=sample_s, register_step_wh=step_wh, clock_offset_s=offset_s, loss_pct=10)
-    write_portfolio(tmp_path / "p", sites=1, months=1, seed=5, options=options)
-    truth = pl.read_csv(tmp_path / "p" / "truth_windows.csv").select(
-        pl.col("interval_start").str.to_datetime(time_zone="UTC", time_unit="us"), "charge_wh", "discharge_wh"
-    )
-    width = truth["interval_start"][1] - truth["interval_start"][0]
-    grid = truth.select("interval_start", duration_s=pl.lit(int(width.total_seconds())))
-    files = [path for path in (tmp_path / "p" / "landing").rglob("*") if path.is_file()]
-    read = (read_file(path, [*path.parts[:-1], path.stem]) for path in sorted(files))
-    readings = pl.concat([found.frames["charger"] for found in read if found.kind == "charger"])
-    found = interval_energy(repair_registers(readings).readings, grid, clock_bound_s=abs(offset_s))
-    sums = found.group_by("interval_start").agg(
-        pl.col("charge_wh", "discharge_wh", "error_wh").sum(), pl.col("covered").all()
-    )
-    told = sums.filter("covered").join(truth, on="interval_start", suffix="_true")
-    moving = told.filter(pl.col("charge_wh_true") + pl.col("discharge_wh_true") > 0)
-    assert moving.height > 200
-    for column in ("charge_wh", "discharge_wh"):
-        held = (moving[column] - moving[f"{column}_true"]).abs() <= moving["error_wh"]
-        assert held.mean() >= 0.95
+    found = pl.concat([held(number, 3, options, on_change=on_change) for number in (0, 1)])
+    assert found.height > 200
+    assert found["held"].mean() >= 0.95
+
+
+def test_the_bound_is_no_wider_than_it_need_be():
+    """A clock off by the whole bound makes errors of half the bound on average; the 95th percentile is near it."""
+    options = SimulationOptions(sample_s=60, clock_offset_s=120, loss_pct=10)
+    found = held(1, 3, options, on_change=True)
+    assert found["error_wh"].mean() < 2 * found["wrong"].mean()
+    assert found["error_wh"].quantile(0.95) < 1.2 * found["wrong"].quantile(0.95)
+
+
+@pytest.mark.soak
+def test_the_bound_holds_the_truth_for_many_sites_and_logs():
+    first = int(os.environ.get("V2B_SOAK_SEED", "100"))
+    lowest = 1.0
+    for sample_s, step_wh, offset_s in itertools.product((60, 300, 900), (1, 10, 100), (-120, -60, 0, 60, 120)):
+        options = SimulationOptions(sample_s=sample_s, register_step_wh=step_wh, clock_offset_s=offset_s, loss_pct=10)
+        for on_change in (True, False):
+            drawn = [
+                held(number, seed, options, on_change=on_change) for seed in (first, first + 1) for number in (0, 1, 2)
+            ]
+            share = pl.concat(drawn)["held"].mean()
+            lowest = min(lowest, share)
+            assert share >= 0.95, f"seed {first}: {options}, on_change {on_change}: {share}"
+    print(f"error bound: at least {lowest:.4f} of windows held, seeds {first} and {first + 1}")
