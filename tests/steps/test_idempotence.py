@@ -2,10 +2,13 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,95 +16,293 @@ from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.loading import FileOutcome, ingest
 from pipeline.warehouse import Warehouse
-from tests.factories import METER_HEADER, portfolio_folder
+from tests.factories import lay_out_warehouse
+from tests.steps import renditions
+from tests.steps.renditions import METER_FORMS, OCPP_FORMS, Cells, Claim, depot
 
 NOW = datetime(2013, 8, 3, tzinfo=UTC)
-START = datetime(2013, 7, 1, tzinfo=UTC)
-CHARGER_HEADER = "charger_id,measured_at,energy_import_wh,energy_export_wh,power_w,soc_pct,session_id,vehicle_id\n"
-SPAN = 96
-CONTENT = {
+DAYS, HALF_HOURS, HOURS, SESSIONS = 2, 96, 48, 12
+DAY = 1440
+TABLES = (
+    "source_file",
+    "rejected_record",
+    "meter_interval",
+    "meter_interval_history",
+    "charger_reading",
+    "charger_reading_history",
+    "session_record",
+    "weather_hour",
+)
+File = tuple[str, bytes]
+Part = tuple[str, str, int, int]
+"""Kind, format, from, to: a file's content in short, as Hypothesis shows it."""
+Rows = list[tuple[object, ...]]
+
+# What must not depend on the files: everything but which of them brought it. A log cut inside a session names the car
+# only in the part that has the start; the session's car is the session's, in whichever of its readings it stands.
+MEANING = {
     "meter_interval": "select * exclude (load_id) from meter_interval order by all",
     "meter_interval_history": "select * from meter_interval_history order by all",
-    "charger_reading": "select * exclude (load_id) from charger_reading order by all",
-    "charger_reading_history": "select * from charger_reading_history order by all",
+    "charger_reading": """
+        select * exclude (load_id) replace (
+            coalesce(vehicle_id, max(vehicle_id) over (partition by charger_id, session_id)) as vehicle_id
+        ) from charger_reading order by all
+    """,
+    "session_record": "select * exclude (load_id) from session_record order by all",
+    "weather_hour": "select * exclude (load_id) from weather_hour order by all",
+    "rejected_record": "select * from rejected_record order by all",
 }
-Content = dict[str, list[tuple[object, ...]]]
 
 
-def meter_line(number: int, kwh: float | None = None) -> str:
-    at = START + timedelta(minutes=30 * number)
-    return f"main,{at:%Y-%m-%dT%H:%M:%SZ},1800,{number % 7 + 0.5 if kwh is None else kwh},0\n"
+class Portfolio:
+    """A portfolio whose warehouse stays open between the runs of one example."""
+
+    def __init__(self, root: Path, warehouse: Warehouse) -> None:
+        self.root, self.warehouse = root, warehouse
+
+    def run(self, landed: Sequence[File] = ()) -> list[FileOutcome]:
+        for name, content in landed:
+            (self.root / "landing" / name).write_bytes(content)
+        return ingest(load_portfolio(self.root), self.warehouse, Journal(self.root), now=NOW)
+
+    def rows(self, sql: str) -> Rows:
+        return self.warehouse.query(sql).rows()
+
+    def meaning(self) -> dict[str, Rows]:
+        return {table: self.rows(sql) for table, sql in MEANING.items()}
+
+    def everything(self) -> dict[str, Rows]:
+        return {table: self.rows(f"select * from {table} order by all") for table in TABLES}
+
+    def rebuild(self) -> None:
+        """Make the warehouse anew from landing/, configuration and journal."""
+        with self.warehouse.transaction() as connection:
+            for table in TABLES:
+                connection.execute(f"delete from {table}")
+        self.run()
 
 
-def charger_line(number: int) -> str:
-    at = START + timedelta(minutes=30 * number)
-    return f"CP1,{at:%Y-%m-%dT%H:%M:%SZ},{number * 100},{number * 10},,50,s{number // 48},LEAF1\n"
+@contextmanager
+def portfolio() -> Iterator[Portfolio]:
+    with tempfile.TemporaryDirectory() as folder:
+        root = depot(Path(folder) / "depot")
+        lay_out_warehouse(root)
+        with Warehouse(root) as warehouse:
+            warehouse.connection.execute("set threads = 1")  # tiny tables: threads cost more than they save
+            yield Portfolio(root, warehouse)
 
 
-def text(kind: str, low: int, high: int) -> str:
-    line, header = (meter_line, METER_HEADER) if kind == "meter" else (charger_line, CHARGER_HEADER)
-    return header + "".join(line(number) for number in range(low, high))
+# --- consistent data
+
+
+def meter_claims(low: int, high: int) -> list[Claim]:
+    return [Claim(30 * n, 30, 1000 + 37 * n, n % 5) for n in range(low, high)]
+
+
+def charger_rows(low: int, high: int) -> list[tuple[int, Cells]]:
+    return [(30 * n, (100 * n, 10 * n, None, 50.5, f"s{n // 8}", "LEAF1")) for n in range(low, high)]
+
+
+OCPP = renditions.ocpp_frames(SESSIONS)
+
+
+def written(*parts: Part) -> bytes:
+    """The content of a part of all that is known; of several, a zip."""
+    if len(parts) != 1:
+        return renditions.bundle([written(part) for part in parts])
+    kind, form, low, high = parts[0]
+    if kind == "meter":
+        if form == "nem12":  # whole days only
+            low, high = low // 48 * 48, -(-high // 48) * 48
+        return METER_FORMS[form](meter_claims(low, high))
+    if kind == "charger":
+        return (renditions.charger_parquet if form == "parquet" else renditions.charger_csv)(charger_rows(low, high))
+    if kind == "ocpp":
+        return OCPP_FORMS[form](OCPP[low:high])
+    if kind == "weather":
+        return renditions.weather_csv(60 * n for n in range(low, high))
+    return renditions.sessions_csv(range(low, high))
+
+
+KINDS = {
+    "meter": (HALF_HOURS, ("csv", "parquet", "espi", "nem12")),
+    "charger": (HALF_HOURS, ("csv", "parquet")),
+    "ocpp": (len(OCPP), tuple(OCPP_FORMS)),
+    "weather": (HOURS, ("csv",)),
+    "session": (SESSIONS, ("csv",)),
+}
 
 
 @st.composite
-def files(draw: st.DrawFn) -> list[tuple[str, str]]:
-    """(name, text) that together hold all readings: cut anywhere, overlapping, copied under other names, shuffled."""
-    found: list[tuple[str, str]] = []
-    for kind in ("meter", "charger"):
-        cuts = sorted({0, SPAN, *draw(st.lists(st.integers(1, SPAN - 1), max_size=4))})
-        for low, high in pairwise(cuts):
-            wider = draw(st.integers(0, 20))
-            part = text(kind, max(0, low - wider), min(SPAN, high + wider))
-            found += [(kind, part)] * draw(st.integers(1, 2))
-        if draw(st.booleans()):
-            found.append((kind, text(kind, 0, SPAN)))
-    shuffled = draw(st.permutations(found))
-    return [(f"{number}-{kind}.csv", part) for number, (kind, part) in enumerate(shuffled)]
+def parts(draw: st.DrawFn, kind: str) -> list[Part]:
+    """Files that together hold all readings of a kind: cut anywhere, overlapping, each in some format."""
+    size, forms = KINDS[kind]
+    cuts = sorted({0, size, *draw(st.lists(st.integers(1, size - 1), max_size=2))})
+    wider = draw(st.integers(0, size // 4))
+    return [
+        (kind, draw(st.sampled_from(forms)), max(0, low - wider), min(size, high + wider))
+        for low, high in pairwise(cuts)
+    ]
 
 
-def load(root: Path) -> list[FileOutcome]:
-    with Warehouse(root) as warehouse:
-        return ingest(load_portfolio(root), warehouse, Journal(root), now=NOW)
+Landing = list[tuple[str, list[Part]]]
 
 
-def content(root: Path) -> Content:
-    with Warehouse(root) as warehouse:
-        return {table: warehouse.query(sql).rows() for table, sql in CONTENT.items()}
+@st.composite
+def landings(draw: st.DrawFn) -> tuple[Landing, Landing]:
+    """Two runs of named files that together hold all readings of a kind or two; some twice, some merged into a zip."""
+    kinds = draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=2, unique=True))
+    contents = [[part] for kind in kinds for part in draw(parts(kind))]
+    if draw(st.booleans()):
+        contents = [contents[0] + contents[-1], *contents[1:]]
+    contents += draw(st.lists(st.sampled_from(contents), max_size=2))
+    names = draw(st.permutations([f"{number}.any" for number in range(len(contents))]))
+    named = list(zip(names, draw(st.permutations(contents)), strict=True))
+    first = draw(st.integers(0, len(named)))
+    return named[:first], named[first:]
 
 
-def after(runs: Sequence[Sequence[tuple[str, str]]]) -> Iterator[Content]:
-    """What a new warehouse holds after each run, every run with more files in landing/."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = portfolio_folder(Path(folder) / "portfolio")
-        for landed in runs:
-            for name, part in landed:
-                (root / "landing" / name).write_text(part, encoding="utf-8")
-            load(root)
-            yield content(root)
+@pytest.fixture(scope="module")
+def whole() -> dict[str, dict[str, Rows]]:
+    """What a warehouse holds after all readings of one kind in one file, by kind."""
+    found = {}
+    for kind, (size, forms) in KINDS.items():
+        with portfolio() as one:
+            (outcome,) = one.run([(kind, written((kind, forms[0], 0, size)))])
+            assert outcome.outcome == "loaded"
+            found[kind] = one.meaning()
+            assert sum(map(len, found[kind].values())) == (7 * SESSIONS if kind == "ocpp" else size)
+    return found
 
 
-@settings(max_examples=4)
-@given(files(), st.data())
-def test_any_way_of_cutting_copying_and_ordering_gives_the_same(
-    landed: list[tuple[str, str]], data: st.DataObject
-) -> None:
-    (whole,) = after([[("meter.csv", text("meter", 0, SPAN)), ("charger.csv", text("charger", 0, SPAN))]])
-    assert len(whole["meter_interval"]) == len(whole["charger_reading"]) == SPAN
-    first = data.draw(st.integers(0, len(landed)), label="files of the first run")
-    *_, again, last = after([landed[:first], landed[first:], []])
-    assert again == whole
-    assert last == whole
+def check_same(whole: dict[str, dict[str, Rows]], runs: tuple[Landing, Landing]) -> None:
+    kinds = {part[0] for run in runs for _, content in run for part in content}
+    with portfolio() as one:
+        for run in runs:
+            outcomes = one.run([(name, written(*content)) for name, content in run])
+            assert {outcome.outcome for outcome in outcomes} <= {"loaded", "unchanged"}, outcomes
+        for table, rows in one.meaning().items():
+            assert rows == sorted(row for kind in kinds for row in whole[kind][table]), table
+        before = one.everything()
+        assert {outcome.outcome for outcome in one.run()} == {"unchanged"}
+        assert one.everything() == before
 
 
-@settings(max_examples=4)
-@given(st.sets(st.integers(0, SPAN - 1), min_size=1, max_size=30))
-def test_a_corrected_file_supersedes_exactly_what_it_contains(changed: set[int]) -> None:
-    """Half a day or any other part: the rest stays, and the earlier values stay queryable."""
-    correction = METER_HEADER + "".join(meter_line(number, 99.0) for number in sorted(changed))
-    before, now = after([[("a.csv", text("meter", 0, SPAN))], [("b.csv", correction)]])
-    stamps = {START + timedelta(minutes=30 * number) for number in changed}
-    old = {row[2]: row[4] for row in before["meter_interval"]}
-    new = {row[2]: row[4] for row in now["meter_interval"]}
-    assert new == {at: 99_000 if at in stamps else wh for at, wh in old.items()}
-    history = [(row[2], row[4], row[-1] > row[7]) for row in now["meter_interval_history"]]
-    assert history == [(at, old[at], True) for at in sorted(stamps)]
+@settings(max_examples=30)
+@given(runs=landings())
+def test_any_way_of_cutting_copying_and_ordering_gives_the_same(whole, runs):
+    check_same(whole, runs)
+
+
+@pytest.mark.soak
+@settings(max_examples=2000)
+@given(runs=landings())
+def test_many_ways_of_cutting_copying_and_ordering_give_the_same(whole, runs):
+    check_same(whole, runs)
+
+
+# --- data that contradict each other
+
+
+@dataclass(frozen=True)
+class Says:
+    """A file that says `value` of every interval of a part of the day [minutes]."""
+
+    form: str
+    low: int
+    high: int
+    length: int
+    value: int
+    estimated: bool
+
+    @property
+    def claims(self) -> list[Claim]:
+        starts = range(self.low, self.high - self.length + 1, self.length)
+        torn = starts[-1] if self.form == "torn" else None
+        return [Claim(at, self.length, self.value, 0, self.estimated or at == torn) for at in starts]
+
+    @property
+    def content(self) -> bytes:
+        return METER_FORMS[self.form](self.claims)
+
+
+@st.composite
+def contradictions(draw: st.DrawFn) -> Says:
+    """A file about a day, whose parts may shift against those of others by a quarter of an hour."""
+    form, length = draw(st.sampled_from(sorted(METER_FORMS))), draw(st.sampled_from([30, 15]))
+    low, high = 0, DAY
+    if form != "nem12":
+        low = draw(st.integers(0, DAY // 15 - 2)) * 15
+        high = min(DAY, low + draw(st.integers(1, 24)) * length)
+    estimated = form in {"espi", "nem12"} and draw(st.booleans())
+    return Says(form, low, high, length, draw(st.integers(1, 3)) * 1000, estimated)
+
+
+def standing(files: Sequence[Sequence[Claim]]) -> set[Claim]:
+    """What must stand after files in journal order, by the rule and nothing else: every pair of claims is looked at.
+
+    A claim stands where no other that shares a moment with it has a higher rank: measured over estimated, then later.
+    The same claim made again is the later one.
+    """
+    ranked = {claim: (not claim.estimated, number) for number, claims in enumerate(files) for claim in claims}
+    return {
+        claim
+        for claim, rank in ranked.items()
+        if not any(
+            other.minute < claim.minute + claim.length and claim.minute < other.minute + other.length and above > rank
+            for other, above in ranked.items()
+        )
+    }
+
+
+CLAIM = (
+    "date_diff('minute', ?::timestamptz, interval_start), duration_s // 60, import_wh, export_wh, quality <> 'measured'"
+)
+
+
+def claims_of(one: Portfolio, table: str, where: str = "true") -> set[Claim]:
+    sql = f"select {CLAIM} from {table} where {where}"
+    return {Claim(*row) for row in one.warehouse.query(sql, [renditions.START]).rows()}
+
+
+def check_conflicts(files: list[Says], alone: list[bool]) -> None:
+    """`alone`: whether a file ends a run, or is first seen together with the one after it."""
+    with portfolio() as one:
+        waiting: list[File] = []
+        for number, file in enumerate(files):
+            waiting.append((f"{number}.any", file.content))
+            if number == len(files) - 1 or alone[number]:
+                one.run(waiting)
+                waiting = []
+        claims = [file.claims for file in files]
+        assert claims_of(one, "meter_interval") == standing(claims)
+        assert one.rows("select count(*) from meter_interval") == [(len(standing(claims)),)]
+        every = claims_of(one, "meter_interval") | claims_of(one, "meter_interval_history")
+        assert every == {claim for one_file in claims for claim in one_file}, "the earlier values stay queryable"
+        loads = [load for (load,) in one.rows("select load_id from source_file order by load_id")]
+        for number, load in enumerate(loads, start=1):
+            then = claims_of(one, "meter_interval", f"load_id <= {load}")
+            then |= claims_of(one, "meter_interval_history", f"load_id <= {load} and superseded_by > {load}")
+            assert then == standing(claims[:number]), f"as known after file {number}"
+        before = one.everything()
+        one.rebuild()
+        assert one.everything() == before
+
+
+CONFLICTS = {
+    "files": st.lists(contradictions(), min_size=2, max_size=4),
+    "alone": st.lists(st.booleans(), min_size=4, max_size=4),
+}
+
+
+@settings(max_examples=20)
+@given(**CONFLICTS)
+def test_of_contradicting_files_the_rule_alone_decides(files, alone):
+    check_conflicts(files, alone)
+
+
+@pytest.mark.soak
+@settings(max_examples=1500)
+@given(**CONFLICTS)
+def test_of_many_contradicting_files_the_rule_alone_decides(files, alone):
+    check_conflicts(files, alone)

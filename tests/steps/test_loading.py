@@ -296,9 +296,14 @@ def test_files_from_elsewhere_are_copied_once(root: Path, tmp_path: Path, run: I
     }
 
 
-def test_a_path_that_is_not_there_is_refused(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="an existing file"):
-        copy_to_landing(load_portfolio(root), [tmp_path / "nowhere.csv"])
+def test_a_path_that_is_no_file_or_cannot_be_read_is_refused(root: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "unreadable").symlink_to("/proc/self/mem")
+    (tmp_path / "folder").mkdir()
+    for name in ("nowhere.csv", "pipe", "unreadable", "folder", "x" * 300):
+        with pytest.raises(InputError, match=r"an existing file|a file that can be read"):
+            copy_to_landing(load_portfolio(root), [tmp_path / name])
+    assert not list((root / "landing").iterdir())
 
 
 @pytest.fixture
