@@ -14,8 +14,11 @@ from typing import Final, Literal
 
 import polars as pl
 
-Scenario = Literal["actual", "no_ev", "unmanaged"]
-SCENARIOS: Final[tuple[Scenario, ...]] = ("actual", "no_ev", "unmanaged")
+Scenario = Literal["actual", "no_ev", "unmanaged", "managed"]
+SCENARIOS: Final[tuple[Scenario, ...]] = ("actual", "no_ev", "unmanaged", "managed")
+STATED_SCENARIOS: Final[tuple[Scenario, ...]] = ("actual", "no_ev", "unmanaged")
+"""The worlds whose bills and peaks are published; `managed` only tells the levers of the saving apart."""
+
 Headline = Literal["no_ev", "unmanaged"]
 Outcome = Literal["loaded", "unchanged", "partial", "rejected"]
 State = Literal["seed", "ok", "no_bill", "failed"]
@@ -156,13 +159,24 @@ REASONS: Final[Mapping[str, Reason]] = {
             "annual.run_rate_high",
         ),
     ),
-    "projection_not_computed": Reason(
-        "Figures that look ahead are not computed yet.", ("annual.locked", "annual.run_rate", "annual.next_roll_off")
-    ),
-    "managed_world_not_modelled": Reason(
-        "The saving is not split into managed charging and discharge yet.",
+    "levers_not_known": Reason(
+        "Energy flowed through chargers outside any logged session, so the saving is not split into levers.",
         ("levers.hosting", "levers.managed_charging", "levers.discharge"),
     ),
+    "year_not_known": Reason(
+        "Figures that look ahead need last year's quantities in both worlds for every charge of today's tariff; some "
+        "are missing.",
+        ("annual.locked", "annual.run_rate", "annual.next_roll_off"),
+    ),
+    "run_rate_not_known": Reason(
+        "A month that could set the year's peak, or a whole season of the tariff, has no proved V2B bill yet, so no "
+        "run-rate is stated.",
+        ("annual.run_rate",),
+    ),
+    "no_ratchet": Reason(
+        "The tariff has no ratchet, so no peak is carried into later bills.", ("annual.next_roll_off",)
+    ),
+    "no_roll_off": Reason("No peak that a ratchet carries ends before this bill's own do.", ("annual.next_roll_off",)),
     "capture_not_computed": Reason(
         "The best possible result was not computed, so there is no capture share.",
         (
@@ -214,6 +228,9 @@ REASONS: Final[Mapping[str, Reason]] = {
         "Energy flowed through chargers outside any logged session, so charging from plug-in cannot be modelled."
     ),
     "unproved_bills_left_out": Reason("Bills without a proved saving are left out of the sum of twelve bills."),
+    "demand_not_reconciled": Reason(
+        "The utility billed another demand than we find for the same days, so no peak of this bill is proved."
+    ),
     "computation_failed": Reason("This bill could not be computed.", ("*",)),
     "no_bill": Reason("No bill of the site ends in this month.", ("*",)),
     "programme_not_started": Reason("V2B had not begun: this bill feeds ratchets and baselines and has no saving."),

@@ -1,4 +1,4 @@
-"""The worlds a bill is computed for: actual, no_ev and unmanaged (managed comes with the levers)."""
+"""The worlds a bill is computed for: actual, no_ev, unmanaged and managed."""
 
 from __future__ import annotations
 
@@ -84,21 +84,35 @@ def no_ev(windows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def unmanaged(windows: pl.DataFrame) -> pl.DataFrame:
-    """Add plug-in charging to the world without cars: adds unmanaged_import_wh and unmanaged_export_wh [Wh]."""
+def _with_charging(windows: pl.DataFrame, world: str) -> pl.DataFrame:
+    """Add a world's charging to the world without cars: surplus is used up first, the rest is bought."""
     zero = pl.lit(0, dtype=pl.Int64)
-    added = pl.col("unmanaged_charge_wh")
+    added, surplus = pl.col(f"{world}_charge_wh"), pl.col("no_ev_export_wh")
     return windows.with_columns(
-        unmanaged_import_wh=pl.col("no_ev_import_wh") + pl.max_horizontal(zero, added - pl.col("no_ev_export_wh")),
-        unmanaged_export_wh=pl.max_horizontal(zero, pl.col("no_ev_export_wh") - added),
+        (pl.col("no_ev_import_wh") + pl.max_horizontal(zero, added - surplus)).alias(f"{world}_import_wh"),
+        pl.max_horizontal(zero, surplus - added).alias(f"{world}_export_wh"),
     )
 
 
-def unmanaged_as_metered(windows: pl.DataFrame) -> pl.DataFrame:
-    """Let the unmanaged world be what was metered: before the programme cars charged as they came."""
+def unmanaged(windows: pl.DataFrame) -> pl.DataFrame:
+    """Add plug-in charging to the world without cars: adds unmanaged_import_wh and unmanaged_export_wh [Wh]."""
+    return _with_charging(windows, "unmanaged")
+
+
+def managed(windows: pl.DataFrame) -> pl.DataFrame:
+    """Add charging without what it gave back to the world without cars: adds managed_import_wh, managed_export_wh."""
+    return _with_charging(windows, "managed")
+
+
+def modelled_as_metered(windows: pl.DataFrame) -> pl.DataFrame:
+    """Let the modelled worlds be what was metered: before the programme cars charged as they came."""
     return windows.with_columns(
-        (pl.col("charge_wh") - pl.col("discharge_wh")).alias("unmanaged_charge_wh"),
-        *[pl.col(f"actual_{side}_wh").alias(f"unmanaged_{side}_wh") for side in ("import", "export")],
+        column
+        for world in ("unmanaged", "managed")
+        for column in (
+            (pl.col("charge_wh") - pl.col("discharge_wh")).alias(f"{world}_charge_wh"),
+            *[pl.col(f"actual_{side}_wh").alias(f"{world}_{side}_wh") for side in ("import", "export")],
+        )
     )
 
 
@@ -164,6 +178,96 @@ def unmanaged_charge(
                 profile, owed = _from_stock(session, power, round_trip, owed)
             total += _onto(profile, edges)
     return grid.select("interval_start").with_columns(unmanaged_charge_wh=pl.Series(total, dtype=pl.Int64))
+
+
+Energy = Callable[[str, pl.DataFrame], pl.DataFrame]
+"""(charger_id, spans with interval_start and duration_s) -> those spans with charge_wh and discharge_wh."""
+
+
+def managed_charge(
+    sessions: pl.DataFrame, grid: pl.DataFrame, *, energy: Energy, round_trip: RoundTrip
+) -> pl.DataFrame:
+    """Return what the cars would have drawn per window at the times they did, had they given nothing back [Wh].
+
+    What a car gave is a debt of discharge / eta; what it takes afterwards repays it and is left out, in time order
+    within the session. What a session leaves unrepaid is taken off its own charging, the latest first, and the rest
+    off the car's next session. So per car: drawn here = charged - discharged / eta + what is still owed, exactly.
+    `sessions` as of `unmanaged_charge`; a session owns its charger until the next one begins. `grid`: the windows with
+    charge_wh of all chargers; `energy` measures any span of one charger.
+    Returns interval_start and managed_charge_wh, one row per window of `grid`.
+    """
+    edges = _epoch_s(grid)
+    repaid = np.zeros(len(edges) - 1, dtype=np.int64)
+    for car in _owned(sessions, int(edges[-1])).partition_by("account", maintain_order=True):
+        owed = 0
+        for session in car.iter_rows(named=True):
+            if session["out_s"] <= edges[0]:
+                owed = max(0, owed + _debt(session["discharge_wh"], round_trip) - session["charge_wh"])
+            elif session["begin_s"] < edges[-1] and (owed or session["discharge_wh"]):
+                spans = _pieces(session, edges)
+                found = energy(session["charger_id"], spans)
+                taken = found.get_column("charge_wh").to_numpy()
+                kept, owed = match_debt(taken, found.get_column("discharge_wh").to_numpy(), owed, round_trip)
+                places = np.searchsorted(edges, spans.get_column("begin_s").to_numpy(), side="right") - 1
+                inside = (places >= 0) & (places < len(repaid))
+                np.add.at(repaid, places[inside], (taken - kept)[inside])
+    return grid.select("interval_start", managed_charge_wh=pl.col("charge_wh") - pl.Series(repaid))
+
+
+Wh = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def match_debt(charge: Wh, discharge: Wh, owed: int, round_trip: RoundTrip) -> tuple[Wh, int]:
+    """Return what one session still draws per span without repaying its discharges, and what it leaves owed [Wh].
+
+    `owed` comes from the car's sessions before. The debts are differences of a rounded running total, so that
+    sum(drawn) = sum(charge) - owed before - sum(discharge) / eta + owed after holds to the Wh.
+    """
+    debts = np.diff(np.rint(np.cumsum(discharge) / round_trip.efficiency).astype(np.int64), prepend=0)
+    kept = charge.astype(np.int64)
+    for place, debt in enumerate(debts):
+        owed += int(debt)
+        repaid = min(int(kept[place]), owed)
+        kept[place] -= repaid
+        owed -= repaid
+    for place in reversed(range(len(kept))):
+        removed = min(int(kept[place]), owed)
+        kept[place] -= removed
+        owed -= removed
+    return kept, owed
+
+
+def _debt(discharge_wh: int, round_trip: RoundTrip) -> int:
+    return round(discharge_wh / round_trip.efficiency)
+
+
+def _epoch_s(grid: pl.DataFrame) -> Wh:
+    starts = grid.get_column("interval_start").dt.epoch("s").to_numpy()
+    return np.append(starts, starts[-1:] + grid.get_column("duration_s").to_numpy()[-1:])
+
+
+def _owned(sessions: pl.DataFrame, end_s: int) -> pl.DataFrame:
+    """Add the seconds [since 1970] in which a session owns its charger: from plug-in until the next one's."""
+    following = pl.col("begin_s").shift(-1).over("charger_id")
+    return (
+        sessions.sort("plugged_in_at", maintain_order=True)
+        .with_columns(begin_s=pl.col("plugged_in_at").dt.epoch("s"), out_s=pl.col("plugged_out_at").dt.epoch("s"))
+        .with_columns(until_s=pl.coalesce(following, pl.max_horizontal("out_s", pl.lit(end_s))))
+    )
+
+
+def _pieces(session: Mapping[str, Any], edges: Wh) -> pl.DataFrame:
+    """Cut a session's time at the edges of the windows, on both sides beyond the grid into pieces of one window."""
+    width = int(edges[1] - edges[0])
+    begin, until = session["begin_s"], session["until_s"]
+    before = np.arange(edges[0] - width, begin, -width)
+    after = np.arange(edges[-1] + width, until, width)
+    cuts = np.concatenate([before, edges, after])
+    bounds = np.unique(np.concatenate([[begin], cuts[(cuts > begin) & (cuts < until)], [until]])).astype(np.int64)
+    starts = pl.Series("begin_s", bounds[:-1])
+    return pl.DataFrame({"begin_s": starts, "duration_s": np.diff(bounds)}).with_columns(
+        interval_start=pl.from_epoch("begin_s", time_unit="s").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    )
 
 
 Profile = tuple[list[float], list[float]]

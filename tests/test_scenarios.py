@@ -15,6 +15,9 @@ from pipeline.scenarios import (
     Battery,
     as_metered,
     long_load,
+    managed,
+    managed_charge,
+    match_debt,
     metered_windows,
     no_ev,
     unmanaged,
@@ -154,6 +157,7 @@ def test_before_the_programme_every_world_is_as_metered() -> None:
         ("actual", 10, 4),
         ("no_ev", 10, 4),
         ("unmanaged", 10, 4),
+        ("managed", 10, 4),
     ]
 
 
@@ -316,6 +320,103 @@ def test_without_states_of_charge_no_driving_is_invented(days: list[tuple[int, i
         running += charge - discharge / 0.835
         highest = max(highest, running)
     assert total == pytest.approx(highest, abs=len(days) / 2 + 0.01)  # each session is rounded once
+
+
+# --- managed charging: when it charged, without what was given back; 0.8 out for each 1 in
+
+CYCLE = RoundTrip(efficiency=0.8, charge_wh_per_battery_wh=1.1, source="fit")
+
+
+def matched(charge: list[int], discharge: list[int], owed: int = 0) -> tuple[list[int], int]:
+    kept, left = match_debt(pl.Series(charge).to_numpy(), pl.Series(discharge).to_numpy(), owed, CYCLE)
+    return kept.tolist(), left
+
+
+@pytest.mark.parametrize(
+    ("charge", "discharge", "owed", "kept", "left"),
+    [
+        ([0, 0, 500, 700], [800, 0, 0, 0], 0, [0, 0, 0, 200], 0),  # 800 given = 1,000 owed: repaid in time order
+        ([300, 0, 1000], [0, 800, 0], 0, [300, 0, 0], 0),  # what it took before it gave is its own
+        ([300, 400, 0], [0, 0, 400], 0, [200, 0, 0], 0),  # 500 unrepaid: taken off the latest charge first
+        ([100, 0], [0, 800], 0, [0, 0], 900),  # and what the session never took is owed by the next one
+        ([600, 600], [0, 0], 900, [0, 300], 0),  # which repays it before anything else
+        ([500], [400], 0, [0], 0),  # both in one window
+        ([7, 9], [0, 0], 0, [7, 9], 0),  # without discharge nothing changes
+        ([], [], 5, [], 5),
+    ],
+)
+def test_discharge_is_repaid_by_what_is_charged_after_it(
+    charge: list[int], discharge: list[int], owed: int, kept: list[int], left: int
+) -> None:
+    assert matched(charge, discharge, owed) == (kept, left)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9999), st.integers(0, 9999)), max_size=12), st.integers(0, 20_000))
+def test_the_energies_of_managed_charging_close_exactly(flows: list[tuple[int, int]], owed: int) -> None:
+    charge, discharge = [c for c, _ in flows], [d for _, d in flows]
+    kept, left = matched(charge, discharge, owed)
+    assert sum(kept) == sum(charge) - owed - round(sum(discharge) / 0.8) + left
+    assert all(0 <= mine <= taken for mine, taken in zip(kept, charge, strict=True))
+    assert left == 0 or sum(kept) == 0  # nothing is owed while anything was drawn
+
+
+def kept_by_window(
+    sessions: list[dict[str, Any]], flows: dict[str, tuple[int, int]], grid: pl.DataFrame = GRID
+) -> dict[str, int]:
+    """Managed charge by window; `flows` are the one charger's charge and discharge [Wh] by start of a half hour."""
+    at = {instant(text): pair for text, pair in flows.items()}
+
+    def energy(_: str, spans: pl.DataFrame) -> pl.DataFrame:
+        rows = [
+            [
+                sum(pair[side] for begin, pair in at.items() if first <= begin < first + timedelta(seconds=length))
+                for first, length in spans.select("interval_start", "duration_s").iter_rows()
+            ]
+            for side in (0, 1)
+        ]
+        return spans.with_columns(charge_wh=pl.Series(rows[0]), discharge_wh=pl.Series(rows[1]))
+
+    charged = energy("", grid).select("interval_start", "duration_s", "charge_wh")
+    found = managed_charge(charging_sessions(sessions), charged, energy=energy, round_trip=CYCLE)
+    assert found.get_column("interval_start").equals(grid.get_column("interval_start"))
+    return {begin.strftime("%m-%d %H:%M"): wh for begin, wh in found.iter_rows() if wh}
+
+
+def test_a_recharge_is_left_out_of_the_managed_world() -> None:
+    """Gives 800 Wh at 13:00, takes 1,000 at 15:00 and 600 at 15:30: the first 1,000 only make good."""
+    session = {**ARRIVAL, "charge_wh": 1600, "discharge_wh": 800}
+    flows = {"07-01 13:00": (0, 800), "07-01 15:00": (1000, 0), "07-01 15:30": (600, 0)}
+    assert kept_by_window([session], flows) == {"07-01 15:30": 600}
+
+
+def test_each_car_repays_its_own_debt_at_one_charger() -> None:
+    """The second car plugs in inside the half hour in which the first one left; it owes nothing."""
+    first = {**ARRIVAL, "plugged_out_at": "07-01 14:05", "discharge_wh": 800}
+    second = {**ARRIVAL, "vehicle_id": "LEAF2", "plugged_in_at": "07-01 14:10", "charge_wh": 900}
+    flows = {"07-01 13:00": (0, 800), "07-01 14:15": (900, 0)}
+    assert kept_by_window([first, second], flows) == {"07-01 14:00": 900}
+
+
+def test_a_debt_of_yesterday_is_repaid_today_across_the_end_of_a_bill() -> None:
+    """Yesterday's bill had the discharge; only its session is known here."""
+    first = {**ARRIVAL, "plugged_in_at": "06-30 08:00", "plugged_out_at": "06-30 18:00", "discharge_wh": 800}
+    second = {**ARRIVAL, "charge_wh": 1500}
+    assert kept_by_window([first, second], {"07-01 09:00": (700, 0), "07-01 09:30": (800, 0)}) == {"07-01 09:30": 500}
+
+
+def test_a_session_across_the_end_of_a_bill_is_matched_as_a_whole() -> None:
+    """Gives 800 Wh before midnight, takes 1,000 after: neither bill has any managed charge."""
+    night = {**ARRIVAL, "plugged_in_at": "07-01 20:00", "plugged_out_at": "07-02 06:00",
+             "charge_wh": 1200, "discharge_wh": 800}  # fmt: skip
+    flows = {"07-01 20:30": (200, 0), "07-01 22:00": (0, 800), "07-02 01:00": (1000, 0)}
+    assert kept_by_window([night], flows) == {"07-01 20:30": 200}
+    tomorrow = window_grid(BillPeriod("2013-07", date(2013, 7, 2), date(2013, 7, 3)), "UTC", 30)
+    assert kept_by_window([night], flows, tomorrow) == {}
+
+
+def test_managed_charging_takes_surplus_first() -> None:
+    frame = pl.DataFrame({"no_ev_import_wh": [0], "no_ev_export_wh": [400], "managed_charge_wh": [600]})
+    assert managed(frame).select("managed_import_wh", "managed_export_wh").row(0) == (200, 0)
 
 
 # --- the calendar

@@ -57,6 +57,7 @@ def _other_inputs(prepared: Prepared) -> dict[str, Any]:
         "clock_bound_s": inputs.clock_bound_s,
         "clock": [prepared.clock.state, prepared.clock.offset_s],
         "findings": prepared.findings.get_column("sentence").to_list(),
+        "utility": [[str(bill) for bill in inputs.utility_bills], inputs.reconcile_pct],
         "efficiency": [prepared.round_trip.source, round(prepared.round_trip.efficiency, 9)],
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from pipeline import quality, savings, scenarios
 from pipeline.calendars import add_months, period_utc
 from pipeline.charging import RoundTrip
 from pipeline.domain import BillPeriod
-from pipeline.portfolio import Site
+from pipeline.portfolio import Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, ratchet_months
 
 OwnPeaks = Mapping[tuple[str, str], Mapping[str, Decimal]]
@@ -29,6 +29,9 @@ class Earlier:
     incomplete: frozenset[str]  # months whose own peaks are not fully known
     demand_amounts: Mapping[savings.LineKey, Decimal]  # of the last eleven bills, headline world
     prior: Sequence[savings.PriorBill]
+    # determinants of the last two years' bills; frames have no single truth value to compare by
+    measured: Mapping[str, pl.DataFrame] = field(default_factory=dict, compare=False)
+    seeds: frozenset[str] = frozenset()  # months before V2B began
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Inputs:
     sessions: pl.DataFrame
     earlier: Earlier
     clock_bound_s: int = 60  # how far a charger's clock may be off where nothing tells [s]
+    coming: Mapping[str, ResolvedTariff] = field(default_factory=dict)  # of `savings.coming_tariffs`
+    utility_bills: Sequence[UtilityBill] = ()  # that concern this bill
+    reconcile_pct: float = 0.5  # how far apart our bill and the utility's may be [%]
 
     @property
     def is_seed(self) -> bool:

@@ -102,20 +102,28 @@ def _worlds(
     round_trip: charging.RoundTrip,
 ) -> pl.DataFrame:
     if inputs.is_seed:
-        return scenarios.unmanaged_as_metered(scenarios.no_ev(windows))
+        return scenarios.modelled_as_metered(scenarios.no_ev(windows))
     site, since = inputs.site, _local_midnight(inputs)
     usable_wh = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in site.vehicles}
     curves = charging.charge_power(readings, site.vehicles, site.chargers)
+    ours = since_programme(sessions, readings, since, usable_wh, round_trip)
     drawn = scenarios.unmanaged_charge(
-        since_programme(sessions, readings, since, usable_wh, round_trip),
+        ours,
         windows,
         batteries={v.vehicle_id: scenarios.Battery(usable_wh[v.vehicle_id], v.target_soc_pct) for v in site.vehicles},
         curve=lambda charger_id, account: curves.get((charger_id, account), curves[charger_id, charger_id]),
         round_trip=round_trip,
     )
-    rebuilt = scenarios.unmanaged(scenarios.no_ev(windows.join(drawn, on="interval_start", how="left")))
+    kept = scenarios.managed_charge(ours, windows, energy=_energy_of(readings), round_trip=round_trip)
+    both = windows.join(drawn, on="interval_start", how="left").join(kept, on="interval_start", how="left")
+    rebuilt = scenarios.managed(scenarios.unmanaged(scenarios.no_ev(both)))
     before = pl.col("interval_start") < since
-    return pl.concat([scenarios.unmanaged_as_metered(rebuilt.filter(before)), rebuilt.filter(~before)], how="vertical")
+    return pl.concat([scenarios.modelled_as_metered(rebuilt.filter(before)), rebuilt.filter(~before)], how="vertical")
+
+
+def _energy_of(readings: pl.DataFrame) -> scenarios.Energy:
+    by_charger = {str(own.item(0, "charger_id")): own for own in readings.partition_by("charger_id")}
+    return lambda charger_id, spans: charging.interval_energy(by_charger.get(charger_id, readings.clear()), spans)
 
 
 def _local_midnight(inputs: Inputs) -> datetime:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Final
 
 import polars as pl
@@ -12,7 +14,7 @@ from pipeline import fleet, quality, savings, scenarios
 from pipeline.calendars import period_utc
 from pipeline.chain.findings import METER_GAPS, ZERO_RUN
 from pipeline.chain.hashing import result_hash
-from pipeline.chain.inputs import Prepared, Result
+from pipeline.chain.inputs import OwnPeaks, Prepared, Result
 from pipeline.domain import CHARGING_SESSION, SCENARIOS, Scenario
 from pipeline.portfolio import minute_of_day
 from pipeline.tariff import Bill, dearest_window, masks_expr, measure, price, with_billed_time
@@ -32,8 +34,10 @@ def compute(prepared: Prepared) -> Result:
     digits = get_currency_precision(inputs.site.currency)
     priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
     bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
-    findings = pl.concat([prepared.findings, _refusals(bills)])
-    summary = savings.summarise(_facts(prepared, bills, findings))
+    compared = _reconciled(prepared, bills)
+    findings = pl.concat([prepared.findings, _refusals(bills), _differences(compared)])
+    facts = _with_worth(prepared, determinants, _facts(prepared, bills, findings, compared))
+    summary = savings.summarise(_with_notes(facts, prepared))
     frames = {
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
@@ -41,6 +45,7 @@ def compute(prepared: Prepared) -> Result:
         "billing_determinant": determinants,
         "bill_line": _line_frame(bills),
         "quality_finding": findings,
+        "utility_bill": _utility_frame(compared),
     }
     return Result(summary, frames, result_hash(summary))
 
@@ -65,6 +70,7 @@ _LOAD_COLUMNS: Final = (
     "charge_wh",
     "discharge_wh",
     "unmanaged_charge_wh",
+    "managed_charge_wh",
     *[f"{world}_{side}_wh" for world in SCENARIOS for side in ("import", "export")],
 )
 
@@ -85,7 +91,7 @@ def _sessions_begun(prepared: Prepared) -> pl.DataFrame:
     return prepared.known_sessions.filter(begun).select(CHARGING_SESSION.keys())
 
 
-def _doubts(prepared: Prepared, known: tuple[Scenario, ...]) -> list[str]:
+def _doubts(prepared: Prepared, known: tuple[Scenario, ...], compared: Sequence[savings.Comparison]) -> list[str]:
     """Codes of what forbids a proved saving."""
     inputs, windows = prepared.inputs, prepared.windows
     doubts = []
@@ -98,22 +104,24 @@ def _doubts(prepared: Prepared, known: tuple[Scenario, ...]) -> list[str]:
         doubts.append("sessions_unknown")
     if inputs.earlier.incomplete & inputs.reach:
         doubts.append("ratchet_history_incomplete")
+    if savings.demand_refuted(compared):
+        doubts.append("demand_not_reconciled")
     return doubts
 
 
-def _facts(prepared: Prepared, bills: Mapping[str, Bill], findings: pl.DataFrame) -> savings.Facts:
+def _facts(
+    prepared: Prepared, bills: Mapping[str, Bill], findings: pl.DataFrame, compared: Sequence[savings.Comparison]
+) -> savings.Facts:
     inputs, windows = prepared.inputs, prepared.windows
     known = _known_worlds(prepared)
-    doubts = _doubts(prepared, known)
-    provable = not doubts and not inputs.is_seed
-    headline = bills.get(inputs.site.headline)
+    doubts = _doubts(prepared, known, compared)
     energy = _energy(prepared)
-    facts = savings.Facts(
+    return savings.Facts(
         site=inputs.site,
         period=inputs.period,
         state="seed" if inputs.is_seed else "ok",
         bills=bills,
-        demand_line=savings.main_demand_line(headline, inputs.earlier.demand_amounts) if headline else None,
+        demand_line=_demand_line(prepared, bills),
         energy=energy,
         fleet=_fleet(prepared, energy),
         meter_coverage_pct=_coverage_pct(windows, "metered"),
@@ -121,10 +129,94 @@ def _facts(prepared: Prepared, bills: Mapping[str, Bill], findings: pl.DataFrame
         estimated_intervals=inputs.estimated_intervals,
         reasons=tuple(doubts),
         findings=tuple(findings.get_column("sentence")),
-        provable=provable,
+        provable=not doubts and not inputs.is_seed,
         prior=inputs.earlier.prior,
+        reconciled=compared,
     )
-    return _with_notes(facts, prepared)
+
+
+def _demand_line(prepared: Prepared, bills: Mapping[str, Bill]) -> savings.LineKey | None:
+    headline = bills.get(prepared.inputs.site.headline)
+    return savings.main_demand_line(headline, prepared.inputs.earlier.demand_amounts) if headline else None
+
+
+def _with_worth(prepared: Prepared, determinants: pl.DataFrame, facts: savings.Facts) -> savings.Facts:
+    """Add what a proved saving came from and what it leads to."""
+    inputs = prepared.inputs
+    if not facts.provable:
+        return facts
+    digits = get_currency_precision(inputs.site.currency)
+    parts = savings.decompose(
+        inputs.tariff, determinants, inputs.earlier.own_peaks, headline=inputs.site.headline, currency_digits=digits
+    )
+    month = inputs.period.month
+    year = savings.LastYear(
+        month=month,
+        headline=inputs.site.headline,
+        demand_charge=facts.demand_line[0] if facts.demand_line else None,
+        measured={**inputs.earlier.measured, month: determinants},
+        proved=frozenset({month, *(bill.month for bill in inputs.earlier.prior if bill.provable)}),
+        seeds=inputs.earlier.seeds,
+        history=_with_own_peaks(inputs.earlier.own_peaks, month, determinants),
+        coming=inputs.coming,
+        currency_digits=digits,
+    )
+    return replace(facts, parts=parts, outlook=savings.look_ahead(year))
+
+
+def _with_own_peaks(earlier: OwnPeaks, month: str, determinants: pl.DataFrame) -> OwnPeaks:
+    """Add this bill's own peaks to those of the bills before it."""
+    highest = determinants.drop_nulls("own_peak_w").group_by("scenario", "charge_id").agg(pl.col("own_peak_w").max())
+    known = {key: dict(months) for key, months in earlier.items()}
+    for scenario, charge_id, watts in highest.iter_rows():
+        known.setdefault((scenario, charge_id), {})[month] = Decimal(watts) / 1000
+    return known
+
+
+def _reconciled(prepared: Prepared, bills: Mapping[str, Bill]) -> tuple[savings.Comparison, ...]:
+    inputs = prepared.inputs
+    ours = savings.OurBill(
+        period=inputs.period,
+        bill=bills.get("actual"),
+        energy_kwh=Decimal(_energy(prepared).import_wh["actual"]) / 1000,
+        demand_line=_demand_line(prepared, bills),
+        meter_coverage_pct=_coverage_pct(prepared.windows, "metered"),
+        estimated_intervals=inputs.estimated_intervals,
+    )
+    return savings.reconcile(ours, inputs.utility_bills, within_pct=inputs.reconcile_pct)
+
+
+def _differences(compared: Sequence[savings.Comparison]) -> pl.DataFrame:
+    """One finding per figure in which the utility's bill and ours differ by more than is allowed."""
+    rows = [
+        {
+            "name": f"utility.{entry.figure}",
+            "source": entry.charge_id or "utility bill",
+            "value": entry.difference_pct,
+            "unit": "%",
+            "sentence": _difference_sentence(entry),
+        }
+        for entry in compared
+        if entry.cause
+    ]
+    return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING))
+
+
+def _difference_sentence(entry: savings.Comparison) -> str:
+    unit = "" if entry.unit == "money" else f" {entry.unit}"
+    what = f"{entry.figure} of charge {entry.charge_id!r}" if entry.charge_id else entry.figure
+    ours = "ours is not known" if entry.ours is None else f"we find {entry.ours:f}{unit}"
+    return f"The utility's bill states {entry.utility:f}{unit} ({what}), {ours}: {savings.CAUSES[entry.cause or '']}."
+
+
+def _utility_frame(compared: Sequence[savings.Comparison]) -> pl.DataFrame:
+    exact = pl.Decimal(38, 12)
+    schema = {
+        **dict.fromkeys(("figure", "unit", "charge_id", "cause"), pl.String()),
+        **dict.fromkeys(("ours", "utility"), exact),
+        "difference_pct": pl.Float64(),
+    }
+    return pl.DataFrame([{name: getattr(entry, name) for name in schema} for entry in compared], schema=schema)
 
 
 def _coverage_pct(windows: pl.DataFrame, column: str) -> float:
@@ -139,8 +231,8 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
     notes = {
         "clock_not_examined": bool(inputs.site.chargers),
         "range_not_computed": True,
-        "projection_not_computed": True,
-        "managed_world_not_modelled": True,
+        **dict.fromkeys(facts.outlook.gaps, True),
+        "levers_not_known": facts.provable and not facts.bills.keys() >= set(SCENARIOS),
         "capture_not_computed": True,
         "check_not_computed": True,
         "no_demand_charge": bool(facts.bills) and facts.demand_line is None,
@@ -152,7 +244,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "wear_not_configured": inputs.site.wear is None,
         "ratchet_history_short": bool(inputs.reach - seen),
         "bill_partial": any(bill.refused for bill in facts.bills.values()),
-        "unproved_bills_left_out": any(not bill.provable for bill in facts.prior[-11:]) or not facts.provable,
+        "unproved_bills_left_out": any(bill.counted is None for bill in facts.prior[-11:]) or not facts.provable,
     }
     if facts.state == "seed":
         notes = {"programme_not_started": True}

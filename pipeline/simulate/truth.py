@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipeline.calendars import add_months, first_day, month_of
-from pipeline.domain import SCENARIOS
+from pipeline.domain import STATED_SCENARIOS
 from pipeline.simulate.price_list import Band, ListedCharge, PriceList
 from pipeline.simulate.world import SimulatedSite
 
@@ -109,7 +109,7 @@ def _month(site: SimulatedSite, prices: PriceList, month: str, windows: range, h
     seed = month < month_of(site.recipe.programme_start)
     watts_per_wh = 60 // site.timeline.window_min
     worlds: dict[str, dict[str, Any]] = {}
-    for world in SCENARIOS:
+    for world in STATED_SCENARIOS:
         # before the programme there is nothing to compare: every world is what was metered
         net = [site.world_wh("actual" if seed else world, window) for window in windows]
         imported = [max(0, wh) for wh in net]
@@ -131,11 +131,11 @@ def _month(site: SimulatedSite, prices: PriceList, month: str, windows: range, h
 
 def _facts(site: SimulatedSite, windows: range, worlds: Mapping[str, Mapping[str, Any]], state: str) -> dict[str, Any]:
     by_fact = {
-        fact: {world: worlds[world][fact] for world in SCENARIOS}
+        fact: {world: worlds[world][fact] for world in STATED_SCENARIOS}
         for fact in ("peak_w", "peak_at", "energy_wh", "export_wh", "billing_demand_by_line_kw")
     }
-    bills = {world: worlds[world]["bill"] for world in SCENARIOS}
-    totals = {world: Decimal(bills[world]["total"]) for world in SCENARIOS}
+    bills = {world: worlds[world]["bill"] for world in STATED_SCENARIOS}
+    totals = {world: Decimal(bills[world]["total"]) for world in STATED_SCENARIOS}
     return {
         "state": state,
         **by_fact,
@@ -174,7 +174,7 @@ def _billing_demand(month: Mapping[str, Any], charge_id: str | None) -> dict[str
 
 def site_truth(site: SimulatedSite, prices: PriceList) -> dict[str, Any]:
     """Return the exact answers of every month of a site, ready for `truth.json`; energies in Wh, peaks in W."""
-    history: dict[str, History] = {world: {} for world in SCENARIOS}
+    history: dict[str, History] = {world: {} for world in STATED_SCENARIOS}
     months = {month: _month(site, prices, month, windows, history) for month, windows in site.timeline.months}
     main = _main_demand(prices, months)
     for month in months.values():

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pipeline.domain import SCENARIOS
+from pipeline.domain import STATED_SCENARIOS
 from pipeline.simulate.building import hour_stamps
 from pipeline.simulate.ocpp_log import message_lines, soc_text
 from pipeline.simulate.registers import Reading, SimulationOptions, charger_readings
@@ -122,6 +122,6 @@ def window_lines(site: SimulatedSite) -> Iterable[str]:
     """
     timeline, width = site.timeline, site.timeline.window_min * 60
     for window in range(timeline.windows):
-        worlds = ",".join(str(site.world_wh(world, window)) for world in SCENARIOS)
+        worlds = ",".join(str(site.world_wh(world, window)) for world in STATED_SCENARIOS)
         at = stamp(timeline.start_s + window * width)
         yield f"{site.recipe.site_id},{at},{worlds},{site.charge_wh[window]},{site.discharge_wh[window]}\n"

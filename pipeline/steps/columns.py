@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from pipeline.savings import PARTS
+
 _MONEY: Final = pl.Decimal(38, 12)
 _PATHS: Final[Mapping[str, tuple[str, pl.DataType | type[pl.DataType]]]] = {
     "bill_from": ("bill_from", pl.Date),
@@ -42,13 +44,21 @@ _PATHS: Final[Mapping[str, tuple[str, pl.DataType | type[pl.DataType]]]] = {
     "bill_no_ev": ("money.bill_no_ev", _MONEY),
     "bill_unmanaged": ("money.bill_unmanaged", _MONEY),
     "bill_actual": ("money.bill_actual", _MONEY),
+    "bill_managed": ("money.bill_managed", _MONEY),
     "saved": ("money.saved", _MONEY),
+    "lever_hosting": ("levers.hosting", _MONEY),
+    "lever_managed_charging": ("levers.managed_charging", _MONEY),
+    "lever_discharge": ("levers.discharge", _MONEY),
+    **{f"saved_by_{part}": (f"decomposition.{part}", _MONEY) for part in PARTS},
     "partial": ("money.partial", pl.Boolean),
     "wear_low": ("money.wear_low", _MONEY),
     "wear_high": ("money.wear_high", _MONEY),
     "realised": ("annual.realised", _MONEY),
     "bills": ("annual.bills", pl.Int64),
     "provable_bills": ("annual.provable_bills", pl.Int64),
+    "locked": ("annual.locked", _MONEY),
+    "run_rate": ("annual.run_rate", _MONEY),
+    "reconciliation": ("reconciliation.verdict", pl.String),
     "first_paying_month": ("annual.first_paying_month", pl.String),
     "departures": ("fleet.departures", pl.Int64),
     "ready": ("fleet.ready", pl.Int64),

@@ -9,13 +9,16 @@ from typing import Any, Final
 
 import polars as pl
 
+from pipeline.calendars import add_months
 from pipeline.chain import Earlier
 from pipeline.domain import SCENARIOS
 from pipeline.portfolio import Site
 from pipeline.savings import LineKey, PriorBill
+from pipeline.tariff import DETERMINANT
 from pipeline.warehouse import Warehouse
 
 _YEAR: Final = 11  # earlier bills that share a year with this one
+_TWO_YEARS: Final = 24  # months whose determinants a look ahead may take: last year's, and a seed of the year before
 
 
 @dataclass
@@ -28,6 +31,8 @@ class SiteHistory:
     prior: dict[str, PriorBill] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
     sessions: dict[str, pl.DataFrame] = field(default_factory=dict)
+    measured: dict[str, pl.DataFrame] = field(default_factory=dict)
+    seeds: set[str] = field(default_factory=set)
 
     def before(self, month: str, no_sessions: pl.DataFrame) -> tuple[Earlier, pl.DataFrame]:
         """Return what the bill of `month` takes from earlier bills, and the sessions they stored."""
@@ -45,7 +50,11 @@ class SiteHistory:
         prior = [bill for m, bill in sorted(self.prior.items()) if m < month]
         stored = [frame for m, frame in sorted(self.sessions.items()) if m < month]
         earlier_months = frozenset(m for m in self.incomplete if m < month)
-        return Earlier(own, earlier_months, amounts, prior), pl.concat([no_sessions, *stored])
+        first = add_months(month, -_TWO_YEARS)
+        measured = {m: frame for m, frame in self.measured.items() if first <= m < month}
+        seed_months = frozenset(m for m in self.seeds if m < month)
+        found = Earlier(own, earlier_months, amounts, prior, measured, seed_months)
+        return found, pl.concat([no_sessions, *stored])
 
     _charge_ids: tuple[str, ...] = ()
 
@@ -58,6 +67,8 @@ class SiteHistory:
         self.forget(month)
         if "billing_determinant" in frames:
             self._learn_peaks(month, frames["billing_determinant"])
+            stored = frames["billing_determinant"]
+            self.measured[month] = stored.select(pl.col(name).cast(kind) for name, kind in DETERMINANT.items())
         if "bill_line" in frames:
             self._learn_demand(month, frames["bill_line"])
         if "charging_session" in frames:
@@ -68,9 +79,10 @@ class SiteHistory:
         """Drop what is known of one bill, because it failed or is computed anew."""
         for months in self.peaks.values():
             months.pop(month, None)
-        for table in (self.demand, self.prior, self.sessions):
+        for table in (self.demand, self.prior, self.sessions, self.measured):
             table.pop(month, None)
         self.incomplete.discard(month)
+        self.seeds.discard(month)
 
     def fail(self, month: str) -> None:
         """Remember that the peaks of one bill are not known."""
@@ -95,14 +107,15 @@ class SiteHistory:
         complete = data["meter_coverage_pct"] == 100 and (is_seed or data["charger_coverage_pct"] == 100)
         if not complete or summary["state"] == "failed":
             self.incomplete.add(month)
+        if is_seed:
+            self.seeds.add(month)
         if summary["state"] == "ok":
-            saved, reduction = summary["money"]["saved"], summary["billing_demand_kw"]["reduction"]
-            self.prior[month] = PriorBill(
-                month,
-                None if saved is None else Decimal(saved),
-                summary["provable"],
-                None if reduction is None else Decimal(str(reduction)),
+            money = summary["money"]
+            saved, low, reduction = (
+                None if figure is None else Decimal(str(figure))
+                for figure in (money["saved"], money["low"], summary["billing_demand_kw"]["reduction"])
             )
+            self.prior[month] = PriorBill(month, saved, summary["provable"], reduction, low)
 
 
 def stored_history(warehouse: Warehouse, site: Site, summaries: Mapping[str, Mapping[str, Any]]) -> SiteHistory:

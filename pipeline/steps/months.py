@@ -16,11 +16,11 @@ from pipeline.chain import Inputs, Result, compute, input_hash, prepare
 from pipeline.domain import CHARGING_SESSION, REASONS, BillPeriod, ConfigError, InputError, V2BError
 from pipeline.fleet import unstated_fleet
 from pipeline.portfolio import Portfolio, Site
-from pipeline.savings import unstated
+from pipeline.savings import coming_tariffs, unstated
 from pipeline.steps.columns import savings_row
 from pipeline.steps.history import SiteHistory, stored_history
 from pipeline.steps.scope import Scope
-from pipeline.tariff import ResolvedTariff, Tariff, demand_charges, load_tariff, resolve
+from pipeline.tariff import Tariff, demand_charges, load_tariff, resolve
 from pipeline.warehouse import Warehouse
 
 LOG: Final = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def _without_bill(run: _SiteRun, periods: list[BillPeriod], scope: Scope) -> lis
 def _one(run: _SiteRun, period: BillPeriod) -> MonthOutcome:
     stage = "tariff"
     try:
-        tariff = _resolved(run, period)
+        tariff = _tariff(run, period)
         stage = "load"
         inputs = _inputs(run, period, tariff)
         prepared = prepare(inputs)
@@ -154,7 +154,7 @@ def _one(run: _SiteRun, period: BillPeriod) -> MonthOutcome:
     return MonthOutcome(run.site.site_id, period.month, state, written=True)
 
 
-def _resolved(run: _SiteRun, period: BillPeriod) -> ResolvedTariff:
+def _tariff(run: _SiteRun, period: BillPeriod) -> Tariff:
     name = run.site.tariff_name_on(period.read_from)
     if name is None:
         raise ConfigError(f"{run.site.site_id}.toml", "tariffs", None, f"a tariff in force on {period.read_from}")
@@ -166,7 +166,7 @@ def _resolved(run: _SiteRun, period: BillPeriod) -> ResolvedTariff:
     tariff = run.tariffs[name]
     if tariff.currency is not None and tariff.currency != run.site.currency:
         raise InputError(f"{run.site.site_id}.toml", "currency", run.site.currency, f"{tariff.currency}, as its tariff")
-    return resolve(tariff, period)
+    return tariff
 
 
 def _tariff_holidays(site: Site, period: BillPeriod) -> frozenset[date]:
@@ -175,14 +175,16 @@ def _tariff_holidays(site: Site, period: BillPeriod) -> frozenset[date]:
     return frozenset(site.tariff_holidays)
 
 
-def _inputs(run: _SiteRun, period: BillPeriod, tariff: ResolvedTariff) -> Inputs:
+def _inputs(run: _SiteRun, period: BillPeriod, tariff: Tariff) -> Inputs:
     begin, end = period_utc(period, run.site.timezone)
-    run.history.expect(demand_charges(tariff))
+    resolved = resolve(tariff, period)
+    run.history.expect(demand_charges(resolved))
     earlier, sessions = run.history.before(period.month, _NO_SESSIONS)
+    thresholds = run.portfolio.settings.thresholds
     return Inputs(
         site=run.site,
         period=period,
-        tariff=tariff,
+        tariff=resolved,
         tariff_holidays=_tariff_holidays(run.site, period),
         programme_start=run.programme_start,
         meter=run.warehouse.query(
@@ -198,7 +200,10 @@ def _inputs(run: _SiteRun, period: BillPeriod, tariff: ResolvedTariff) -> Inputs
         ),
         sessions=sessions,
         earlier=earlier,
-        clock_bound_s=run.portfolio.settings.thresholds.clock_bound_s,
+        clock_bound_s=thresholds.clock_bound_s,
+        coming=coming_tariffs(tariff, period),
+        utility_bills=[bill for bill in run.portfolio.utility_bills.get(run.site.site_id, ()) if bill.concerns(period)],
+        reconcile_pct=thresholds.reconcile_pct,
     )
 
 
@@ -279,7 +284,7 @@ def _is_stale(run: _SiteRun, period: BillPeriod) -> bool:
     if not run.hashes.get(period.month):
         return True
     try:
-        return input_hash(prepare(_inputs(run, period, _resolved(run, period)))) != run.hashes.get(period.month)
+        return input_hash(prepare(_inputs(run, period, _tariff(run, period)))) != run.hashes.get(period.month)
     except V2BError:
         return True
 

@@ -20,7 +20,7 @@ import polars as pl
 
 from pipeline.domain import LockedError, WarehouseError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 LOCK_NAME: Final = ".v2b.lock"
 BILL_TABLES: Final = (
     "charger_interval",
@@ -30,6 +30,7 @@ BILL_TABLES: Final = (
     "bill_line",
     "savings_month",
     "quality_finding",
+    "utility_bill",
     "site_month",
 )
 """Tables that hold one slice per (site_id, month), replaced as a whole."""

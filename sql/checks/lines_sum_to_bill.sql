@@ -7,6 +7,7 @@ with stated as (
         bill_actual as actual,
         bill_no_ev as no_ev,
         bill_unmanaged as unmanaged,
+        bill_managed as managed,
         saved
     from savings_month
 ),
@@ -34,7 +35,7 @@ entries as (
         figure,
         0 as of_lines,
         of_bill
-    from stated unpivot (of_bill for figure in (actual, no_ev, unmanaged, saved))
+    from stated unpivot (of_bill for figure in (actual, no_ev, unmanaged, managed, saved))
 )
 
 select

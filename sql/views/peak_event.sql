@@ -22,7 +22,7 @@ comment on view peak_event is
 'One row per bill, scenario and demand line: the window that set the peak, and what was billed for it.';
 comment on column peak_event.site_id is 'Site';
 comment on column peak_event.month is 'Bill, YYYY-MM';
-comment on column peak_event.scenario is 'World: actual, no_ev or unmanaged';
+comment on column peak_event.scenario is 'World: actual, no_ev, unmanaged or managed';
 comment on column peak_event.charge_id is 'Charge of the tariff';
 comment on column peak_event.band is 'Band of the charge, such as a time-of-use period';
 comment on column peak_event.set_at is 'Start of the window that set a demand, UTC';

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.domain import SCENARIOS
+from pipeline.domain import STATED_SCENARIOS
 from pipeline.warehouse import Warehouse
 
 WINDOW_COLUMNS = {
@@ -63,7 +63,7 @@ def month_differences(warehouse: Warehouse, folder: Path) -> list[str]:
 
 def _one_month(true: dict, summary: dict, lines: pl.DataFrame) -> list[str]:
     pairs = [("state", true["state"], summary["state"])]
-    for world in SCENARIOS:
+    for world in STATED_SCENARIOS:
         if summary["peak_kw"]["demand_line"] is not None:
             pairs.append((f"{world} peak W", true["peak_w"][world], round(summary["peak_kw"][world] * 1000)))
         pairs.append((f"{world} Wh", true["energy_wh"][world], round(summary["energy_kwh"][world] * 1000)))

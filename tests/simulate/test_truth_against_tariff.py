@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.calendars import calendar_month
-from pipeline.domain import SCENARIOS
+from pipeline.domain import STATED_SCENARIOS
 from pipeline.portfolio import load_portfolio
 from pipeline.tariff import load_tariff, measure, price, resolve
 from tests.simulate.conftest import portfolio
@@ -30,13 +30,13 @@ def _loads(folder: Path) -> pl.DataFrame:
             pl.col(f"{world}_wh").clip(lower_bound=0).alias("import_wh"),
             (-pl.col(f"{world}_wh")).clip(lower_bound=0).alias("export_wh"),
         )
-        for world in SCENARIOS
+        for world in STATED_SCENARIOS
     )
 
 
 def _as_metered(load: pl.DataFrame) -> pl.DataFrame:
     metered = load.filter(pl.col("scenario") == "actual")
-    return pl.concat(metered.with_columns(scenario=pl.lit(world)) for world in SCENARIOS)
+    return pl.concat(metered.with_columns(scenario=pl.lit(world)) for world in STATED_SCENARIOS)
 
 
 def _differences(folder: Path) -> tuple[int, list[str]]:

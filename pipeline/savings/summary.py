@@ -5,93 +5,29 @@ A figure that cannot be stated is None with its reason among the codes of `domai
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from babel.numbers import get_currency_precision
-
 from pipeline.calendars import add_months
-from pipeline.domain import REASONS, SCENARIOS, BillPeriod, Scenario
+from pipeline.domain import SCENARIOS, STATED_SCENARIOS, BillPeriod, Scenario
 from pipeline.portfolio import Site
-from pipeline.tariff import Bill, BillLine
+from pipeline.savings.decompose import PARTS
+from pipeline.savings.facts import (
+    Energy,
+    Facts,
+    PriorBill,
+    RollOff,
+    billing_reduction_kw,
+    difference,
+    line_of,
+    money_text,
+    with_reasons,
+)
 
 ANNUAL_MONTHS: Final = 12
-LineKey = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class PriorBill:
-    """What an earlier bill of the programme adds to the annual figures."""
-
-    month: str
-    saved: Decimal | None
-    provable: bool
-    billing_reduction_kw: Decimal | None
-
-
-@dataclass(frozen=True)
-class Energy:
-    """Energy of one bill: per world [Wh], in and out of cars [Wh], and per world inside the peak window [Wh]."""
-
-    import_wh: Mapping[Scenario, int]
-    charge_wh: int
-    discharge_wh: int
-    window_import_wh: Mapping[Scenario, int] | None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Everything a summary is made of. `bills` holds only the worlds whose load is known."""
-
-    site: Site
-    period: BillPeriod
-    state: str
-    bills: Mapping[str, Bill]
-    demand_line: LineKey | None
-    energy: Energy
-    fleet: Mapping[str, Any]
-    meter_coverage_pct: float
-    charger_coverage_pct: float
-    reasons: tuple[str, ...]
-    findings: tuple[str, ...]
-    provable: bool
-    prior: Sequence[PriorBill]
-    estimated_intervals: int = 0
-
-
-def with_reasons(facts: Facts, codes: Sequence[str]) -> Facts:
-    """Return the facts with more reason codes; raises KeyError for a code `domain.REASONS` does not explain."""
-    return replace(facts, reasons=(*facts.reasons, *(code for code in codes if REASONS[code])))
-
-
-def money_text(amount: Decimal | None, currency: str) -> str | None:
-    """Return a decimal string in major units with the currency's own decimals, more only where the amount has them."""
-    if amount is None:
-        return None
-    wanted = Decimal(1).scaleb(-int(get_currency_precision(currency)))
-    rounded = amount.quantize(wanted)
-    return format((rounded if rounded == amount else amount.normalize()) or abs(rounded), "f")
-
-
-def line_of(bill: Bill | None, key: LineKey | None) -> BillLine | None:
-    """Return one line of a bill by (charge, band); None where bill or key is."""
-    if bill is None or key is None:
-        return None
-    return next((line for line in bill.lines if (line.charge_id, line.band) == key), None)
-
-
-def main_demand_line(bill: Bill, earlier: Mapping[LineKey, Decimal]) -> LineKey | None:
-    """Return the demand line with the largest yearly amount: this bill's plus those of the `earlier` ones."""
-    amounts = {
-        (line.charge_id, line.band): line.amount + earlier.get((line.charge_id, line.band), Decimal(0))
-        for line in bill.lines
-        if line.kind == "demand"
-    }
-    return max(amounts, key=lambda key: (amounts[key], key)) if amounts else None
 
 
 def summarise(facts: Facts) -> dict[str, Any]:
@@ -116,8 +52,10 @@ def summarise(facts: Facts) -> dict[str, Any]:
         "energy_kwh": {world: _kwh(facts, world) for world in ("no_ev", "unmanaged", "actual")},
         "money": _money(facts, saved),
         "annual": _annual(facts, saved),
-        "levers": {"hosting": None, "managed_charging": None, "discharge": None},
+        "levers": _levers(facts),
+        "decomposition": _decomposition(facts),
         "lines": _lines(facts),
+        "reconciliation": _reconciliation(facts),
         "fleet": dict(facts.fleet),
         "capture": {"best_possible_peak_kw": None, "capture_kw_pct": None, "capture_money_pct": None, "missed": []},
         "check": _no_check(),
@@ -176,16 +114,12 @@ def _number(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _difference(first: Decimal | None, second: Decimal | None) -> Decimal | None:
-    return None if first is None or second is None else first - second
-
-
 def _local_text(at: datetime | None, zone: str) -> str | None:
     return None if at is None else at.astimezone(ZoneInfo(zone)).isoformat()
 
 
 def _peaks(facts: Facts) -> dict[str, Any]:
-    lines = {world: line_of(facts.bills.get(world), facts.demand_line) for world in SCENARIOS}
+    lines = {world: line_of(facts.bills.get(world), facts.demand_line) for world in STATED_SCENARIOS}
     own = {world: line.own_peak_kw if line else None for world, line in lines.items()}
     headline, actual = lines[facts.site.headline], lines["actual"]
     zone = facts.site.timezone
@@ -194,7 +128,7 @@ def _peaks(facts: Facts) -> dict[str, Any]:
         "no_ev": _number(own["no_ev"]),
         "unmanaged": _number(own["unmanaged"]),
         "actual": _number(own["actual"]),
-        "reduction": _number(_difference(own[facts.site.headline], own["actual"])) if facts.provable else None,
+        "reduction": _number(difference(own[facts.site.headline], own["actual"])) if facts.provable else None,
         "low": None,
         "high": None,
         "baseline_set_at": _local_text(headline.set_at if headline else None, zone),
@@ -202,17 +136,8 @@ def _peaks(facts: Facts) -> dict[str, Any]:
     }
 
 
-def billing_reduction_kw(facts: Facts) -> Decimal | None:
-    """Return the billed demand of the headline world minus the metered one [kW]; None where it cannot be stated."""
-    if not facts.provable:
-        return None
-    baseline = line_of(facts.bills.get(facts.site.headline), facts.demand_line)
-    actual = line_of(facts.bills.get("actual"), facts.demand_line)
-    return _difference(baseline.billing_demand_kw if baseline else None, actual.billing_demand_kw if actual else None)
-
-
 def _billing_demands(facts: Facts) -> dict[str, Any]:
-    lines = {world: line_of(facts.bills.get(world), facts.demand_line) for world in SCENARIOS}
+    lines = {world: line_of(facts.bills.get(world), facts.demand_line) for world in STATED_SCENARIOS}
     billed = {world: line.billing_demand_kw if line else None for world, line in lines.items()}
     headline, actual = lines[facts.site.headline], lines["actual"]
     return {
@@ -231,7 +156,7 @@ def _percents(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
     baseline = line_of(facts.bills.get(facts.site.headline), facts.demand_line)
     actual = line_of(facts.bills.get("actual"), facts.demand_line)
     peak = _share(
-        _difference(baseline.own_peak_kw if baseline else None, actual.own_peak_kw if actual else None),
+        difference(baseline.own_peak_kw if baseline else None, actual.own_peak_kw if actual else None),
         baseline.own_peak_kw if baseline else None,
     )
     inside = facts.energy.window_import_wh
@@ -261,7 +186,7 @@ def _money(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
     return {
         **{
             f"bill_{world}": money_text(facts.bills[world].total, currency) if _known(facts, world) else None
-            for world in ("no_ev", "unmanaged", "actual")
+            for world in ("no_ev", "unmanaged", "managed", "actual")
         },
         "saved": money_text(saved, currency),
         "low": None,
@@ -273,25 +198,86 @@ def _money(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
 
 
 def _annual(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
-    """Realised over the last twelve bills since the first V2B bill (methods.md section 2).
+    """Realised over the last twelve bills since the first V2B bill, and what lies ahead (methods.md section 2).
 
     A bill that could not be computed leaves the sum short of one: never does a bill of more than a year ago fill in.
     """
-    nothing = dict.fromkeys(("locked", "run_rate", "run_rate_low", "run_rate_high", "next_roll_off"))
+    currency, ahead = facts.site.currency, facts.outlook
     if facts.state == "seed":
-        return {"realised": None, "bills": None, "provable_bills": None, "first_paying_month": None, **nothing}
+        names = ("realised", "bills", "provable_bills", "locked", "run_rate", "run_rate_low", "run_rate_high")
+        return dict.fromkeys((*names, "first_paying_month", "next_roll_off"))
     this = PriorBill(facts.period.month, saved, facts.provable, billing_reduction_kw(facts))
     bills = [*facts.prior, this]
     year_ago = add_months(facts.period.month, -ANNUAL_MONTHS)
     last = [bill for bill in bills if bill.month > year_ago]
-    proved = [bill.saved for bill in last if bill.provable and bill.saved is not None]
+    counted = [bill.counted for bill in last if bill.counted is not None]
     paying = (bill.month for bill in bills if bill.billing_reduction_kw is not None and bill.billing_reduction_kw > 0)
     return {
-        "realised": money_text(sum(proved, Decimal(0)), facts.site.currency) if proved else None,
+        "realised": money_text(sum(counted, Decimal(0)), currency) if counted else None,
         "bills": len(last),
-        "provable_bills": len(proved),
+        "provable_bills": sum(bill.provable for bill in last),
+        "locked": money_text(ahead.locked, currency),
+        "run_rate": money_text(ahead.run_rate, currency),
+        "run_rate_low": None,
+        "run_rate_high": None,
         "first_paying_month": next(paying, None),
-        **nothing,
+        "next_roll_off": _roll_off(ahead.next_roll_off, currency),
+    }
+
+
+def _roll_off(found: RollOff | None, currency: str) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "month": found.month,
+        "world": found.world,
+        "from_kw": float(found.from_kw),
+        "to_kw": float(found.to_kw),
+        "money": money_text(found.money, currency),
+    }
+
+
+_LEVERS: Final[Mapping[str, tuple[Scenario, Scenario]]] = {
+    "hosting": ("no_ev", "unmanaged"),
+    "managed_charging": ("unmanaged", "managed"),
+    "discharge": ("managed", "actual"),
+}
+"""Each lever is the bill of one world minus that of the next: in turn they lead from no cars to the metered load."""
+
+
+def _levers(facts: Facts) -> dict[str, str | None]:
+    """Tell what of the saving came from which lever; hosting is 0 where the cars are there in both worlds compared."""
+    if not facts.provable or any(world not in facts.bills for world in SCENARIOS):
+        return dict.fromkeys(_LEVERS)
+    worth = {name: facts.bills[one].total - facts.bills[two].total for name, (one, two) in _LEVERS.items()}
+    if facts.site.headline != "no_ev":
+        worth["hosting"] = Decimal(0)
+    return {name: money_text(amount, facts.site.currency) for name, amount in worth.items()}
+
+
+def _decomposition(facts: Facts) -> dict[str, str | None]:
+    if facts.parts is None:
+        return dict.fromkeys(PARTS)
+    return {name: money_text(facts.parts[name], facts.site.currency) for name in PARTS}
+
+
+def _reconciliation(facts: Facts) -> dict[str, Any]:
+    """Say whether the utility's bill bears out ours: not_supplied, agrees or differs, with both sides' figures."""
+    differs = any(entry.cause for entry in facts.reconciled)
+    return {
+        "verdict": "differs" if differs else "agrees" if facts.reconciled else "not_supplied",
+        "figures": [
+            {
+                "figure": entry.figure,
+                "unit": entry.unit,
+                "charge_id": entry.charge_id,
+                "ours": None if entry.ours is None else f"{entry.ours:f}",
+                "utility": f"{entry.utility:f}",
+                "difference_pct": entry.difference_pct,
+                "cause": entry.cause,
+            }
+            for entry in facts.reconciled
+        ],
     }
 
 
@@ -304,7 +290,7 @@ def _lines(facts: Facts) -> list[dict[str, Any]]:
     rows = []
     for line in actual.lines:
         other = line_of(baseline, (line.charge_id, line.band))
-        saved = _difference(other.amount if other else None, line.amount) if facts.provable else None
+        saved = difference(other.amount if other else None, line.amount) if facts.provable else None
         rows.append(
             {
                 "charge_id": line.charge_id,

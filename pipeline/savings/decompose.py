@@ -1,0 +1,203 @@
+"""A saving -> the parts it came from; they sum to it exactly, to the last digit.
+
+Riders, tax, export credits and fixed charges are parts of their own: what their lines changed by. Everything else is
+shared among what differs between the two worlds: how much energy, when it was drawn, this bill's own peaks, the peaks
+a ratchet carries. Tiers, minimum bills and hours-use prices make these depend on each other, so each is credited with
+its Shapley value: what switching it from one world to the other saves, averaged over every order of switching.
+Shapley, L. S. (1953), 'A value for n-person games', Contributions to the Theory of Games II.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import factorial, floor
+from typing import Any, Final, TypeVar
+
+import polars as pl
+
+from pipeline.domain import Scenario
+from pipeline.tariff import Bill, ResolvedTariff, price
+from pipeline.tariff.bill import History
+
+PARTS: Final = (
+    "energy_volume",
+    "energy_shift",
+    "demand_own",
+    "demand_carried",
+    "export",
+    "riders",
+    "tax",
+    "other",
+)
+"""The parts of a saving, in the order they are shown."""
+
+_WHOLE_LINES: Final[Mapping[str, str]] = {
+    "export": "export",
+    "per_kwh_rider": "riders",
+    "percent_rider": "riders",
+    "credit": "riders",
+    "tax": "tax",
+    "fixed": "other",
+    "reactive": "other",
+    "rounding": "other",
+}
+"""Kinds of line whose whole change is one part; the lines of all other kinds are shared."""
+
+_KEY: Final = ("charge_id", "span", "band")
+_ENERGY: Final = "import_wh"
+_EXPORT: Final = "export_wh"
+K = TypeVar("K", bound=Hashable)
+Key = tuple[str, int, str]
+Rows = dict[Key, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Worlds:
+    """What prices a bill of any mixture of two worlds, the compared one first."""
+
+    tariff: ResolvedTariff
+    schema: pl.Schema
+    currency_digits: int
+    names: tuple[str, str]
+    rows: tuple[Rows, Rows]
+    past: tuple[Mapping[str, Mapping[str, Decimal]], Mapping[str, Mapping[str, Decimal]]]
+
+    def bill(self, switched: frozenset[str]) -> Bill:
+        """Price the bill in which only what is `switched` is as metered."""
+        own, carried = "demand_own" in switched, "demand_carried" in switched
+        world = self.names[own]  # a contract demand may be agreed in one world only
+        rows = [{**row, "scenario": world} for row in self._mixed(switched)]
+        history = {(world, charge): peaks for charge, peaks in self.past[carried].items()}
+        frame = pl.DataFrame(rows, schema=self.schema)
+        return price(self.tariff, self.tariff.period, frame, history, currency_digits=self.currency_digits)[world]
+
+    def _mixed(self, switched: frozenset[str]) -> list[dict[str, Any]]:
+        energy = _mixed_energy(self.rows, volume="energy_volume" in switched, shift="energy_shift" in switched)
+        exported, others = (self.rows[name in switched] for name in ("export", "demand_own"))
+        return [{**others[key], _ENERGY: energy[key], _EXPORT: exported[key][_EXPORT]} for key in others]
+
+
+def decompose(
+    tariff: ResolvedTariff,
+    determinants: pl.DataFrame,
+    history: History,
+    *,
+    headline: Scenario,
+    currency_digits: int,
+) -> dict[str, Decimal]:
+    """Return the parts of bill(headline) - bill(actual) by name, in the order of `PARTS`; parts not met are 0.
+
+    `determinants` of `tariff.measure` and `history` of `tariff.price`, both with the two worlds. Parts are rounded to
+    the decimals of the currency, or of the saving where it has more, by largest remainders: they sum to it exactly.
+    """
+    names = (str(headline), "actual")
+    worlds = _Worlds(
+        tariff=tariff,
+        schema=determinants.schema,
+        currency_digits=currency_digits,
+        names=names,
+        rows=(_rows(determinants, names[0]), _rows(determinants, names[1])),
+        past=(_past(history, names[0]), _past(history, names[1])),
+    )
+    players = _players(worlds)
+    bills = {switched: worlds.bill(switched) for switched in _coalitions(players)}
+    before, after = bills[frozenset()], bills[frozenset(players)]
+    found = dict.fromkeys(PARTS, Decimal(0)) | _whole_lines(before, after)
+    costs = {switched: _shared_cost(bill) for switched, bill in bills.items()}
+    digits = max(currency_digits, _decimals(before.total - after.total))
+    for name, amount in _to_digits({name: _shapley(name, players, costs) for name in players}, digits).items():
+        found[name] += amount
+    return found
+
+
+def _rows(determinants: pl.DataFrame, world: str) -> Rows:
+    rows = determinants.filter(pl.col("scenario") == world).to_dicts()
+    return {(row["charge_id"], row["span"], row["band"]): row for row in rows}
+
+
+def _past(history: History, world: str) -> dict[str, Mapping[str, Decimal]]:
+    return {charge: peaks for (scenario, charge), peaks in history.items() if scenario == world}
+
+
+def _players(worlds: _Worlds) -> tuple[str, ...]:
+    """Name what differs between the worlds: only that can have saved anything."""
+    base, actual = worlds.rows
+    differ = {
+        name: any(base[key][name] != actual[key][name] for key in base)
+        for name in worlds.schema
+        if name not in ("scenario", *_KEY)
+    }
+    steps = (step for charge in worlds.tariff.charges for span in charge.spans for step in span.quantity.contract)
+    charges = [charge for charge, _, _ in base]
+    holds = {
+        "energy_volume": differ[_ENERGY],
+        "energy_shift": differ[_ENERGY] and len(charges) > len(set(charges)),
+        "demand_own": any(differ[name] for name in differ if name not in (_ENERGY, _EXPORT))
+        or any(step.scenarios for step in steps),
+        "demand_carried": worlds.past[0] != worlds.past[1],
+        "export": differ[_EXPORT],
+    }
+    return tuple(name for name in PARTS if holds.get(name))
+
+
+def _coalitions(players: Sequence[str]) -> Iterator[frozenset[str]]:
+    for size in range(len(players) + 1):
+        yield from map(frozenset, itertools.combinations(players, size))
+
+
+def _mixed_energy(worlds: tuple[Rows, Rows], *, volume: bool, shift: bool) -> dict[Key, int]:
+    """Energy per band [Wh]: how much and in which shares are each of one world or of the other."""
+    if volume == shift:
+        return {key: row[_ENERGY] for key, row in worlds[volume].items()}
+    mixed: dict[Key, int] = {}
+    for charge in dict.fromkeys(key[0] for key in worlds[0]):
+        keys = [key for key in worlds[0] if key[0] == charge]
+        shape, amounts = worlds[shift], worlds[volume]
+        whole, total = sum(shape[key][_ENERGY] for key in keys), sum(amounts[key][_ENERGY] for key in keys)
+        if not whole:  # a world without any energy has no shares: the other's
+            shape, whole = amounts, total
+        shares = {key: Fraction(shape[key][_ENERGY] * total, whole or 1) for key in keys}
+        mixed |= {key: int(wh) for key, wh in _to_digits(shares, 0).items()}
+    return mixed
+
+
+def _whole_lines(before: Bill, after: Bill) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for sign, bill in ((1, before), (-1, after)):
+        for line in bill.lines:
+            if line.kind in _WHOLE_LINES:
+                part = _WHOLE_LINES[line.kind]
+                found[part] = found.get(part, Decimal(0)) + sign * line.amount
+    return found
+
+
+def _shared_cost(bill: Bill) -> Fraction:
+    return sum((Fraction(line.amount) for line in bill.lines if line.kind not in _WHOLE_LINES), Fraction(0))
+
+
+def _shapley(player: str, players: Sequence[str], costs: Mapping[frozenset[str], Fraction]) -> Fraction:
+    others = [other for other in players if other != player]
+    value = Fraction(0)
+    for switched in _coalitions(others):
+        orders = factorial(len(switched)) * factorial(len(others) - len(switched))
+        value += Fraction(orders, factorial(len(players))) * (costs[switched] - costs[switched | {player}])
+    return value
+
+
+def _decimals(amount: Decimal) -> int:
+    return max(0, -int(amount.normalize().as_tuple().exponent))
+
+
+def _to_digits(parts: Mapping[K, Fraction], digits: int) -> dict[K, Decimal]:
+    """Round parts so that they still sum to their sum, itself a number of `digits` decimals: largest remainders."""
+    scaled = {name: part * 10**digits for name, part in parts.items()}
+    whole = {name: floor(part) for name, part in scaled.items()}
+    missing = int(sum(scaled.values(), Fraction(0)) - sum(whole.values()))
+    by_remainder = sorted(parts, key=lambda name: whole[name] - scaled[name])
+    for name in by_remainder[:missing]:
+        whole[name] += 1
+    return {name: Decimal(units).scaleb(-digits) for name, units in whole.items()}
