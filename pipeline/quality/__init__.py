@@ -1,7 +1,8 @@
 """Findings about the data of a bill: frames in, one row per finding out.
 
 In reading order: findings (their shape), gaps, meter (what it cannot have measured), levels (what is unbelievably high
-or low), clock (chargers against the meter), logs (what charger logs lack), stays (sessions that cannot all be true).
+or low), clock (chargers against the meter), wiring (what their gain says), logs (what charger logs lack), stays
+(sessions that cannot all be true).
 """
 
 from pipeline.quality.clock import Clock, Fit, clock_of, clock_offsets, fitted_offsets, unit_against_chargers
@@ -11,11 +12,13 @@ from pipeline.quality.levels import conservation, spikes, unit_jumps
 from pipeline.quality.logs import incomplete_sessions, missing_samples, register_repairs
 from pipeline.quality.meter import overlaps, repeated_days, stuck_values, twins, without_zero_runs, zero_runs
 from pipeline.quality.stays import overlapping_sessions
+from pipeline.quality.wiring import Wiring, wiring_faults, wiring_of
 
 __all__ = [
     "FINDING",
     "Clock",
     "Fit",
+    "Wiring",
     "clock_change_gaps",
     "clock_of",
     "clock_offsets",
@@ -34,6 +37,8 @@ __all__ = [
     "twins",
     "unit_against_chargers",
     "unit_jumps",
+    "wiring_faults",
+    "wiring_of",
     "without_zero_runs",
     "zero_runs",
 ]

@@ -26,7 +26,8 @@ NORMAL_95: Final = 1.96
 SCAN_S: Final = (*range(-1800, 1801, 60), *(1800 * half for half in range(-28, 29) if abs(half) > 1))
 """By minutes within half an hour; by half hours as far as a wrong time zone reaches."""
 LARGEST_STEP_S: Final = 300.0
-STEPS: Final = 6
+STEPS: Final = (*[1.0] * 3, *[0.5] * 7)
+"""How much of each step is taken; half ones end a swing between two offsets."""
 LAGS: Final = 4
 """Windows over which residuals of changes still hang together."""
 LEAST_WINDOWS: Final = 200
@@ -222,12 +223,14 @@ def _fit(target: Numbers, registers: list[_Register], edges: Numbers, groups: Nu
         return _usual_removed(np.diff(energies), groups)
 
     def misfit(offset_s: float) -> float:
+        """What is left of the changes after the best gain, of whatever sign: a meter may see a charger turned round."""
         caused = changes(np.sum([register.shifted(edges, offset_s) for register in registers], axis=0))
-        return float(np.sum((target - caused) ** 2))
+        size = float(caused @ caused)
+        return -(float(target @ caused) ** 2) / size if size else 0.0
 
     count = len(registers)
     offsets = np.full(count, float(min(SCAN_S, key=misfit)))
-    for _ in range(STEPS):
+    for share in STEPS:
         pairs = list(zip(registers, offsets, strict=True))
         energy = [changes(register.shifted(edges, at)) for register, at in pairs]
         slope = [changes(register.slope(edges, at)) for register, at in pairs]
@@ -237,15 +240,18 @@ def _fit(target: Numbers, registers: list[_Register], edges: Numbers, groups: Nu
             return []
         gain = solution[:count]
         step = np.clip(solution[count:] / np.where(gain == 0, 1.0, gain), -LARGEST_STEP_S, LARGEST_STEP_S)
-        offsets = offsets + step
-    residual = target - design @ solution
-    errors = _errors(design, residual)
+        offsets = offsets + share * step
+    errors = _errors(design, target - design @ solution)
     # The slope's coefficient is gain times offset.
     offset_errors = errors[count:] / np.abs(np.where(gain == 0, 1.0, gain))
-    steady = np.abs(step) <= np.maximum(1.0, offset_errors)
-    unknown = np.where(steady, 1.0, np.inf)  # an estimate that never settled says nothing
-    columns = zip(registers, offsets, offset_errors * unknown, gain, errors[:count] * unknown, strict=True)
+    told = (np.abs(step) <= np.maximum(1.0, offset_errors)) & (offset_errors <= LARGEST_ERROR_S)
+    in_time = np.column_stack([changes(register.shifted(edges, 0.0)) for register in registers])
+    plain = np.linalg.lstsq(in_time, target, rcond=None)[0]
+    plain_errors = _errors(in_time, target - in_time @ plain)
+    # an offset that never settled or is known badly says nothing; the gain is then that of clocks that are right
     return [
-        Fit(register.charger_id, float(offset), float(error), float(share), float(share_error))
-        for register, offset, error, share, share_error in columns
+        Fit(register.charger_id, float(offsets[n]), float(offset_errors[n]), float(gain[n]), float(errors[n]))
+        if told[n]
+        else Fit(register.charger_id, 0.0, float("inf"), float(plain[n]), float(plain_errors[n]))
+        for n, register in enumerate(registers)
     ]
