@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import polars as pl
 import typer
 
 from pipeline.cli.output import Bars, Format, fail, print_frame, print_json, print_months, print_table, say
@@ -27,6 +28,7 @@ from pipeline.portfolio import Portfolio
 from pipeline.steps.loading import FileOutcome, copy_to_landing, ingest
 from pipeline.steps.months import stored_summaries
 from pipeline.steps.progress import listening
+from pipeline.steps.ranking import ranked_tariffs
 from pipeline.steps.reports import render_reports
 from pipeline.steps.scope import Scope
 from pipeline.steps.sending import due_messages
@@ -34,6 +36,10 @@ from pipeline.steps.status import status_rows
 from pipeline.warehouse import PUBLISHED_NAME, Warehouse, read_copy, sql_folder
 
 _TABLE_MONTHS: Final = 36
+_FURTHER: Final[Mapping[str, Callable[[Portfolio, pl.DataFrame, Mapping[str, str]], pl.DataFrame]]] = {
+    "rank_tariffs": lambda opened, worlds, values: ranked_tariffs(opened, worlds, values["site"]),
+}
+"""Saved questions that SQL alone cannot answer: what is made of its rows."""
 
 
 @app.command("ingest")
@@ -249,4 +255,7 @@ def query(
     }
     if wanted != set(parameters) or len(parameters) != len(values or []):
         fail(f"{name} takes {' '.join(f'{key}=...' for key in sorted(wanted)) or 'no parameters'}", 2)
-    print_frame(read_copy(portfolio.resolve() / PUBLISHED_NAME, questions[name], parameters), style)
+    found = read_copy(portfolio.resolve() / PUBLISHED_NAME, questions[name], parameters)
+    if name in _FURTHER:
+        found = _FURTHER[name](opened_portfolio(portfolio), found, parameters)
+    print_frame(found, style)

@@ -10,6 +10,7 @@ filing    local day and bill month of a record
 reading   files to records, small ones side by side
 loading   landing/ -> the warehouse's current records
 bill_inputs  the files that `v2b bill` reads
+ranking   stored worlds under every tariff of the portfolio
 first_site  a first portfolio from a person's own files
 columns   which column of savings_month holds which figure
 history   what the warehouse knows of a site's earlier bills

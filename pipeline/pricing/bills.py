@@ -1,4 +1,4 @@
-"""Any load under any tariff: bills in order, each with the own peaks of those before it. No site, no file, no clock.
+"""Any load under any tariff: bills in order, each with the own peaks of those before it.
 
 A load that cannot tell what a charge bills (windows missing, or intervals coarser than its hours or its demand window)
 makes that charge refused by name, and the bill partial: a gap is never billed as zero.
