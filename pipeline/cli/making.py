@@ -108,7 +108,10 @@ def tariff_check(
         print_json([{"field": v.field, "verdict": v.verdict, "reason": v.reason} for v in tariff.verdicts])
         return
     columns = [("verdict", False), ("field", False), ("reason", False)]
-    print_table(columns, ([v.verdict, v.field, v.reason] for v in tariff.verdicts))
+    open_first = sorted(tariff.verdicts, key=lambda verdict: verdict.verdict == "used")
+    print_table(columns, ([v.verdict, v.field, v.reason] for v in open_first), wrap=True)
+    if tariff.refused:
+        say(f"not priced: {', '.join(refusal.field for refusal in tariff.refused)}; bills it concerns are partial")
 
 
 @app.command()

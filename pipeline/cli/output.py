@@ -37,11 +37,15 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; columns are (heading, numbers aligned right). Text is shown as it is, never as markup."""
+def print_table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], *, wrap: bool = False) -> None:
+    """Print a table; columns are (heading, numbers aligned right), and with `wrap` the last one flows over lines.
+
+    Text is shown as it is, never as markup.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, right in columns:
-        table.add_column(Text(heading), justify="right" if right else "left", no_wrap=True)
+    for number, (heading, right) in enumerate(columns, start=1):
+        whole = not (wrap and number == len(columns))
+        table.add_column(Text(heading), justify="right" if right else "left", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     width = None if sys.stdout.isatty() else 200

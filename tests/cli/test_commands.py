@@ -78,6 +78,16 @@ def test_tariff_check_has_a_verdict_per_field(v2b):
     assert {verdict["field"].split("[")[0].split(".")[0] for verdict in verdicts} >= set(record)
 
 
+def test_tariff_check_lists_what_is_not_priced_first_and_whole(v2b):
+    code, out, err = v2b("tariff", "check", str(DATA / "sce-gs2-tou-b.json"))
+    assert code == 0
+    words = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert words == ["verdict", *sorted(words[1:], key=lambda word: word == "used")]
+    assert "refused" in words
+    assert "$-1.95/KW" in out
+    assert err == "not priced: energyattrs, demandattrs; bills it concerns are partial\n"
+
+
 def test_a_folder_that_is_no_portfolio_is_one_sentence(v2b, tmp_path):
     for command in ("run", "ingest", "status"):
         code, out, err = v2b(command, "--portfolio", str(tmp_path))
