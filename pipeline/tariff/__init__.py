@@ -9,6 +9,12 @@ urdb_charges  their rate structures as charges
 urdb          records of the OpenEI Utility Rate Database -> Tariff, with a verdict on every field
 load          any tariff file
 resolve       what prices one bill
+clock         local calendars of windows, summer time or not
+slots         what a bill measures, as a flat list
+matrix        load frames as matrices of windows
+peaks         highest windows, means of the top, sums of daily peaks
+cells         windows that lie in the same slots
+figures       slots read off a bill's windows
 determinants  loads -> the quantities a bill is priced on
 bill          quantities -> lines of money
 dearest       the hours in which a kWh costs most
@@ -16,7 +22,7 @@ dearest       the hours in which a kWh costs most
 
 from pipeline.tariff.bill import Bill, BillLine, billing_demand, main_demand_charge, price
 from pipeline.tariff.dearest import dearest_window
-from pipeline.tariff.determinants import DETERMINANT, masks_expr, measure, with_billed_time
+from pipeline.tariff.determinants import DETERMINANT, masks_expr, measure, measure_many, with_billed_time
 from pipeline.tariff.load import load_tariff
 from pipeline.tariff.model import (
     CHARGE_KINDS,
@@ -77,6 +83,7 @@ __all__ = [
     "main_demand_charge",
     "masks_expr",
     "measure",
+    "measure_many",
     "price",
     "ratchet_months",
     "resolve",

@@ -1,23 +1,28 @@
-"""Billing determinants: one pass over load windows, whatever the number of charges, bands and scenarios.
+"""Billing determinants: one pass over load windows, whatever the number of charges, bands, worlds, sites and months.
 
-Every window gets one small integer key (which band of each charge it lies in); loads are summed by scenario and key,
-and the charges read their bands from those few rows.
+Loads become matrices of windows (`matrix`). The hours of all slots of a bill cut its windows into few cells; sums and
+peaks are taken once per cell and the slots read them from there. Rarer quantities (kVA, means of the top, sliding
+windows, events) look at their own hours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import reduce
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
-from pipeline.calendars import period_utc, window_grid, with_local_time
-from pipeline.domain import LOAD, UTC, BillPeriod, TariffError
+from pipeline.calendars import period_utc, with_local_time
+from pipeline.domain import UTC, BillPeriod
+from pipeline.tariff.clock import Hours, Ints, billed_weekday, grid_hours, hours_of, micros
+from pipeline.tariff.figures import BillWindows, Figures
+from pipeline.tariff.matrix import Blocks, Spread, blocks_of, stacked
 from pipeline.tariff.model import Mask
-from pipeline.tariff.resolve import PricedBand, ResolvedCharge, ResolvedTariff
+from pipeline.tariff.resolve import ResolvedTariff
+from pipeline.tariff.slots import Slot, slots_of
 
 DETERMINANT: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "scenario": pl.String,
@@ -26,24 +31,14 @@ DETERMINANT: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "span": pl.Int64,  # 0, or which part of a bill whose prices change inside it
     "import_wh": pl.Int64,
     "export_wh": pl.Int64,
-    "own_peak_w": pl.Int64,  # highest window mean of a demand charge; null for others, and where no window was present
+    "own_peak_w": pl.Int64,  # what a demand charge bills, W, VA or var; null for others, and where none was present
     "peak_set_at": UTC,  # start of the earliest window that reached it
     "windows": pl.Int64,  # windows present
+    "expected": pl.Int64,  # windows of the band in the bill's calendar
+    "reactive_varh": pl.Int64,  # null where no reactive energy was metered in every window
+    "own_peak_low_w": pl.Int64,  # apparent or reactive power of a rebuilt world: its chargers' part is a range
+    "own_peak_high_w": pl.Int64,
 }
-
-
-@dataclass(frozen=True)
-class _Slot:
-    """One charge in one span; its column holds the number of the band a window lies in, null for none."""
-
-    column: str
-    charge: ResolvedCharge
-    span: int
-    window_s: int
-
-    @property
-    def bands(self) -> tuple[PricedBand, ...]:
-        return self.charge.spans[self.span].bands
 
 
 def masks_expr(masks: Iterable[Mask]) -> pl.Expr:
@@ -62,106 +57,121 @@ def masks_expr(masks: Iterable[Mask]) -> pl.Expr:
 def with_billed_time(
     frame: pl.DataFrame, zone: str, resolved: ResolvedTariff, holidays: frozenset[date]
 ) -> pl.DataFrame:
-    """Add the local calendar of `interval_start` and billed_weekday (ISO): a holiday is billed as the tariff says."""
-    days = sorted(resolved.holidays | holidays)
-    return with_local_time(frame, zone).with_columns(
-        billed_weekday=pl.when(pl.col("local_day").is_in(days))
-        .then(pl.lit(resolved.holidays_billed_as, dtype=pl.Int64))
-        .otherwise(pl.col("local_weekday"))
+    """Add the local calendar of `interval_start` on the tariff's clock, and billed_weekday (ISO).
+
+    A holiday is billed as the tariff says; local_start and local_day stay civil.
+    """
+    local = with_local_time(frame, zone)
+    starts = local.get_column("interval_start").dt.cast_time_unit("us").to_physical().to_numpy()
+    hours = hours_of(starts, zone, resolved.clock)
+    weekday = billed_weekday(hours, resolved.holidays | holidays, resolved.holidays_billed_as)
+    return local.with_columns(
+        local_month=pl.Series(hours.month, dtype=pl.Int64),
+        local_minute=pl.Series(hours.minute, dtype=pl.Int64),
+        billed_weekday=pl.Series(weekday, dtype=pl.Int64),
     )
 
 
-def _band_expr(slot: _Slot) -> pl.Expr:
-    span = slot.charge.spans[slot.span]
-    number = pl.lit(None, dtype=pl.Int64)
-    for index, band in reversed(list(enumerate(span.bands))):
-        number = pl.when(masks_expr(band.when)).then(pl.lit(index, dtype=pl.Int64)).otherwise(number)
-    if slot.charge.kind != "demand":  # a demand charge looks at the whole bill, whatever the span of its price
-        in_span = (pl.col("local_day") >= span.first) & (pl.col("local_day") < span.until)
-        number = pl.when(in_span).then(number)
-    return number.alias(slot.column)
+def _hours_of_bills(bills: Sequence[ResolvedTariff], zone: str, blocks: Blocks) -> list[Hours]:
+    """The windows of each bill as the loads have them: the bill's own grid, or the loads' starts where they are off it.
 
-
-def _duration(load: pl.DataFrame) -> int:
-    durations = load.get_column("duration_s").unique().to_list()
-    if len(durations) != 1:
-        raise TariffError("load", "duration_s", sorted(durations), "windows of one length in one bill")
-    return int(durations[0])
-
-
-def _slots(resolved: ResolvedTariff, duration_s: int) -> list[_Slot]:
-    slots: list[_Slot] = []
-    measured = [charge for charge in resolved.charges if charge.kind in ("energy", "per_kwh_rider", "demand")]
-    for charge in measured:
-        window_s = duration_s
-        if charge.kind == "demand":
-            window_s = (charge.quantity.window_min or 0) * 60 or duration_s
-            if window_s % duration_s or 3600 % window_s:
-                place = f"charge {charge.charge_id!r}, demand window"
-                raise TariffError(
-                    "load", place, f"windows of {duration_s} s", f"windows that fill {window_s} s and an hour"
-                )
-        slots += [_Slot(f"slot_{len(slots) + n}", charge, n, window_s) for n in range(len(charge.spans))]
-    return slots
-
-
-def _to_windows(load: pl.DataFrame, grid: pl.DataFrame, window_s: int, duration_s: int) -> pl.DataFrame:
-    """Sum finer rows to demand windows; a window with a row missing is left out, never billed as if it were whole."""
-    if window_s == duration_s:
-        return load
-    starts = grid.select("interval_start", window_start="interval_start").sort("interval_start")
-    return (
-        load.sort("interval_start")
-        .join_asof(starts, on="interval_start", strategy="backward")
-        .group_by("scenario", "window_start")
-        .agg(pl.col("import_wh", "export_wh").sum(), rows=pl.len())
-        .filter(pl.col("rows") == window_s // duration_s)
-        .select("scenario", "import_wh", "export_wh", interval_start="window_start")
-    )
-
-
-def _keyed(load: pl.DataFrame, calendar: pl.DataFrame, slots: Sequence[_Slot]) -> pl.DataFrame:
-    """Return sums by (scenario, slot column, band number)."""
-    columns = [slot.column for slot in slots]
-    banded = calendar.select("interval_start", *(_band_expr(slot) for slot in slots))
-    keys = banded.select(columns).unique(maintain_order=True).with_row_index("key")
-    keyed = banded.join(keys, on=columns, nulls_equal=True).select("interval_start", "key")
-    peak = pl.col("import_wh") == pl.col("import_wh").max()
-    totals = (
-        load.join(keyed, on="interval_start")
-        .group_by("scenario", "key")
-        .agg(
-            pl.col("import_wh", "export_wh").sum(),
-            pl.col("import_wh").max().alias("peak_wh"),
-            pl.col("interval_start").filter(peak).min().alias("peak_set_at"),
-            pl.len().cast(pl.Int64).alias("windows"),
-        )
-    )
-    highest = pl.col("peak_wh") == pl.col("peak_wh").max()
-    return (
-        keys.unpivot(index="key", on=columns, variable_name="column", value_name="number")
-        .drop_nulls("number")
-        .join(totals, on="key")
-        .group_by("scenario", "column", "number")
-        .agg(
-            pl.col("import_wh", "export_wh").sum(),
-            pl.col("peak_wh").max(),
-            pl.col("peak_set_at").filter(highest).min(),
-            pl.col("windows").sum(),
-        )
-    )
-
-
-def _frame_of_bands(slots: Sequence[_Slot], scenarios: Sequence[str]) -> pl.DataFrame:
-    rows = [
-        (scenario, slot.column, number, slot.charge.charge_id, band.band, slot.span, slot.window_s, slot.charge.kind)
-        for scenario in scenarios
-        for slot in slots
-        for number, band in enumerate(slot.bands)
+    Off the grid are loads of whole UTC hours in zones of half hours.
+    """
+    periods = [resolved.period for resolved in bills]
+    grids = [
+        grid_hours(p.read_from, p.read_to, zone, r.clock, blocks.duration_s)
+        for p, r in zip(periods, bills, strict=True)
     ]
-    names = ["scenario", "column", "number", "charge_id", "band", "span", "window_s", "kind"]
-    types = [pl.String, pl.String, pl.Int64, pl.String, pl.String, pl.Int64, pl.Int64, pl.String]
-    return pl.DataFrame(rows, schema=dict(zip(names, types, strict=True)), orient="row")
+    if blocks.all_over(np.concatenate([grid.starts for grid in grids])):
+        return grids
+    found = []
+    for resolved, grid in zip(bills, grids, strict=True):
+        first, until = (micros(instant) for instant in period_utc(resolved.period, zone))
+        own = blocks.seen[np.searchsorted(blocks.seen, first) : np.searchsorted(blocks.seen, until)]
+        off_grid = not np.isin(own, grid.starts).all()
+        found.append(hours_of(own, zone, resolved.clock) if off_grid else grid)
+    return found
+
+
+def _rows(figures: Sequence[Figures], slots: Sequence[Slot], keys: Sequence[tuple[Any, ...]]) -> dict[str, pl.Series]:
+    """The determinants of one bill, row by row: load after load, slot after slot."""
+
+    def joined(name: str) -> pl.Series:
+        parts = [getattr(figure, name) for figure in figures]
+        values = np.stack([np.ma.getdata(part) for part in parts], axis=1).ravel()
+        column = pl.Series(name, values, dtype=pl.Int64)
+        hidden = np.stack([np.ma.getmaskarray(part) for part in parts], axis=1).ravel()
+        return column.set(pl.Series(hidden), None) if hidden.any() else column
+
+    loads = len(keys)
+    return {
+        "charge_id": pl.Series([slot.charge_id for slot in slots] * loads, dtype=pl.String),
+        "band": pl.Series([slot.band for slot in slots] * loads, dtype=pl.String),
+        "span": pl.Series([slot.span for slot in slots] * loads, dtype=pl.Int64),
+        "import_wh": joined("imported"),
+        "export_wh": joined("exported"),
+        "own_peak_w": joined("peak"),
+        "peak_set_at": joined("set_at").cast(UTC),
+        "windows": joined("windows"),
+        "expected": joined("expected"),
+        "reactive_varh": joined("reactive"),
+        "own_peak_low_w": joined("low"),
+        "own_peak_high_w": joined("high"),
+    }
+
+
+def _bill_rows(bill: BillWindows, keys: Sequence[tuple[Any, ...]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    """The determinants of one bill of every load that has a window in it."""
+    slots = slots_of(bill.resolved)
+    columns = _rows(bill.figures(slots), slots, keys)
+    named = {
+        name: pl.Series([key[place] for key in keys for _ in slots], dtype=kind)
+        for place, (name, kind) in enumerate(schema.items())
+    }
+    frame = pl.DataFrame({**named, **columns}).with_columns(month=pl.lit(bill.resolved.period.month))
+    counted = bill.matrix.counted
+    return frame if counted.all() else frame.filter(pl.Series(np.repeat(counted > 0, len(slots))))
+
+
+def measure_many(
+    bills: Sequence[ResolvedTariff],
+    load: pl.DataFrame,
+    *,
+    zone: str,
+    holidays: frozenset[date] = frozenset(),
+    by: Sequence[str] = (),
+    worlds: Sequence[str] = (),
+) -> pl.DataFrame:
+    """Return the billing determinants of many bills of many loads in one pass.
+
+    `load` is of shape `domain.LOAD` [Wh] with the columns `by` that tell loads apart (such as site_id) and, where it
+    is metered, `reactive_varh` [varh]; or wide: the worlds as columns `<world>_import_wh` and `<world>_export_wh`, for
+    each of `worlds`. All loads are in `zone`, on these bills and in windows of one length. The columns are `by`, month
+    and `DETERMINANT`, by bill and then by load. Errors as `measure`.
+    """
+    schema: dict[str, Any] = {**{name: load.schema[name] for name in by}, "scenario": pl.String}
+    names = [*by, "month", *DETERMINANT]
+    if load.is_empty() or not bills:
+        return pl.DataFrame(schema={**schema, "month": pl.String, **DETERMINANT}).select(names)
+    blocks = blocks_of(load, by if worlds else [*by, "scenario"])
+    hours = _hours_of_bills(bills, zone, blocks)
+    spread = Spread(blocks, np.concatenate([found.starts for found in hours]))
+    matrices = [spread.matrix(world) for world in worlds] or [spread.matrix()]
+    keys = [(*key, world) for world in worlds for key in blocks.keys] if worlds else blocks.keys
+    actual, found, first = _actual_rows(keys), [], 0
+    for resolved, of_bill in zip(bills, hours, strict=True):
+        until = first + len(of_bill.starts)
+        matrix = stacked([matrix.columns(first, until) for matrix in matrices])
+        bill = BillWindows(resolved, zone, holidays, blocks.duration_s, of_bill, matrix, actual)
+        found.append(_bill_rows(bill, keys, schema))
+        first = until
+    return pl.concat(found).select(names)
+
+
+def _actual_rows(keys: Sequence[tuple[Any, ...]]) -> Ints:
+    """For each load the number of the metered load of the same name, its own where there is none."""
+    metered = {key[:-1]: number for number, key in enumerate(keys) if key[-1] == "actual"}
+    return np.array([metered.get(key[:-1], number) for number, key in enumerate(keys)], dtype=np.int64)
 
 
 def measure(
@@ -169,60 +179,13 @@ def measure(
 ) -> pl.DataFrame:
     """Return the billing determinants of every scenario of a load, one row per charge, band and span.
 
-    `load` is of shape `domain.LOAD` [Wh]; rows outside the bill are ignored. `holidays` are billed like the tariff's
-    own. The columns are `DETERMINANT`; a tariff without energy and demand charges gives one row of totals a scenario
-    with an empty charge_id. A band that has no window in the bill's calendar has a peak of 0 W, one whose
-    windows are all missing from the load has none.
-    Raises TariffError where the load is coarser than a demand window.
+    `load` is of shape `domain.LOAD` [Wh], and may carry `reactive_varh` [varh]; rows outside the bill are ignored.
+    `holidays` are billed like the tariff's own. The columns are `DETERMINANT`; a tariff that measures nothing gives
+    one row of totals a scenario with an empty charge_id. A band that has no window in the bill's calendar has a peak
+    of 0 W, one whose windows are all missing from the load has none.
+    Raises TariffError where the load is coarser than a demand window, is in windows of two lengths or states a window
+    twice.
     """
     start, end = period_utc(period, zone)
-    inside = load.select(list(LOAD)).filter((pl.col("interval_start") >= start) & (pl.col("interval_start") < end))
-    if inside.is_empty():
-        return pl.DataFrame(schema=dict(DETERMINANT))
-    duration_s = _duration(inside)
-    slots = _slots(resolved, duration_s)
-    scenarios = inside.get_column("scenario").unique(maintain_order=True).to_list()
-    if not slots:
-        return _totals(inside)
-    frame = _frame_of_bands(slots, scenarios)
-    found, occurring = [], set()
-    for window_s in sorted({slot.window_s for slot in slots}):
-        of_window = [slot for slot in slots if slot.window_s == window_s]
-        grid = with_billed_time(window_grid(period, zone, window_s // 60), zone, resolved, holidays)
-        occurring |= _occurring(grid, of_window)
-        windows = _to_windows(inside, grid, window_s, duration_s)
-        present = with_billed_time(windows.select("interval_start").unique(), zone, resolved, holidays)
-        found.append(_keyed(windows, present, of_window))
-    return _finished(frame, found, occurring)
-
-
-def _totals(load: pl.DataFrame) -> pl.DataFrame:
-    """A tariff that measures nothing still bills each scenario: one row each, of no charge."""
-    totals = load.group_by("scenario", maintain_order=True).agg(
-        pl.col("import_wh", "export_wh").sum(), pl.len().alias("windows")
-    )
-    blank = totals.with_columns(charge_id=pl.lit(""), band=pl.lit(""), span=0, own_peak_w=None, peak_set_at=None)
-    return blank.select(pl.col(name).cast(kind) for name, kind in DETERMINANT.items())
-
-
-def _occurring(grid: pl.DataFrame, slots: Sequence[_Slot]) -> set[tuple[str, int]]:
-    banded = grid.select(_band_expr(slot) for slot in slots)
-    return {(slot.column, n) for slot in slots for n in banded.get_column(slot.column).drop_nulls().unique().to_list()}
-
-
-def _finished(frame: pl.DataFrame, found: Sequence[pl.DataFrame], occurring: set[tuple[str, int]]) -> pl.DataFrame:
-    known = pl.DataFrame(
-        sorted(occurring), schema={"column": pl.String, "number": pl.Int64}, orient="row"
-    ).with_columns(occurs=pl.lit(True))  # noqa: FBT003 - a literal column
-    keys = ["scenario", "column", "number"]
-    joined = frame.join(pl.concat(found), on=keys, how="left", maintain_order="left").join(
-        known, on=["column", "number"], how="left", maintain_order="left"
-    )
-    peak_w = pl.col("peak_wh") * 3600 // pl.col("window_s")
-    own = pl.when(pl.col("occurs").is_null()).then(pl.lit(0, dtype=pl.Int64)).otherwise(peak_w)
-    demand = pl.col("kind") == "demand"
-    return joined.with_columns(
-        pl.col("import_wh", "export_wh", "windows").fill_null(0),
-        own_peak_w=pl.when(demand).then(own),
-        peak_set_at=pl.when(demand).then(pl.col("peak_set_at")),
-    ).select(pl.col(name).cast(kind) for name, kind in DETERMINANT.items())
+    inside = load.filter((pl.col("interval_start") >= start) & (pl.col("interval_start") < end))
+    return measure_many([resolved], inside, zone=zone, holidays=holidays).drop("month")

@@ -153,6 +153,10 @@ class EventSet:
     bill_from: date | None = None
     bill_to: date | None = None
 
+    def charged_on(self, day: date) -> bool:
+        """Whether a bill that begins on a local day is charged on these events, where the bills are named."""
+        return (self.bill_from or date.max) <= day and (self.bill_to is None or day < self.bill_to)
+
 
 @dataclass(frozen=True)
 class DemandQuantity:
@@ -283,6 +287,15 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a person decided where a tariff file leaves something open, and why: quoted with every bill."""
+
+    question: str
+    answer: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Tariff:
     """A tariff file, read and checked; `currency` is None where the file states none."""
 
@@ -300,6 +313,7 @@ class Tariff:
     file: str = ""
     clock: Clock = "prevailing"
     cycle: Cycle | None = None
+    answers: tuple[Answer, ...] = ()
 
     @property
     def assumed(self) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,6 @@ take what holds on the first day, unless they say `prorate = "days"` (docs/tarif
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Iterable
@@ -20,11 +19,14 @@ from pipeline.domain import BillPeriod, TariffError
 from pipeline.tariff.model import (
     ALL_MONTHS,
     DEMAND_KINDS,
+    Answer,
     Charge,
     ChargeKind,
     Clock,
+    ContractStep,
     Cycle,
     DemandQuantity,
+    EventSet,
     Mask,
     Per,
     Prorate,
@@ -64,8 +66,8 @@ class PricedSpan:
     first: date
     until: date
     bands: tuple[PricedBand, ...]
-    quantity: DemandQuantity = DemandQuantity()
-    tiers: TierRule = TierRule()
+    quantity: DemandQuantity
+    tiers: TierRule
 
     @property
     def days(self) -> int:
@@ -109,6 +111,7 @@ class ResolvedTariff:
     refused: tuple[Refusal, ...]
     clock: Clock = "prevailing"
     cycle: Cycle | None = None
+    answers: tuple[Answer, ...] = ()
 
     def canonical(self) -> str:
         """Return everything that prices this bill as one line of JSON, equal for equal prices: for an input hash."""
@@ -198,6 +201,8 @@ def _changes(tariff: Tariff, period: BillPeriod) -> list[date]:
     days = {period.read_from}
     days |= {day for version in tariff.versions for day in (version.valid_from, version.valid_to) if day}
     days |= {day for values in tariff.series.values() for day, _ in values}
+    charges = [charge for version in tariff.versions for charge in version.charges]
+    days |= {step.first for charge in charges for step in charge.quantity.contract}
     every_day = (period.read_from + timedelta(days=step) for step in range((period.read_to - period.read_from).days))
     days |= {day for day in every_day if day.day == 1}
     return sorted(day for day in days if period.read_from <= day < period.read_to)
@@ -214,7 +219,7 @@ def _spans(tariff: Tariff, charge_id: str, period: BillPeriod) -> tuple[PricedSp
         charge = _charge_on(tariff, charge_id, first)
         if charge is None:
             continue
-        span = _span(tariff, charge, first, until)
+        span = _span(tariff, charge, period, first, until)
         if spans and spans[-1].until == first and replace(spans[-1], first=first, until=until) == span:
             spans[-1] = replace(spans[-1], until=until)
         else:
@@ -222,10 +227,30 @@ def _spans(tariff: Tariff, charge_id: str, period: BillPeriod) -> tuple[PricedSp
     return tuple(spans)
 
 
-def _span(tariff: Tariff, charge: Charge, first: date, until: date) -> PricedSpan:
-    window_min = charge.quantity.window_min or tariff.demand_window_min
-    quantity = replace(charge.quantity, window_min=window_min)
+def _span(tariff: Tariff, charge: Charge, period: BillPeriod, first: date, until: date) -> PricedSpan:
+    quantity = _quantity(charge.quantity, tariff.demand_window_min, period, first)
     return PricedSpan(first, until, _bands(tariff, charge, first), quantity, charge.tiers)
+
+
+def _quantity(stated: DemandQuantity, window_min: int | None, period: BillPeriod, day: date) -> DemandQuantity:
+    """Keep what matters to one bill: the contracts in force, the events it charges or contains."""
+    latest: dict[tuple[str, ...], ContractStep] = {}
+    for step in sorted(stated.contract, key=lambda step: step.first):
+        if step.first <= day:
+            latest[step.scenarios] = step
+    known_until = stated.events_known_until
+    return replace(
+        stated,
+        window_min=stated.window_min or window_min,
+        contract=tuple(latest.values()),
+        events=tuple(found for found in stated.events if _concerns(found, period)),
+        events_known_until=known_until if known_until and known_until < period.read_to else None,
+    )
+
+
+def _concerns(events: EventSet, period: BillPeriod) -> bool:
+    charged = events.bill_from is not None and events.charged_on(period.read_from)
+    return charged or any(period.read_from <= start.date() < period.read_to for start in events.starts)
 
 
 def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> ResolvedCharge | None:
@@ -238,7 +263,7 @@ def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> Resol
     elif _charge_on(tariff, charge_id, period.read_from) is None:
         return None
     else:
-        spans = (_span(tariff, charge, period.read_from, period.read_to),)
+        spans = (_span(tariff, charge, period, period.read_from, period.read_to),)
     # a demand charge looks for its peak in the whole bill, whatever the days a price holds
     whole = _months(period.read_from, period.read_to) if charge.bills_a_peak else None
     return ResolvedCharge(
@@ -286,6 +311,7 @@ def resolve(tariff: Tariff, period: BillPeriod) -> ResolvedTariff:
         demand_window_min=_window(tariff, charges),
         charges=charges,
         refused=tariff.refused,
+        answers=tariff.answers,
         clock=tariff.clock,
         cycle=tariff.cycle,
     )
