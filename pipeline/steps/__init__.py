@@ -8,6 +8,7 @@ names     whose meter, charger or car a name inside a file is
 placing   local times and nameless meters get their site
 filing    local day and bill month of a record
 reading   files to records, small ones side by side
+file_load  one file into the warehouse, piece by piece
 loading   landing/ -> the warehouse's current records
 bill_inputs  the files that `v2b bill` reads
 ranking   stored worlds under every tariff of the portfolio

@@ -6,26 +6,19 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
-
 from pipeline.domain import InputError, Outcome
-from pipeline.ingest import Records
-from pipeline.ingest.batches import OutOfOrderError
-from pipeline.ingest.records import with_doubtful_end
-from pipeline.journal import Journal, SeenFile
+from pipeline.journal import Journal
 from pipeline.portfolio import Portfolio
-from pipeline.steps.filing import filed
-from pipeline.steps.names import Names, names_of, owned
-from pipeline.steps.placing import placed
-from pipeline.steps.progress import tell
+from pipeline.steps.file_load import MOST_REASONS, load_file
+from pipeline.steps.names import Names, names_of
 from pipeline.steps.reading import Unread, read_ahead
-from pipeline.warehouse import LoadResult, Warehouse, load_records
+from pipeline.warehouse import LoadResult, Warehouse
 
 _FILE_LIKE: Final = frozenset({".csv", ".json", ".jsonl", ".xml", ".parquet", ".zip", ".gz", ".txt", ".log", ".xlsx"})
 _RECORD_TABLES: Final = (
@@ -38,16 +31,6 @@ _RECORD_TABLES: Final = (
     "session_record",
     "weather_hour",
 )
-_KEYS: Final = {
-    "meter": ("site_id", "meter_id", "interval_start"),
-    "charger": ("site_id", "charger_id", "measured_at"),
-    "session": ("site_id", "charger_id", "session_id"),
-    "weather": ("station_id", "observed_at"),
-}
-
-
-_MOST_REASONS: Final = 1000
-"""Refused records told of one file; all of them stand in rejected_record."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +188,7 @@ def ingest(
     seen = [file for file in journal.files() if digests.get(file.path) == file.sha256]
     new = [(file, files[file.path]) for file in seen if (file.path, file.sha256) not in known]
     outcomes = []
-    with contextlib.closing(read_ahead(new)) as ahead:
+    with contextlib.closing(read_ahead(new)) as ahead, warehouse.one_thread():
         for number, file in enumerate(seen, start=1):
             row = known.get((file.path, file.sha256))
             if row is not None:
@@ -223,7 +206,7 @@ def _remembered(warehouse: Warehouse, row: Mapping[str, Any]) -> FileOutcome:
     """A file an earlier run decided: its records are all known; refused ones keep their reasons."""
     rejects = warehouse.query(
         "select position, field, value, allowed from rejected_record where load_id = ? order by rowid limit ?",
-        [row["load_id"], _MOST_REASONS],
+        [row["load_id"], MOST_REASONS],
     )
     outcome: Outcome = "unchanged" if row["outcome"] == "loaded" else row["outcome"]
     counts = LoadResult(0, row["loaded"] + row["unchanged"], 0, row["first_at"], row["last_at"])
@@ -241,44 +224,8 @@ def _remembered(warehouse: Warehouse, row: Mapping[str, Any]) -> FileOutcome:
     )
 
 
-@dataclass
-class _Tally:
-    """What the pieces of one file came to so far."""
-
-    result: LoadResult = field(default_factory=LoadResult)
-    rejected: int = 0
-    reasons: list[Mapping[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    format: str = ""
-    kind: str = ""
-    strangers: set[str] = field(default_factory=set)
-
-    def add(self, records: Records, result: LoadResult, rejects: pl.DataFrame) -> None:
-        self.format, self.kind = records.format, records.kind
-        self.result += result
-        self.rejected += rejects.height
-        told = rejects.head(_MOST_REASONS - len(self.reasons)).select("position", "field", "value", "allowed")
-        self.reasons.extend(told.iter_rows(named=True))
-        self.notes.extend(records.notes)
-
-    def first_told(self, unowned: pl.DataFrame) -> pl.DataFrame:
-        """Names nobody owns, each told once a file."""
-        new = unowned.filter(~pl.col("value").is_in(list(self.strangers)))
-        self.strangers.update(new.get_column("value"))
-        return new
-
-    @property
-    def outcome(self) -> Outcome:
-        if self.rejected:
-            return "partial" if self.result.loaded or self.result.unchanged else "rejected"
-        return "loaded" if self.result.loaded else "unchanged"
-
-
 def _load_one(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names: Names) -> FileOutcome:
-    try:
-        tally = _load_pieces(portfolio, warehouse, unread, names, by_time=False)
-    except OutOfOrderError:  # everything so far was rolled back
-        tally = _load_pieces(portfolio, warehouse, unread, names, by_time=True)
+    tally = load_file(portfolio, warehouse, unread, names)
     return FileOutcome(
         unread.file.path,
         unread.file.sha256,
@@ -291,67 +238,3 @@ def _load_one(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names:
         tuple(tally.notes),
         is_new=True,
     )
-
-
-def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names: Names, *, by_time: bool) -> _Tally:
-    """Load every piece of a file in one transaction."""
-    tally, file = _Tally(), unread.file
-    with warehouse.transaction() as connection:
-        connection.execute("delete from rejected_record where load_id = ?", [file.seq])
-        connection.execute("delete from source_file where load_id = ?", [file.seq])
-        for read in unread.pieces(by_time=by_time):
-            records = placed(read, names, portfolio)
-            result, unowned = _load_piece(portfolio, warehouse, unread, records, names)
-            rejects = pl.concat([records.rejects, tally.first_told(unowned)])
-            warehouse.insert("rejected_record", rejects.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
-            tally.add(records, result, rejects)
-            if unread.read is None:
-                tell("load", tally.result.loaded + tally.result.unchanged, None, file.path)
-        row = pl.DataFrame([_source_row(file, tally, names)], schema_overrides={"notes": pl.List(pl.String)})
-        warehouse.insert("source_file", row)
-    return tally
-
-
-def _load_piece(
-    portfolio: Portfolio, warehouse: Warehouse, unread: Unread, records: Records, names: Names
-) -> tuple[LoadResult, pl.DataFrame]:
-    result, rejects = LoadResult(), [records.rejects.clear()]
-    for kind, frame in with_doubtful_end(records).frames.items():
-        kept, unowned = owned(frame, kind, names, unread.hints, portfolio.sites)
-        rejects.append(unowned)
-        kept = _one_each(filed(portfolio, kept, kind), kind)
-        result += load_records(warehouse, kind, kept, unread.file.seq)
-    return result, pl.concat(rejects)
-
-
-def _one_each(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """Of two records that became one by an alias, the later in the file; rows that ascend have no such pair."""
-    first, *others = (pl.col(name) for name in _KEYS[kind])
-    ascends = first > first.shift(1)
-    same = first == first.shift(1)
-    for column in others:
-        ascends |= same & (column > column.shift(1))
-        same &= column == column.shift(1)
-    if frame.select(ascends.all()).item():
-        return frame
-    return frame.unique(_KEYS[kind], keep="last", maintain_order=True)
-
-
-def _source_row(file: SeenFile, tally: _Tally, names: Names) -> dict[str, Any]:
-    return {
-        "load_id": file.seq,
-        "path": file.path,
-        "sha256": file.sha256,
-        "format": tally.format,
-        "kind": tally.kind,
-        "outcome": tally.outcome,
-        "loaded": tally.result.loaded,
-        "unchanged": tally.result.unchanged,
-        "superseded": tally.result.superseded,
-        "rejected": tally.rejected,
-        "first_at": tally.result.first_at,
-        "last_at": tally.result.last_at,
-        "seen_at": file.first_seen,
-        "names_hash": names.fingerprint,
-        "notes": tally.notes,
-    }

@@ -5,17 +5,17 @@
 from pipeline.warehouse.store import Warehouse, documented_schema, read_copy, schema_sql, sql_folder, view_files
 from pipeline.warehouse.checks import Check, all_checks
 from pipeline.warehouse.overlaps import retire_overlapped
-from pipeline.warehouse.records import LoadResult, load_records
+from pipeline.warehouse.records import FileLoad, LoadResult
 from pipeline.warehouse.publish import PUBLISHED_NAME, publish
 
 __all__ = [
     "PUBLISHED_NAME",
     "Check",
+    "FileLoad",
     "LoadResult",
     "Warehouse",
     "all_checks",
     "documented_schema",
-    "load_records",
     "publish",
     "read_copy",
     "retire_overlapped",

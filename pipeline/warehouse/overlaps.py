@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import polars as pl
 
 from pipeline.warehouse.store import Warehouse
 
@@ -15,50 +19,53 @@ _SHARE_A_MOMENT: Final = """
 """
 _BELOW: Final = "(c.quality = 'measured', c.load_id) < (k.quality = 'measured', k.load_id)"
 _IS_THERE: Final = "t.site_id = o.site_id and t.meter_id = o.meter_id and t.interval_start = o.interval_start"
-
-
-def retire_overlapped(warehouse: Warehouse, load_id: int) -> int:
-    """Move to history every current interval that one of higher rank overlaps; returns how many earlier ones.
-
-    Looks at the intervals of `compared`, the records of load `load_id` just loaded. Without this, 15-minute rows under
-    a 30-minute row would count their energy twice. An interval that was itself retired still stands above lower ones,
-    so that the outcome does not depend on the order in which files arrive.
-    """
-    connection = warehouse.connection
-    connection.execute(
-        """
-        create or replace temp table neighbours as
-        with span as (
-            select site_id, meter_id, min(interval_start) - interval 1 day as low,
-                   max(interval_start) + interval 1 day as high,
-                   bool_or(quality <> 'measured') as some_estimated
-            from compared group by site_id, meter_id
-        )
+_NEIGHBOURS: Final = """
+    span as (
+        select site_id, meter_id, min(interval_start) - interval 1 day as low,
+               max(interval_start) + interval 1 day as high,
+               bool_or(quality <> 'measured') as some_estimated
+        from given group by site_id, meter_id
+    ),
+    neighbours as (
         select c.site_id, c.meter_id, c.interval_start, c.duration_s, c.quality, c.load_id, true as is_current
         from meter_interval as c
         inner join span on c.site_id = span.site_id and c.meter_id = span.meter_id
             and c.interval_start between span.low and span.high
+        where c.interval_start between $low and $high
         union all
         select c.site_id, c.meter_id, c.interval_start, c.duration_s, c.quality, c.load_id, false as is_current
         from meter_interval_history as c
         inner join span on c.site_id = span.site_id and c.meter_id = span.meter_id
             and c.interval_start between span.low and span.high
-            and (c.load_id > ? or (span.some_estimated and c.quality = 'measured'))
-        """,
-        [load_id],
+            and (c.load_id > $load_id or (span.some_estimated and c.quality = 'measured'))
+        where c.interval_start between $low and $high
     )
-    retired = _retire(warehouse) if _any_overlap(warehouse) else 0
-    connection.execute("drop table neighbours")
-    return retired
+"""
+"""The intervals a given record may meet; the outer bounds say what the spans say, in a form DuckDB skips blocks by."""
 
 
-def _any_overlap(warehouse: Warehouse) -> bool:
+def retire_overlapped(warehouse: Warehouse, compared: pl.DataFrame, load_id: int) -> int:
+    """Move to history every current interval that one of higher rank overlaps; returns how many earlier ones.
+
+    Looks at the intervals of `compared`, the marked records of load `load_id` just loaded. Without this, 15-minute rows
+    under a 30-minute row would count their energy twice. An interval that was itself retired still stands above lower
+    ones, so that the outcome does not depend on the order in which files arrive.
+    """
+    starts, margin = compared.get_column("interval_start"), timedelta(days=1)
+    bounds = {"load_id": load_id, "low": starts.min() - margin, "high": starts.max() + margin}  # type: ignore[operator]
+    return _retire(warehouse, compared, bounds) if _any_overlap(warehouse, compared, bounds) else 0
+
+
+def _any_overlap(warehouse: Warehouse, compared: pl.DataFrame, bounds: Mapping[str, Any]) -> bool:
     """Whether any two distinct intervals overlap: one pass, where a join would cost much more."""
-    found = warehouse.connection.execute("""
-        with spans as (
+    found = warehouse.execute_on(
+        compared,
+        f"""
+        with {_NEIGHBOURS},
+        spans as (
             select distinct site_id, meter_id, interval_start, duration_s from neighbours
             union
-            select distinct site_id, meter_id, interval_start, duration_s from compared
+            select distinct site_id, meter_id, interval_start, duration_s from given
         ),
         ordered as (
             select
@@ -69,32 +76,40 @@ def _any_overlap(warehouse: Warehouse) -> bool:
             from spans
         )
         select 1 from ordered where next_start < interval_end limit 1
-    """).fetchone()
+        """,
+        bounds,
+    ).fetchone()
     return found is not None
 
 
-def _retire(warehouse: Warehouse) -> int:
-    connection = warehouse.connection
-    connection.execute(f"""
-        create or replace temp table overruled as
-        with pairs as (
+def _retire(warehouse: Warehouse, compared: pl.DataFrame, bounds: Mapping[str, Any]) -> int:
+    overruled = warehouse.execute_on(
+        compared,
+        f"""
+        with {_NEIGHBOURS},
+        pairs as (
             select c.site_id, c.meter_id, c.interval_start, k.load_id as overruled_by, false as is_incoming
-            from neighbours as c inner join compared as k on {_SHARE_A_MOMENT}
+            from neighbours as c inner join given as k on {_SHARE_A_MOMENT}
             where c.is_current and k.mark <> 'same' and {_BELOW}
             union all
             select c.site_id, c.meter_id, c.interval_start, k.load_id as overruled_by, true as is_incoming
-            from compared as c inner join neighbours as k on {_SHARE_A_MOMENT}
+            from given as c inner join neighbours as k on {_SHARE_A_MOMENT}
             where c.mark in ('new', 'changed') and {_BELOW}
         )
         select site_id, meter_id, interval_start, max(overruled_by) as overruled_by, bool_or(is_incoming) as is_incoming
         from pairs group by all
-    """)
-    connection.execute(f"""
+        """,
+        bounds,
+    ).pl()
+    warehouse.execute_on(
+        overruled,
+        f"""
         insert into meter_interval_history by name
         select t.*, o.overruled_by as superseded_by
-        from meter_interval as t inner join overruled as o on {_IS_THERE}
-    """)
-    connection.execute(f"delete from meter_interval as t where exists (select 1 from overruled as o where {_IS_THERE})")
-    row = connection.execute("select count(*) from overruled where not is_incoming").fetchone()
-    connection.execute("drop table overruled")
-    return int(row[0]) if row else 0
+        from meter_interval as t inner join given as o on {_IS_THERE}
+        """,
+    )
+    warehouse.execute_on(
+        overruled, f"delete from meter_interval as t where exists (select 1 from given as o where {_IS_THERE})"
+    )
+    return overruled.height - int(overruled.get_column("is_incoming").sum())

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import polars as pl
 
@@ -24,6 +26,11 @@ class _Target:
     values: tuple[str, ...]
     history: str | None = None
     fills_gaps: bool = False  # a null in the later record keeps the earlier value
+
+    @property
+    def stamp(self) -> str | None:
+        """The time in the key, if it holds one."""
+        return next((column for column in self.key if column.endswith(("_at", "_start"))), None)
 
 
 TARGETS: Final[Mapping[str, _Target]] = {
@@ -80,70 +87,106 @@ class LoadResult:
         )
 
 
-def _time_column(target: _Target) -> str:
-    return next((column for column in target.key if column.endswith(("_at", "_start"))), "plugged_in_at")
-
-
-def load_records(warehouse: Warehouse, kind: str, frame: pl.DataFrame, load_id: int) -> LoadResult:
-    """Load the records of one file into the current table of their kind. Call inside a transaction.
+class FileLoad:
+    """One file on its way into the current tables: all its pieces in one transaction; use as a context manager.
 
     The later load wins and measured beats estimated; a record of an *earlier* load that arrives late goes straight to
-    history. Reading the same file again changes nothing. `frame` holds the columns of the table, one row per key,
-    except load_id.
+    history. Reading the same file again changes nothing.
     """
-    target = TARGETS[kind]
-    if frame.is_empty():
-        return LoadResult()
-    incoming = frame.with_columns(load_id=pl.lit(load_id, dtype=pl.Int64))
-    with warehouse.registered("incoming_record", incoming):
-        if _nothing_near(warehouse, target, load_id):
-            columns = ", ".join(_columns(warehouse, target.table))
-            warehouse.connection.execute(f"insert into {target.table} by name select {columns} from incoming_record")
+
+    def __init__(self, warehouse: Warehouse, load_id: int) -> None:
+        self._warehouse, self._load_id = warehouse, load_id
+        self._stack = contextlib.ExitStack()
+        self._hulls: dict[tuple[str, ...], tuple[datetime, datetime]] = {}
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as entered:
+            self._committed = entered.enter_context(self._warehouse.as_committed())
+            entered.enter_context(self._warehouse.transaction())
+            self._stack = entered.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, kind: str, frame: pl.DataFrame) -> LoadResult:
+        """Load some records of the file into the current table of their kind.
+
+        `frame` holds the columns of the table, one row per key, except load_id.
+        """
+        target = TARGETS[kind]
+        if frame.is_empty():
+            return LoadResult()
+        incoming = frame.with_columns(load_id=pl.lit(self._load_id, dtype=pl.Int64))
+        if target.history is not None and self._nothing_near(target, frame):
+            columns = ", ".join(_columns(self._warehouse, target.table))
+            self._warehouse.execute_on(incoming, f"insert into {target.table} by name select {columns} from given")
             loaded, unchanged, superseded = frame.height, 0, 0
         else:
-            loaded, unchanged, superseded = _merge(warehouse, target, load_id)
-    at = frame.get_column(_time_column(target))
+            loaded, unchanged, superseded = _merge(self._warehouse, target, incoming, self._load_id)
+        first, last = _extent(frame, target.stamp or "plugged_in_at")
+        return LoadResult(loaded, unchanged, superseded, first, last)
+
+    def _nothing_near(self, target: _Target, frame: pl.DataFrame) -> bool:
+        """Whether no record stands, now or in history, where an incoming one could meet it: then all are simply new.
+
+        Rows of this very load may stand beside the incoming ones, for they never overrule each other, but not among
+        them. They are remembered here; to look for them among all rows loaded so far would cost more with every piece.
+        """
+        site, device, stamp = target.key
+        spans = frame.group_by(site, device).agg(low=pl.col(stamp).min(), high=pl.col(stamp).max())
+        among = False
+        for of, owner, low, high in spans.iter_rows():
+            before = self._hulls.get((target.table, of, owner))
+            among |= before is not None and low <= before[1] and before[0] <= high
+            self._hulls[target.table, of, owner] = (
+                (low, high) if before is None else (min(low, before[0]), max(high, before[1]))
+            )
+        tables = (target.table,) if target.fills_gaps else (target.table, target.history)
+        return not among and not any(self._is_near(str(table), target.key, spans) for table in tables)
+
+    def _is_near(self, table: str, key: Sequence[str], spans: pl.DataFrame) -> bool:
+        site, device, stamp = key
+        found = self._committed.execute(
+            f"""
+            with span as (
+                select unnest($sites) as site, unnest($devices) as device,
+                       unnest($lows) as low, unnest($highs) as high
+            )
+            select exists (
+                select 1 from {table} as c inner join span as k on c.{site} = k.site and c.{device} = k.device
+                where c.{stamp} between $first - interval 1 day and $last + interval 1 day
+                    and c.{stamp} between k.low - interval 1 day and k.high + interval 1 day
+            )
+            """,
+            {
+                "sites": spans.get_column(site).to_list(),
+                "devices": spans.get_column(device).to_list(),
+                "lows": spans.get_column("low").to_list(),
+                "highs": spans.get_column("high").to_list(),
+                "first": spans.get_column("low").min(),
+                "last": spans.get_column("high").max(),
+            },
+        ).fetchone()
+        return found == (True,)
+
+
+def _extent(frame: pl.DataFrame, stamp: str) -> tuple[datetime | None, datetime | None]:
+    at = frame.get_column(stamp)
     first, last = at.min(), at.max()
-    return LoadResult(
-        loaded,
-        unchanged,
-        superseded,
-        first if isinstance(first, datetime) else None,
-        last if isinstance(last, datetime) else None,
-    )
+    return first if isinstance(first, datetime) else None, last if isinstance(last, datetime) else None
 
 
-def _nothing_near(warehouse: Warehouse, target: _Target, load_id: int) -> bool:
-    """Whether no record stands, now or in history, where an incoming one could meet it: then all are simply new.
-
-    Rows of this very load may stand beside the incoming ones, for they never overrule each other, but not among them.
-    """
-    if target.history is None:
-        return False
-    site, device, stamp = target.key
-    tables = (target.table,) if target.fills_gaps else (target.table, target.history)
-    near = " or ".join(
-        f"exists (select 1 from {table} as c inner join span as k on c.{site} = k.{site} and c.{device} = k.{device} "
-        f"where c.{stamp} between k.low - interval 1 day and k.high + interval 1 day "
-        f"and (c.load_id <> $load_id or c.{stamp} between k.low and k.high))"
-        for table in tables
-    )
-    found = warehouse.connection.execute(
-        f"with span as materialized (select {site}, {device}, min({stamp}) as low, max({stamp}) as high "
-        f"from incoming_record group by all) select {near}",
-        {"load_id": load_id},
-    ).fetchone()
-    return found == (False,)
-
-
-def _merge(warehouse: Warehouse, target: _Target, load_id: int) -> tuple[int, int, int]:
+def _merge(warehouse: Warehouse, target: _Target, incoming: pl.DataFrame, load_id: int) -> tuple[int, int, int]:
     """Compare each incoming record with what stands and let the higher rank win; returns what became of them."""
-    marks_sql, counts_sql = _compared(target)
-    warehouse.connection.execute(f"create or replace temp table compared as {marks_sql}")
-    loaded, unchanged, outranked = warehouse.connection.execute(counts_sql).fetchone() or (0, 0, 0)
-    superseded = _apply(warehouse, target, load_id)
-    warehouse.connection.execute("drop table compared")
-    return loaded + outranked, unchanged, superseded
+    bounds = _extent(incoming, target.stamp) if target.stamp else ()
+    compared = warehouse.execute_on(incoming, _compared(target), bounds).pl()
+    counts = dict(compared.get_column("mark").value_counts().iter_rows())
+    written = sum(counts.get(mark, 0) for mark in ("new", "changed", "outranked"))
+    superseded = _apply(warehouse, target, compared, load_id) if written else 0
+    return written, counts.get("same", 0), superseded
 
 
 def _merged(target: _Target, column: str) -> str:
@@ -165,18 +208,23 @@ def _outranks(target: _Target, one: str, other: str) -> str:
     return f"({one}.quality = 'measured', {one}.load_id) > ({other}.quality = 'measured', {other}.load_id)"
 
 
-def _compared(target: _Target) -> tuple[str, str]:
-    """SQL that marks each incoming record as new, same, winner or outranked against the current row of its key."""
+def _compared(target: _Target) -> str:
+    """SQL that marks each given record as new, same, changed or outranked against the current row of its key.
+
+    Where the key holds a time, its parameters are the first and the last of the given records: so DuckDB passes over
+    what lies elsewhere.
+    """
     wins = f"(c.load_id is null or not ({_outranks(target, 'c', 'i')}))"
     join = " and ".join(f"i.{column} = c.{column}" for column in target.key)
     merged = ", ".join(f"{_merged(target, column)} as merged_{column}" for column in target.values)
     differs = " or ".join(f"merged_{column} is distinct from now_{column}" for column in target.values)
     now = ", ".join(f"c.{column} as now_{column}" for column in target.values)
-    marks = f"""
+    current = f"(select * from {target.table} where {target.stamp} between ? and ?)" if target.stamp else target.table
+    return f"""
         with ranked as (
             select i.*, {now}, c.load_id as now_load_id, {wins} as wins, {_retired_before(target)} as retired_before,
                    {merged}
-            from incoming_record as i left join {target.table} as c on {join}
+            from given as i left join {current} as c on {join}
         )
         select *, case
             when retired_before then 'same'
@@ -186,12 +234,6 @@ def _compared(target: _Target) -> tuple[str, str]:
             else 'outranked' end as mark
         from ranked
     """
-    count = """
-        select count(*) filter (mark in ('new', 'changed')), count(*) filter (mark = 'same'),
-               count(*) filter (mark = 'outranked')
-        from compared
-    """
-    return marks, count
 
 
 def _retired_before(target: _Target) -> str:
@@ -202,29 +244,30 @@ def _retired_before(target: _Target) -> str:
     return f"exists (select 1 from {target.history} as h where {is_there})"
 
 
-def _apply(warehouse: Warehouse, target: _Target, load_id: int) -> int:
-    connection, table, history = warehouse.connection, target.table, target.history
-    join = " and ".join(f"t.{column} = k.{column}" for column in target.key)
-    changed = f"exists (select 1 from compared as k where k.mark = 'changed' and {join})"
+def _apply(warehouse: Warehouse, target: _Target, compared: pl.DataFrame, load_id: int) -> int:
+    table, history = target.table, target.history
     columns = _columns(warehouse, table)
-    superseded = _count(warehouse, "select count(*) from compared where mark = 'changed'")
-    if history:
-        connection.execute(
-            f"insert into {history} by name select t.*, ?::bigint as superseded_by from {table} as t where {changed}",
+    changed = compared.filter(pl.col("mark") == "changed").select(target.key)
+    join = " and ".join(f"t.{column} = k.{column}" for column in target.key)
+    is_changed = f"exists (select 1 from given as k where {join})"
+    if history and changed.height:
+        warehouse.execute_on(
+            changed,
+            f"insert into {history} by name select t.*, ?::bigint as superseded_by from {table} as t "
+            f"where {is_changed}",
             [load_id],
         )
-        kept = ", ".join(f"k.{column}" for column in columns)
-        connection.execute(
-            f"insert into {history} by name select {kept}, k.now_load_id as superseded_by "
-            "from compared as k where k.mark = 'outranked'"
-        )
-    if superseded:
-        connection.execute(f"delete from {table} as t where {changed}")
-    connection.execute(
+    if history:
+        outranked = compared.filter(pl.col("mark") == "outranked")
+        warehouse.insert(history, outranked.select(*columns, superseded_by="now_load_id"))
+    if changed.height:
+        warehouse.execute_on(changed, f"delete from {table} as t where {is_changed}")
+    warehouse.execute_on(
+        compared.filter(pl.col("mark").is_in(["new", "changed"])),
         f"insert into {table} by name select {', '.join(_written(target, column) for column in columns)} "
-        "from compared as k where k.mark in ('new', 'changed')"
+        "from given as k",
     )
-    return superseded + (retire_overlapped(warehouse, load_id) if target.table == "meter_interval" else 0)
+    return changed.height + (retire_overlapped(warehouse, compared, load_id) if table == "meter_interval" else 0)
 
 
 def _written(target: _Target, column: str) -> str:
@@ -233,11 +276,6 @@ def _written(target: _Target, column: str) -> str:
     if column == "load_id" and target.fills_gaps:  # an earlier file that fills a gap does not lower the row's rank
         return "greatest(k.load_id, k.now_load_id) as load_id"
     return f"k.{column}"
-
-
-def _count(warehouse: Warehouse, sql: str) -> int:
-    row = warehouse.connection.execute(sql).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _columns(warehouse: Warehouse, table: str) -> list[str]:

@@ -166,17 +166,35 @@ class Warehouse:
         """Append a frame to a table by column name."""
         if frame.is_empty():
             return
-        with self.registered("incoming_rows", frame):
-            self.connection.execute(f"insert into {_known(table)} by name select * from incoming_rows")
+        self.execute_on(frame, f"insert into {_known(table)} by name select * from given")
+
+    def execute_on(
+        self,
+        given: pl.DataFrame,  # noqa: ARG002 - DuckDB finds it by its name in the statement
+        sql: str,
+        parameters: Sequence[Any] | Mapping[str, Any] = (),
+    ) -> duckdb.DuckDBPyConnection:
+        """Run a statement that reads a frame under the name `given`.
+
+        A frame that is registered instead, or a temporary table, stays in memory until the transaction ends.
+        """
+        return self.connection.execute(sql, parameters or None)
 
     @contextlib.contextmanager
-    def registered(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
-        """Make a frame visible to SQL under a name for a while."""
-        self.connection.register(name, frame.to_arrow())
+    def as_committed(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """See the warehouse as it stood before the open transaction, which goes on undisturbed."""
+        with contextlib.closing(self.connection.cursor()) as committed:
+            committed.execute("set timezone = 'UTC'")
+            yield committed
+
+    @contextlib.contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """Let DuckDB work alone inside: what several threads append is compressed twice where their parts meet."""
+        self.connection.execute("set threads = 1")
         try:
             yield
         finally:
-            self.connection.unregister(name)
+            self.connection.execute("reset threads")
 
     def replace_bill(self, site_id: str, month: str, frames: Mapping[str, pl.DataFrame]) -> None:
         """Replace every slice of one bill in one transaction; tables not named become empty for it."""

@@ -21,7 +21,7 @@ from pipeline.simulate import write_example
 from pipeline.steps.loading import ingest
 from pipeline.steps.months import compute_months
 from pipeline.steps.scope import Scope
-from pipeline.warehouse import Warehouse, load_records
+from pipeline.warehouse import FileLoad, Warehouse
 
 YEAR_QUARTERS = 35_040
 METERS = 10
@@ -159,10 +159,10 @@ def warehouse_cases(folder: Path, open_for: ExitStack) -> Iterator[Case]:
     warehouse = open_for.enter_context(Warehouse(folder))
 
     def load(*, afresh: bool) -> int:
-        with warehouse.transaction() as connection:
-            if afresh:
-                connection.execute("delete from meter_interval")
-            result = load_records(warehouse, "meter", records, load_id=1)
+        if afresh:
+            warehouse.connection.execute("delete from meter_interval")
+        with FileLoad(warehouse, 1) as file:
+            result = file.add("meter", records)
         return result.loaded + result.unchanged
 
     def copy() -> int:

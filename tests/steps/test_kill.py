@@ -29,7 +29,7 @@ from pathlib import Path
 from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
 from pipeline.steps import loading
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import FileLoad, Warehouse
 
 root, point, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 calls = 0
@@ -47,7 +47,7 @@ def deadly(function, name):
 
 Journal.note_files = deadly(Journal.note_files, "before the journal")
 Journal.files = deadly(Journal.files, "after the journal")
-loading.load_records = deadly(loading.load_records, "before the records")
+FileLoad.add = deadly(FileLoad.add, "before the records")
 insert = Warehouse.insert
 def last_insert(warehouse, table, frame):
     insert(warehouse, table, frame)

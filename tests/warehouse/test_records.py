@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.domain import WEATHER_RECORD
-from pipeline.warehouse import LoadResult, Warehouse, load_records
+from pipeline.warehouse import FileLoad, LoadResult, Warehouse
 from tests.factories import charger_records, instant, meter_records, session_records, stored
 
 CURRENT = "select interval_start, duration_s, import_wh, quality, load_id from meter_interval order by all"
@@ -17,8 +17,8 @@ HISTORY = "select interval_start, import_wh, load_id, superseded_by from meter_i
 
 
 def load(warehouse: Warehouse, frame: pl.DataFrame, load_id: int, kind: str = "meter") -> LoadResult:
-    with warehouse.transaction():
-        return load_records(warehouse, kind, stored(frame), load_id)
+    with FileLoad(warehouse, load_id) as file:
+        return file.add(kind, stored(frame))
 
 
 def values(warehouse: Warehouse) -> dict[str, int]:
@@ -149,8 +149,8 @@ def test_intervals_of_equal_length_that_start_elsewhere_do_not_count_twice(wareh
 def test_meters_and_sites_are_told_apart(warehouse: Warehouse) -> None:
     load(warehouse, meter_records([("07-01 00:00", 1)]), 1)
     load(warehouse, meter_records([("07-01 00:00", 2)], meter_id="second"), 2)
-    with warehouse.transaction():
-        load_records(warehouse, "meter", stored(meter_records([("07-01 00:00", 3)], duration_s=900), "office"), 3)
+    with FileLoad(warehouse, 3) as file:
+        file.add("meter", stored(meter_records([("07-01 00:00", 3)], duration_s=900), "office"))
     assert warehouse.query("select import_wh from meter_interval order by all").to_series().to_list() == [1, 2, 3]
 
 
@@ -264,9 +264,8 @@ def test_a_sessions_file_may_complete_an_earlier_one(warehouse: Warehouse) -> No
     key = {"session_id": "a", "charger_id": "CP1", "plugged_in_at": "07-01 08:00"}
     whole = {**key, "plugged_out_at": "07-01 18:00", "soc_out_pct": 100.0}
     for load_id, row in enumerate(({**key, "soc_in_pct": 40.0}, whole), start=1):
-        with warehouse.transaction():
-            frame = session_records([row]).with_columns(site_id=pl.lit("atsugi"))
-            result = load_records(warehouse, "session", frame, load_id)
+        with FileLoad(warehouse, load_id) as file:
+            result = file.add("session", session_records([row]).with_columns(site_id=pl.lit("atsugi")))
     assert (result.first_at, result.loaded) == (instant("07-01 08:00"), 1)
     assert warehouse.query("select soc_in_pct, soc_out_pct, plugged_out_at from session_record").rows() == [
         (40.0, 100.0, instant("07-01 18:00"))
@@ -276,8 +275,8 @@ def test_a_sessions_file_may_complete_an_earlier_one(warehouse: Warehouse) -> No
 def test_weather_takes_the_later_value(warehouse: Warehouse) -> None:
     for load_id, degrees in ((1, 20.0), (2, 21.5)):
         row = {"station_id": "atsugi", "observed_at": instant("07-01 08:00"), "temperature_c": degrees}
-        with warehouse.transaction():
-            load_records(warehouse, "weather", pl.DataFrame([row], schema=dict(WEATHER_RECORD)), load_id)
+        with FileLoad(warehouse, load_id) as file:
+            file.add("weather", pl.DataFrame([row], schema=dict(WEATHER_RECORD)))
     assert warehouse.query("select temperature_c, load_id from weather_hour").rows() == [(21.5, 2)]
 
 

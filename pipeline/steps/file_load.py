@@ -1,0 +1,140 @@
+"""One file into the warehouse, piece by piece: loaded as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import polars as pl
+
+from pipeline.domain import Outcome
+from pipeline.ingest import Records
+from pipeline.ingest.batches import OutOfOrderError
+from pipeline.ingest.records import with_doubtful_end
+from pipeline.journal import SeenFile
+from pipeline.portfolio import Portfolio
+from pipeline.steps.filing import filed
+from pipeline.steps.names import Names, owned
+from pipeline.steps.placing import placed
+from pipeline.steps.progress import tell
+from pipeline.steps.reading import Unread
+from pipeline.warehouse import FileLoad, LoadResult, Warehouse
+
+MOST_REASONS: Final = 1000
+"""Refused records told of one file; all of them stand in rejected_record."""
+
+_KEYS: Final = {
+    "meter": ("site_id", "meter_id", "interval_start"),
+    "charger": ("site_id", "charger_id", "measured_at"),
+    "session": ("site_id", "charger_id", "session_id"),
+    "weather": ("station_id", "observed_at"),
+}
+
+
+@dataclass
+class Tally:
+    """What the pieces of one file came to so far."""
+
+    result: LoadResult = field(default_factory=LoadResult)
+    rejected: int = 0
+    reasons: list[Mapping[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    format: str = ""
+    kind: str = ""
+    strangers: set[str] = field(default_factory=set)
+
+    def add(self, records: Records, result: LoadResult, rejects: pl.DataFrame) -> None:
+        """Count one more piece of the file."""
+        self.format, self.kind = records.format, records.kind
+        self.result += result
+        self.rejected += rejects.height
+        told = rejects.head(MOST_REASONS - len(self.reasons)).select("position", "field", "value", "allowed")
+        self.reasons.extend(told.iter_rows(named=True))
+        self.notes.extend(records.notes)
+
+    def first_told(self, unowned: pl.DataFrame) -> pl.DataFrame:
+        """Names nobody owns, each told once a file."""
+        new = unowned.filter(~pl.col("value").is_in(list(self.strangers)))
+        self.strangers.update(new.get_column("value"))
+        return new
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the file ended, or would if this was all of it."""
+        if self.rejected:
+            return "partial" if self.result.loaded or self.result.unchanged else "rejected"
+        return "loaded" if self.result.loaded else "unchanged"
+
+
+def load_file(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names: Names) -> Tally:
+    """Load a file's records, its refused ones and its row of source_file in one transaction; returns what it came to.
+
+    A kill leaves the file loaded or not, never half.
+    """
+    try:
+        return _load_pieces(portfolio, warehouse, unread, names, by_time=False)
+    except OutOfOrderError:  # everything so far was rolled back
+        return _load_pieces(portfolio, warehouse, unread, names, by_time=True)
+
+
+def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names: Names, *, by_time: bool) -> Tally:
+    tally, file = Tally(), unread.file
+    with FileLoad(warehouse, file.seq) as load:
+        for table in ("rejected_record", "source_file"):
+            warehouse.connection.execute(f"delete from {table} where load_id = ?", [file.seq])  # noqa: S608 - constants
+        for read in unread.pieces(by_time=by_time):
+            records = placed(read, names, portfolio)
+            result, unowned = _load_piece(portfolio, load, unread, records, names)
+            rejects = pl.concat([records.rejects, tally.first_told(unowned)])
+            warehouse.insert("rejected_record", rejects.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
+            tally.add(records, result, rejects)
+            if unread.read is None:
+                tell("load", tally.result.loaded + tally.result.unchanged, None, file.path)
+        row = pl.DataFrame([_source_row(file, tally, names)], schema_overrides={"notes": pl.List(pl.String)})
+        warehouse.insert("source_file", row)
+    return tally
+
+
+def _load_piece(
+    portfolio: Portfolio, load: FileLoad, unread: Unread, records: Records, names: Names
+) -> tuple[LoadResult, pl.DataFrame]:
+    result, rejects = LoadResult(), [records.rejects.clear()]
+    for kind, frame in with_doubtful_end(records).frames.items():
+        kept, unowned = owned(frame, kind, names, unread.hints, portfolio.sites)
+        rejects.append(unowned)
+        result += load.add(kind, _one_each(filed(portfolio, kept, kind), kind))
+    return result, pl.concat(rejects)
+
+
+def _one_each(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
+    """Of two records that became one by an alias, the later in the file; rows that ascend have no such pair."""
+    first, *others = (pl.col(name) for name in _KEYS[kind])
+    ascends = first > first.shift(1)
+    same = first == first.shift(1)
+    for column in others:
+        ascends |= same & (column > column.shift(1))
+        same &= column == column.shift(1)
+    if frame.select(ascends.all()).item():
+        return frame
+    return frame.unique(_KEYS[kind], keep="last", maintain_order=True)
+
+
+def _source_row(file: SeenFile, tally: Tally, names: Names) -> dict[str, Any]:
+    return {
+        "load_id": file.seq,
+        "path": file.path,
+        "sha256": file.sha256,
+        "format": tally.format,
+        "kind": tally.kind,
+        "outcome": tally.outcome,
+        "loaded": tally.result.loaded,
+        "unchanged": tally.result.unchanged,
+        "superseded": tally.result.superseded,
+        "rejected": tally.rejected,
+        "first_at": tally.result.first_at,
+        "last_at": tally.result.last_at,
+        "seen_at": file.first_seen,
+        "names_hash": names.fingerprint,
+        "notes": tally.notes,
+    }
