@@ -73,7 +73,10 @@ def _fit(site: SiteDays, before: int, rule: Regression) -> Towt | None:
     if served.sum() < rule.least_days:
         return None
     kw = np.where(served[:, None], site.no_ev_kw[rows], np.nan)
-    return fit_towt(kw, site.weekday[rows], None if site.temperature_f is None else site.temperature_f[rows])
+    warmth = None if site.temperature_f is None else site.temperature_f[rows]
+    age = np.arange(kw.shape[0], 0, -1, dtype=np.float64)
+    weight = None if rule.timescale_days is None else np.asarray(rule.timescale_days / (rule.timescale_days + age))
+    return fit_towt(kw, site.weekday[rows], warmth, weight=weight)
 
 
 def _rows(site: SiteDays, day: date, day_class: str, fits: Mapping[str, Towt | None]) -> Iterator[tuple[Any, ...]]:

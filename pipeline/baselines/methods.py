@@ -60,9 +60,13 @@ class DayMatching(SameDay):
 
 @dataclass(frozen=True, kw_only=True)
 class Regression(SameDay):
-    """A time-of-week and temperature regression; unavailable with fewer than `least_days` days before the bill."""
+    """A time-of-week and temperature regression; unavailable with fewer than `least_days` days before the bill.
+
+    A day `timescale_days` old counts half as much as one of today; None: all days alike.
+    """
 
     least_days: int
+    timescale_days: float | None = None
 
 
 def _tables() -> dict[str, dict[str, dict[str, Any]]]:

@@ -68,27 +68,30 @@ class Towt:
         return np.asarray(np.maximum(fitted, 0.0).reshape(len(weekday), self.slots))
 
 
-def fit_towt(kw: Floats, weekday: Whole, temperature_f: Floats | None = None) -> Towt | None:
+def fit_towt(
+    kw: Floats, weekday: Whole, temperature_f: Floats | None = None, *, weight: Floats | None = None
+) -> Towt | None:
     """Return the regression of a load [kW] of days x slots, NaN where not to be used; None without any point.
 
     `weekday`: ISO number of each day; `temperature_f` [degF] of the same shape, None where no weather is supplied: the
-    fit is then the mean of each slot of the week.
+    fit is then the mean of each slot of the week. `weight` of each day [1], all alike without.
     """
     slots = kw.shape[1]
     cells, y = _cells(weekday, slots), kw.ravel()
+    weights = np.repeat(np.ones(len(weekday)) if weight is None else weight, slots)
     if temperature_f is None:
         known = np.isfinite(y)
-        mode = _fit(y[known], cells[known], None, 7 * slots)
+        mode = _fit(y[known], cells[known], None, weights[known], 7 * slots)
         count = int(np.isfinite(mode.cell_kw).sum())
         return Towt(slots, np.ones(7 * slots, dtype=np.bool_), (mode,), count) if count else None
     warmth = temperature_f.ravel()
     known = np.isfinite(y) & np.isfinite(warmth)
     if not known.any():
         return None
-    y, cells, warmth = y[known], cells[known], warmth[known]
+    y, cells, warmth, weights = y[known], cells[known], warmth[known], weights[known]
     occupied = _occupied_cells(y, cells, warmth, 7 * slots)
     inside = occupied[cells]
-    modes = tuple(_fit(y[part], cells[part], warmth[part], 7 * slots) for part in (~inside, inside))
+    modes = tuple(_fit(y[part], cells[part], warmth[part], weights[part], 7 * slots) for part in (~inside, inside))
     coefficients = sum(int(np.isfinite(mode.cell_kw).sum()) + mode.slopes.size for mode in modes)
     return Towt(slots, occupied, modes, coefficients)
 
@@ -127,18 +130,21 @@ def _pieces(warmth: Floats, knots: tuple[float, ...]) -> Floats:
     return np.column_stack(columns)
 
 
-def _fit(y: Floats, cells: Whole, warmth: Floats | None, count: int) -> _Mode:
-    points = np.bincount(cells, minlength=count)
-    per_cell = np.where(points > 0, points, np.nan)
-    cell_kw = np.bincount(cells, weights=y, minlength=count) / per_cell
+def _fit(y: Floats, cells: Whole, warmth: Floats | None, weights: Floats, count: int) -> _Mode:
+    total = np.bincount(cells, weights=weights, minlength=count)
+    per_cell = np.where(total > 0, total, np.nan)
+
+    def cell_mean(values: Floats) -> Floats:
+        return np.asarray(np.bincount(cells, weights=weights * values, minlength=count) / per_cell)
+
+    cell_kw = cell_mean(y)
     if warmth is None or not y.size:
         return _Mode((), np.empty(0), cell_kw, np.empty((count, 0)))
     knots = _knots(warmth)
     pieces = _pieces(warmth, knots)
-    cell_pieces = np.column_stack(
-        [np.bincount(cells, weights=column, minlength=count) / per_cell for column in pieces.T]
-    )
+    cell_pieces = np.column_stack([cell_mean(column) for column in pieces.T])
     within = pieces - cell_pieces[cells]
+    weighted = within * weights[:, None]
     # the smallest solution where a piece never varies within its cells: such a slope is then 0
-    slopes = np.linalg.lstsq(within.T @ within, within.T @ (y - cell_kw[cells]), rcond=None)[0]
+    slopes = np.linalg.lstsq(weighted.T @ within, weighted.T @ (y - cell_kw[cells]), rcond=None)[0]
     return _Mode(knots, np.asarray(slopes, dtype=np.float64), cell_kw, cell_pieces)

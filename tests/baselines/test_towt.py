@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.baselines import fit_towt, goodness_of_fit
-from pipeline.baselines.towt import _pieces
+from pipeline.baselines.towt import _cells, _fit, _pieces
 
 KNOTS = (40.0, 55.0, 65.0, 80.0, 90.0)
 
@@ -92,3 +92,24 @@ def test_nothing_to_fit_is_no_model():
 def test_the_pieces_sum_to_the_temperature():
     warmth = np.array([-10.0, 39.9, 41.0, 60.0, 79.0, 101.0])
     assert _pieces(warmth, KNOTS).sum(axis=1) == pytest.approx(warmth)
+
+
+def test_a_day_weighs_as_much_as_it_is_told():
+    kw = np.repeat(np.array([10.0] * 7 + [40.0] * 7)[:, None], 24, axis=1)
+    model = fit_towt(kw, weeks(2), weight=np.array([1.0] * 7 + [2.0] * 7))
+    assert np.allclose(model.predict(weeks(1), None), (10 + 2 * 40) / 3)
+
+
+def test_whole_weights_are_repeated_days():
+    kw, weekday, warmth = building(6, 28)
+    warmth = np.clip(warmth, 57.0, 63.0)  # no knot inside, however often a point is told
+    often = np.tile([1, 2, 3, 1], 7)
+    again = np.repeat(np.arange(28), often)
+
+    def fitted(days, weights):
+        cells = _cells(weekday[days], 24)
+        return _fit(kw[days].ravel(), cells, warmth[days].ravel(), np.repeat(weights, 24), 168)
+
+    weighed, repeated = fitted(np.arange(28), often.astype(float)), fitted(again, np.ones(again.size))
+    np.testing.assert_allclose(weighed.slopes, repeated.slopes, rtol=1e-9)
+    np.testing.assert_allclose(weighed.cell_kw, repeated.cell_kw, rtol=1e-12)
