@@ -67,7 +67,7 @@ class Stamps(_Strict):
     end: list[Pattern] = []
     split: str = ""  # text between start and end in one cell
     formats: Annotated[list[str], Field(min_length=1)]
-    stamp: Literal["start", "end"] = "start"
+    stamp: Literal["start", "end", "told"] = "start"  # told: as the file's first and last stamp tell
     clock: Annotated[str, AfterValidator(_clock)] = "site"
     repeated_hour: Literal["rows", "averaged", "summed"] = "rows"
     interval_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None

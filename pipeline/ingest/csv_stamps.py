@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import polars as pl
 
@@ -15,36 +17,56 @@ _MIDNIGHT = r"\b24:00(:00)?\b"
 _CLOCK = r"^\d{1,2}:\d\d(:\d\d)?( ?[AaPp][Mm])?$"
 
 
-def day_labels(pattern: str, header: Sequence[str]) -> tuple[Mapping[int, int], str]:
-    """Return the columns of a day with the minute their interval starts at, or what is wrong with them.
+_HOURS: Final = {24: 24, 48: 24, 96: 24, 25: 25, 50: 25, 100: 25}
+"""Numbered columns a day may have, and the hours they hold: 25 where the day of 25 hours has columns of its own."""
+
+
+@dataclass(frozen=True)
+class DayLabels:
+    """Columns of a day with the minute each interval starts at; `counted` from midnight on, not by the clock.
+
+    `problem` says what the header lacks, where it is not such a day.
+    """
+
+    starts: Mapping[int, int]
+    step_min: int = 0
+    counted: bool = False
+    problem: str = ""
+
+
+def day_labels(pattern: str, header: Sequence[str]) -> DayLabels:
+    """Return what the columns of a day are.
 
     Labels are clock times (0:30, 00:30:00, 0030) or numbers (1 to 24, 48 or 96; HE1). A day that begins at 00:00 is
-    labelled by starts, one that ends at 24:00 or 00:00 by ends, whatever the columns are called.
+    labelled by starts, one that ends at 24:00 or 00:00 by ends, whatever the columns are called. Numbers up to 25, 50
+    or 100 count the day's intervals, so that a day on which clocks change has 23 or 25 hours of them.
     """
     found = [(place, re.fullmatch(pattern, cell, re.IGNORECASE)) for place, cell in enumerate(header)]
     texts = [(place, match.group(1)) for place, match in found if match]
     if len(texts) < 2:
-        return {}, "a column for every interval of a day"
+        return DayLabels({}, problem="a column for every interval of a day")
     clock = [_minute(text) for _, text in texts]
-    if any(minute is None for minute in clock):
-        numbers = [int(text) for _, text in texts if re.fullmatch(r"\d{1,2}", text)]
-        if len(numbers) != len(texts) or len(set(numbers)) not in (24, 48, 96):
-            return {}, "24, 48 or 96 columns a day, labelled by clock or number"
-        step = 1440 // len(set(numbers))
-        return {place: (number - min(numbers)) * step for (place, _), number in zip(texts, numbers, strict=True)}, ""
-    return _starts([place for place, _ in texts], [minute for minute in clock if minute is not None])
+    if all(minute is not None for minute in clock):
+        return _starts([place for place, _ in texts], [minute for minute in clock if minute is not None])
+    numbers = [int(text) for _, text in texts if re.fullmatch(r"\d{1,3}", text)]
+    hours = _HOURS.get(len(set(numbers)))
+    if hours is None or len(numbers) != len(texts) or max(numbers) - min(numbers) + 1 != len(set(numbers)):
+        return DayLabels({}, problem="24, 48 or 96 columns a day (25, 50, 100 with a 25th hour), by clock or number")
+    step = hours * 60 // len(set(numbers))
+    starts = {place: (number - min(numbers)) * step for (place, _), number in zip(texts, numbers, strict=True)}
+    return DayLabels(starts, step, counted=hours > 24)
 
 
-def _starts(places: Sequence[int], clock: Sequence[int]) -> tuple[Mapping[int, int], str]:
+def _starts(places: Sequence[int], clock: Sequence[int]) -> DayLabels:
     ends_day = clock[-1] in (0, 1440) and clock[0] != 0
     minutes = [1440 if ends_day and minute == 0 else minute for minute in clock]
     distinct = sorted(set(minutes))
     steps = {after - before for before, after in pairwise(distinct)}
     step = min(steps)
     if len(steps) != 1 or step * len(distinct) != 1440 or distinct[0] not in (0, step):
-        return {}, "columns in equal steps over the whole day"
+        return DayLabels({}, problem="columns in equal steps over the whole day")
     shift = step if distinct[0] == step else 0
-    return {place: minute - shift for place, minute in zip(places, minutes, strict=True)}, ""
+    return DayLabels({place: minute - shift for place, minute in zip(places, minutes, strict=True)}, step)
 
 
 def _minute(text: str) -> int | None:
@@ -124,6 +146,24 @@ def durations(values: pl.DataFrame, profile: Profile) -> tuple[pl.DataFrame, str
     common = int(own.value_counts(sort=True).sort("count", own.name, descending=[True, False]).item(0, 0))
     length = pl.col("length_s").fill_null(common)
     return values.with_columns(duration_s=pl.when(length > 4 * common).then(common).otherwise(length)), ""
+
+
+def told_stamp(stamps: pl.DataFrame, texts: pl.Series) -> str | None:
+    """Return 'start' or 'end', whichever a file's first and last stamp tell; None where they tell nothing.
+
+    `stamps`: local_at and duration_s [s] of a meter's readings; `texts`: the stamps as written. Whole days begin at
+    00:00 and end one interval before midnight where stamps are starts, begin one interval after midnight and end at
+    00:00 where they are ends. 24:00 can only be an end.
+    """
+    if texts.str.contains(_MIDNIGHT).any():
+        return "end"
+    ordered = stamps.sort("local_at")
+    midnight, step = pl.col("local_at").dt.truncate("1d"), pl.duration(seconds="duration_s")
+    first_offset = pl.col("local_at") - midnight
+    at_start, after_start = first_offset == pl.duration(seconds=0), first_offset == step
+    before_end = (pl.col("local_at") + step) == (pl.col("local_at") + step).dt.truncate("1d")
+    told = ordered.select(starts=at_start.first() & before_end.last(), ends=after_start.first() & at_start.last())
+    return "start" if told.item(0, "starts") else "end" if told.item(0, "ends") else None
 
 
 def _blank(text: pl.Series, profile: Profile) -> pl.Series:

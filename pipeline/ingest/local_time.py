@@ -103,12 +103,23 @@ def _series(
 
 
 def _from_starts(frame: pl.DataFrame, clock: _Clock) -> pl.DataFrame:
+    if "counted_from" in frame.columns:
+        return _counted(frame, clock)
     later = pl.col("occurrence") > 0
     at = pl.col("local_at")
     pair = pl.len().over(_owner(frame), "local_at") > 1
     return frame.with_columns(
         at=clock.utc(at, later=later), again=clock.utc(at, later=~_FIRST), twice=clock.repeats(at), alone=~pair
     )
+
+
+def _counted(frame: pl.DataFrame, clock: _Clock) -> pl.DataFrame:
+    """Intervals counted from midnight: of a day of 23 hours 23 exist, and no hour comes twice."""
+    midnight = pl.col("counted_from")
+    at = clock.utc(midnight) + (pl.col("local_at") - midnight)
+    exists = at < clock.utc(midnight.dt.offset_by("1d"))
+    no = pl.lit(value=False)
+    return frame.with_columns(at=pl.when(exists).then(at), again=at, twice=no, alone=no)
 
 
 def _owner(frame: pl.DataFrame) -> str:
@@ -137,7 +148,7 @@ def _from_ends(frame: pl.DataFrame, clock: _Clock) -> pl.DataFrame:
 def _clock_notes(passed_over: int, placed: pl.DataFrame, local: LocalRecords, clock: _Clock) -> list[str]:
     notes = []
     if passed_over:
-        notes.append(f"{passed_over} empty readings in an hour that {clock.zone} skips passed over")
+        notes.append(f"{passed_over} empty readings in an hour that the day does not have in {clock.zone} passed over")
     single = placed.filter(pl.col("twice") & pl.col("alone"))
     if single.height and local.repeated_hour == "rows":
         days = ", ".join(str(day) for day in single["local_at"].dt.date().unique().sort().head(3))

@@ -24,7 +24,7 @@ from pipeline.ingest.csv_profile import (
     profiles_for,
     shipped,
 )
-from pipeline.ingest.csv_stamps import day_labels, durations, stamped
+from pipeline.ingest.csv_stamps import DayLabels, day_labels, durations, stamped, told_stamp
 from pipeline.ingest.records import LocalRecords, Records, joined_rejects, refusal, refused
 
 FORMAT: Final = "profile_csv"
@@ -77,7 +77,8 @@ def _read_by(profile: Profile, content: bytes, hints: Sequence[str]) -> Records:
     header = find_header(profile, text)
     if header is None:
         return _refused(profile, refusal("file", "header", "", " and ".join(profile.header)))
-    channels, problem = _channels(profile, header)
+    day = None if profile.time.labels is None else day_labels(profile.time.labels, header.cells)
+    channels, problem = _channels(profile, header, day)
     times = [_first(columns_of(pattern, header.cells)) for pattern in profile.time.columns]
     if problem or None in times:
         allowed = problem or f"a column for each of {', '.join(profile.time.columns)}"
@@ -85,7 +86,7 @@ def _read_by(profile: Profile, content: bytes, hints: Sequence[str]) -> Records:
     needed = [place for place in times if place is not None]
     first_values = [min(channel.column for channel in channels)] if channels else []
     table = table_of(text, profile, header, [*needed, *first_values])
-    return _records(profile, table, channels, needed, hints)
+    return _records(profile, table, channels, needed, hints, day)
 
 
 def _refused(profile: Profile, rejects: pl.DataFrame, notes: tuple[str, ...] = ()) -> Records:
@@ -96,16 +97,15 @@ def _first(places: Sequence[int]) -> int | None:
     return places[0] if places else None
 
 
-def _channels(profile: Profile, header: Header) -> tuple[list[_Channel], str]:
+def _channels(profile: Profile, header: Header, day: DayLabels | None) -> tuple[list[_Channel], str]:
     """Return every column of values, or what the header lacks."""
-    if profile.time.labels is not None:
-        labels, problem = day_labels(profile.time.labels, header.cells)
+    if day is not None:
         found = [
-            _Channel(column, value, None, minutes, 86_400 // len(set(labels.values())))
-            for column, minutes in labels.items()
+            _Channel(column, value, None, minutes, day.step_min * 60)
+            for column, minutes in day.starts.items()
             for value in range(len(profile.values))
         ]
-        return found, problem
+        return found, day.problem
     found = [
         _Channel(column, value, _named(entry.column, header.cells[column]))
         for value, entry in enumerate(profile.values)
@@ -124,7 +124,12 @@ def _named(pattern: str, cell: str) -> str | None:
 
 
 def _records(
-    profile: Profile, table: Table, channels: Sequence[_Channel], times: Sequence[int], hints: Sequence[str]
+    profile: Profile,
+    table: Table,
+    channels: Sequence[_Channel],
+    times: Sequence[int],
+    hints: Sequence[str],
+    day: DayLabels | None,
 ) -> Records:
     base = _with_ids(profile, table)
     timed, bad_times, clock = stamped(base, profile, table.header, times)
@@ -151,11 +156,28 @@ def _records(
         frame = frame.with_columns(
             quality=pl.when(pl.col("line") == last).then(pl.lit("estimated")).otherwise("quality")
         )
-    stamp = "start" if profile.time.stamp == "start" else "end"
-    if profile.time.labels is not None:
-        stamp = "start"  # labels are turned into starts
+    stamp, said = _stamp(profile, frame, timed, times, day)
+    if day is not None and day.counted:
+        frame = frame.with_columns(counted_from=pl.col("local_day"))
+    notes += said
+    frame = frame.drop("local_day", strict=False)
     local = LocalRecords(profile.kind, frame, tuple(hints), "", clock, stamp, profile.time.repeated_hour)
     return Records(FORMAT, profile.kind, {}, all_rejects, tuple(notes), unterminated=table.torn, local=(local,))
+
+
+def _stamp(
+    profile: Profile, frame: pl.DataFrame, timed: pl.DataFrame, times: Sequence[int], day: DayLabels | None
+) -> tuple[str, list[str]]:
+    """Return which end of its interval a stamp is, and what to say of it."""
+    if day is not None:  # labels are turned into starts
+        said = ["columns count the hours of the day from midnight: 23 or 25 where clocks change"]
+        return "start", said if day.counted else []
+    if profile.time.stamp != "told":
+        return profile.time.stamp, []
+    told = told_stamp(frame, timed.select(_text(times[-1])).to_series())
+    if told is None:
+        return "start", ["nothing in the file tells whether its times begin or end their intervals: taken to begin"]
+    return told, ["its times tell that they end their intervals"] if told == "end" else []
 
 
 def _with_ids(profile: Profile, table: Table) -> pl.DataFrame:
@@ -226,6 +248,7 @@ def _long_values(
                 "raw",
                 *ids,
                 at.alias("local_at"),
+                pl.col("local_at").alias("local_day"),
                 pl.coalesce(pl.lit(channel.length_s, dtype=pl.Int64), "length_s").alias("length_s"),
                 pl.lit(entry.as_).alias("as"),
                 pl.lit(entry.unit).alias("unit"),
@@ -276,6 +299,7 @@ def _merged(profile: Profile, values: pl.DataFrame) -> tuple[pl.DataFrame, str |
     frame = rows.group_by("meter_id", "local_at", "occurrence", maintain_order=True).agg(
         pl.col("line", "raw").last(),
         pl.col("duration_s").first().cast(pl.Int64),
+        pl.col("local_day").first(),
         pl.col("import_kwh", "export_kwh").sum(),
     )
     return frame.with_columns(quality=pl.lit("measured")).sort("meter_id", "local_at", "occurrence"), None
