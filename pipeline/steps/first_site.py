@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import resources
@@ -20,6 +20,7 @@ import polars as pl
 
 from pipeline.domain import RECORDS, InputError
 from pipeline.ingest import Records, localised, read_file
+from pipeline.ingest.nem12 import sniff as is_nem12
 from pipeline.portfolio import load_portfolio
 from pipeline.portfolio.load import load_site
 from pipeline.portfolio.models import DemandWindow
@@ -28,6 +29,8 @@ from pipeline.steps.loading import copy_to_landing
 SITE_ID: Final = "my-building"
 _HEAD_BYTES: Final = 1 << 20
 _OFFSET: Final = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::\d\d(?:\.\d+)?)?([+-]\d\d:?\d\d)")
+_ESPI_OFFSET: Final = re.compile(rb"[<:]tzOffset>\s*(-?\d{1,6})\s*<")
+_ESPI_SUMMER: Final = re.compile(rb"[<:]dstOffset>\s*(-?\d{1,6})\s*<")
 _ZONES: Final = (
     "Europe/Berlin",
     "Europe/London",
@@ -41,6 +44,7 @@ _ZONES: Final = (
     "Australia/Sydney",
     "Australia/Brisbane",
     "Australia/Adelaide",
+    "Australia/Perth",
     "Pacific/Auckland",
     "Asia/Kolkata",
     "Asia/Shanghai",
@@ -163,22 +167,52 @@ def _names(frame: pl.DataFrame, column: str) -> list[str]:
 
 
 def likely_zones(paths: Iterable[Path]) -> list[str]:
-    """Return the zones of a short list whose clocks show every offset written in the files' stamps, likeliest first.
+    """Return the zones of a short list whose clocks fit all that the files tell of theirs, likeliest first.
 
-    Files in UTC (Z, +00:00 throughout) tell nothing, so nothing is returned for them.
+    They tell by the offsets in their stamps, by the LocalTimeParameters of Green Button, or by being NEM12. Files in
+    UTC (Z, +00:00 throughout) tell nothing, so nothing is returned for them.
     """
-    stamps: set[tuple[str, str]] = set()
-    for path in paths:
-        with path.open("rb") as stream:
-            stamps |= {(at.decode()[:13], offset.decode()) for at, offset in _OFFSET.findall(stream.read(_HEAD_BYTES))}
-            stream.seek(max(0, path.stat().st_size - _HEAD_BYTES))
-            stamps |= {(at.decode()[:13], offset.decode()) for at, offset in _OFFSET.findall(stream.read(_HEAD_BYTES))}
+    ends = [_ends(path) for path in paths]
+    clues = [clue for clue in (_shown_offsets(ends), _stated_clocks(ends), _australian(ends)) if clue is not None]
+    return [name for name in _ZONES if all(clue(name) for clue in clues)] if clues else []
+
+
+_Clue = Callable[[str], bool]
+"""Whether the clock of a zone, by name, fits what the files tell."""
+
+
+def _ends(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+        stream.seek(max(len(head), path.stat().st_size - _HEAD_BYTES))
+        return head + b"\n" + stream.read(_HEAD_BYTES)
+
+
+def _shown_offsets(ends: Sequence[bytes]) -> _Clue | None:
+    stamps = {(at.decode()[:13], offset.decode()) for text in ends for at, offset in _OFFSET.findall(text)}
     instants = {at for at in map(_instant, stamps) if at is not None}
     if all(at.utcoffset() == timedelta(0) for at in instants):
-        return []
-    return [
-        name for name in _ZONES if all(at.astimezone(ZoneInfo(name)).utcoffset() == at.utcoffset() for at in instants)
-    ]
+        return None
+    return lambda name: all(at.astimezone(ZoneInfo(name)).utcoffset() == at.utcoffset() for at in instants)
+
+
+def _stated_clocks(ends: Sequence[bytes]) -> _Clue | None:
+    """What the LocalTimeParameters of ESPI state: the offset without summer time, and whether there is summer time."""
+    offsets = {int(seconds) for text in ends for seconds in _ESPI_OFFSET.findall(text)}
+    summers = {int(seconds) != 0 for text in ends for seconds in _ESPI_SUMMER.findall(text)}
+    if not offsets:
+        return None
+
+    def fits(name: str) -> bool:
+        clock = {datetime(2024, month, 1, tzinfo=ZoneInfo(name)).utcoffset() for month in (1, 7)}
+        standard = min(offset.total_seconds() for offset in clock if offset is not None)
+        return offsets == {standard} and summers <= {len(clock) > 1}
+
+    return fits
+
+
+def _australian(ends: Sequence[bytes]) -> _Clue | None:
+    return (lambda name: name.startswith("Australia/")) if any(map(is_nem12, ends)) else None
 
 
 def _instant(stamp: tuple[str, str]) -> datetime | None:

@@ -1,15 +1,21 @@
 """`v2b init --from`: the site file says what the files hold and asks for what they cannot tell; it always loads."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipeline.domain import InputError
+from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
 from pipeline.portfolio.models import Site
 from pipeline.steps.first_site import likely_zones, make_first_site
-from tests.factories import METER_HEADER, half_hours, meter_csv
+from pipeline.steps.loading import ingest
+from pipeline.warehouse import Warehouse
+from tests.factories import METER_HEADER, half_hours, lay_out_warehouse, meter_csv
+from tests.steps import renditions
 
+DATA = Path(__file__).parents[1] / "data"
 CHARGER_HEADER = "charger_id,measured_at,energy_import_wh,energy_export_wh,power_w,soc_pct,session_id,vehicle_id\n"
 
 
@@ -55,6 +61,37 @@ def test_meter_chargers_and_cars_are_found(tmp_path: Path) -> None:
     assert any(decision.startswith("usable_kwh of 1 cars") for decision in decisions)
 
 
+LOCAL = "datetime,equipment load [kWh]\n" + "".join(f"2018-01-{day:02} 00:00:00,140.6\n" for day in range(1, 10))
+NEM12, ESPI = DATA / "nem12", DATA / "green_button"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "loaded"),
+    [
+        ("feed.xml", (ESPI / "openespi__test_usage_data_11.xml").read_bytes(), 92),
+        ("solar.csv", (NEM12 / "Example_NEM12_month_solar.csv").read_bytes(), 8928),
+        ("many.zip", (NEM12 / "Example_NEM12_ManyNMIs.zip").read_bytes(), 99 * 288),
+        ("meter.parquet", renditions.meter_parquet([renditions.Claim(30 * n, 30, 1000, 0) for n in range(48)]), 48),
+        ("building.csv", LOCAL.encode(), 9),
+    ],
+    ids=["green_button", "nem12", "nem12_zip", "parquet", "local_csv"],
+)
+def test_the_site_made_of_a_file_loads_all_of_it(tmp_path: Path, name: str, content: bytes, loaded: int) -> None:
+    meter, log = tmp_path / name, tmp_path / "CP7.jsonl"
+    meter.write_bytes(content)
+    log.write_bytes(renditions.ocpp_lines(renditions.ocpp_frames(1)))
+    site, _, _ = made(tmp_path, meter, log)
+    assert [charger.charger_id for charger in site.chargers] == ["CP2"]  # named in the messages
+    root = tmp_path / "new"
+    lay_out_warehouse(root)
+    with Warehouse(root) as warehouse:
+        files = ingest(load_portfolio(root), warehouse, Journal(root), now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert {file.path: (file.outcome, file.result.loaded) for file in files} == {
+        name: ("loaded", loaded),
+        "CP7.jsonl": ("loaded", 7),
+    }
+
+
 def test_the_zone_follows_from_the_offsets(tmp_path: Path) -> None:
     tokyo = written(tmp_path, "meter.csv", local_meter("+09:00", "2024-01-05", "2024-07-05"))
     site, text, decisions = made(tmp_path, tokyo)
@@ -69,6 +106,25 @@ def test_winter_and_summer_tell_zones_apart(tmp_path: Path) -> None:
     assert likely_zones([winter]) == ["America/Denver", "America/Phoenix"]
     assert likely_zones([summer]) == ["America/Phoenix", "America/Los_Angeles"]
     assert likely_zones([winter, summer]) == ["America/Phoenix"]
+
+
+def test_green_button_states_its_clock(tmp_path: Path) -> None:
+    """UTC-5 and an hour of summer time are New York; UTC-7 all year is Phoenix."""
+    real = (DATA / "green_button" / "openespi__test_usage_data_11.xml").read_text(encoding="utf-8")
+    assert likely_zones([written(tmp_path, "a.xml", real)]) == ["America/New_York"]
+    west = real.replace("<tzOffset>-18000<", "<espi:tzOffset> -25200 <").replace("<dstOffset>3600<", "<dstOffset>0<")
+    assert likely_zones([written(tmp_path, "b.xml", west)]) == ["America/Phoenix"]
+
+
+def test_nem12_comes_from_australia(tmp_path: Path) -> None:
+    found = likely_zones([DATA / "nem12" / "Example_NEM12_actual_interval.csv"])
+    assert found[0] == "Australia/Sydney"
+    assert {name.partition("/")[0] for name in found} == {"Australia"}
+
+
+def test_files_that_contradict_each_other_tell_no_zone(tmp_path: Path) -> None:
+    tokyo = written(tmp_path, "a.csv", local_meter("+09:00", "2024-01-05"))
+    assert likely_zones([tokyo, DATA / "nem12" / "Example_NEM12_actual_interval.csv"]) == []
 
 
 def test_files_in_utc_or_with_nonsense_tell_no_zone(tmp_path: Path) -> None:
