@@ -148,6 +148,8 @@ def _notes(
         yield "no day is billed as a holiday: the tariff names none and --holidays was not given"
     for charge_id, assumed in tariff.assumed:
         yield f"charge {charge_id}: {assumed}"
+    for answer in tariff.answers:
+        yield f'answered {answer.question} = "{answer.answer}": {answer.reason}'
     for entry in priced[:1]:
         yield from _demand_notes(entry, terms)
 
