@@ -26,8 +26,8 @@ from pipeline.savings import (
     with_reasons,
 )
 from pipeline.tariff import Bill, BillLine, measure, price, resolve
-from tests.factories import instant, site
-from tests.tariff.bench import native
+from tests.factories import site
+from tests.tariff.bench import load, native
 
 JULY = calendar_month("2013-07")
 NOON = datetime(2013, 7, 10, 4, 30, tzinfo=UTC)
@@ -345,13 +345,10 @@ def hand_table(start: str, last: str, missed: frozenset[str] = frozenset()) -> d
         kw = Decimal(OWN_KW[period.read_from.month])
         cut = Decimal("25.6") if month >= start and month not in missed else Decimal(0)
         own = {"actual": kw - cut, "no_ev": kw, "unmanaged": kw}
-        loads = pl.DataFrame(
-            [
-                {"scenario": world, "interval_start": instant(f"{month}-09"),
-                 "duration_s": 1800, "import_wh": int(peak * 500), "export_wh": 0}
-                for world, peak in own.items()
-            ]
-        )  # fmt: skip
+        loads = pl.concat(
+            load(period, lambda n, wh=int(peak * 500): wh if n == 0 else 0, zone="UTC", scenario=world)
+            for world, peak in own.items()
+        )
         resolved = resolve(tariff, period)
         measured = measure(resolved, period, loads, zone="UTC", holidays=frozenset())
         bills = price(resolved, period, measured, history)  # exact, as the table, which rounds what it prints

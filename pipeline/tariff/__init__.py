@@ -16,13 +16,17 @@ peaks         highest windows, means of the top, sums of daily peaks
 cells         windows that lie in the same slots
 figures       slots read off a bill's windows
 determinants  loads -> the quantities a bill is priced on
-bill          quantities -> lines of money
+quantities    determinants and earlier peaks -> billed kW
+tiers         how much of a quantity each price applies to
+lines         quantities -> lines of money, one function a kind of charge
+bill          the bill of one load, or of many
 dearest       the hours in which a kWh costs most
 """
 
-from pipeline.tariff.bill import Bill, BillLine, billing_demand, main_demand_charge, price
+from pipeline.tariff.bill import Bill, main_demand_charge, price, price_many
 from pipeline.tariff.dearest import dearest_window
 from pipeline.tariff.determinants import DETERMINANT, masks_expr, measure, measure_many, with_billed_time
+from pipeline.tariff.lines import BillLine
 from pipeline.tariff.load import load_tariff
 from pipeline.tariff.model import (
     CHARGE_KINDS,
@@ -44,6 +48,7 @@ from pipeline.tariff.model import (
     TouPeriod,
     Verdict,
 )
+from pipeline.tariff.quantities import billing_demand
 from pipeline.tariff.resolve import (
     ResolvedCharge,
     ResolvedTariff,
@@ -85,6 +90,7 @@ __all__ = [
     "measure",
     "measure_many",
     "price",
+    "price_many",
     "ratchet_months",
     "resolve",
     "with_billed_time",

@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal, get_args
 
+from pipeline.domain import BillPeriod
+
 ChargeKind = Literal[
     "fixed",
     "energy",
@@ -153,9 +155,15 @@ class EventSet:
     bill_from: date | None = None
     bill_to: date | None = None
 
-    def charged_on(self, day: date) -> bool:
-        """Whether a bill that begins on a local day is charged on these events, where the bills are named."""
-        return (self.bill_from or date.max) <= day and (self.bill_to is None or day < self.bill_to)
+    def lies_in(self, period: BillPeriod) -> bool:
+        """Whether any of the events is on a local day of a bill."""
+        return any(period.read_from <= start.date() < period.read_to for start in self.starts)
+
+    def charges(self, period: BillPeriod) -> bool:
+        """Whether a bill is charged on these events: by its first day, or because they lie in it."""
+        if self.bill_from is None:
+            return self.lies_in(period)
+        return self.bill_from <= period.read_from and (self.bill_to is None or period.read_from < self.bill_to)
 
 
 @dataclass(frozen=True)
@@ -165,9 +173,10 @@ class DemandQuantity:
     `window_min` is on the clock, or with `sliding` any such span of the load's own intervals. `statistic`: the highest
     window; the mean of the `top` highest `top_of` (windows, or days by their highest window); the sum of every day's
     highest. For a coincident charge: the highest or the mean of the windows at `events`, which are complete for bills
-    that end by `events_known_until`; None where every set names its bills. `unit` is of the quantity: kW and kVA of
-    demand, kVArh (sum) and kVAr (highest window) of reactive charges. `contract` and `over_contract_factor` (the
-    multiple of the rate for each kW above the contract; None: it is not billed) belong to contract demand.
+    that end by `events_known_until`; None: for bills that some events are charged in. `unit` is of the quantity:
+    kW and kVA of demand, kVArh (sum) and kVAr (highest window) of reactive charges. `contract` and
+    `over_contract_factor` (the multiple of the rate for each kW above the contract; None: it is not billed) belong to
+    contract demand.
     """
 
     window_min: int | None = None

@@ -26,7 +26,6 @@ from pipeline.tariff.model import (
     ContractStep,
     Cycle,
     DemandQuantity,
-    EventSet,
     Mask,
     Per,
     Prorate,
@@ -228,29 +227,30 @@ def _spans(tariff: Tariff, charge_id: str, period: BillPeriod) -> tuple[PricedSp
 
 
 def _span(tariff: Tariff, charge: Charge, period: BillPeriod, first: date, until: date) -> PricedSpan:
-    quantity = _quantity(charge.quantity, tariff.demand_window_min, period, first)
+    quantity = _quantity(charge, tariff.demand_window_min, period, first)
     return PricedSpan(first, until, _bands(tariff, charge, first), quantity, charge.tiers)
 
 
-def _quantity(stated: DemandQuantity, window_min: int | None, period: BillPeriod, day: date) -> DemandQuantity:
-    """Keep what matters to one bill: the contracts in force, the events it charges or contains."""
+def _quantity(charge: Charge, window_min: int | None, period: BillPeriod, day: date) -> DemandQuantity:
+    """Keep what matters to one bill: the contracts in force, the events it charges or contains.
+
+    `events_known_until` stays only where it leaves the bill provisional.
+    """
+    stated = charge.quantity
     latest: dict[tuple[str, ...], ContractStep] = {}
     for step in sorted(stated.contract, key=lambda step: step.first):
         if step.first <= day:
             latest[step.scenarios] = step
     known_until = stated.events_known_until
+    if charge.kind == "coincident" and known_until is None and not any(e.charges(period) for e in stated.events):
+        known_until = period.read_from
     return replace(
         stated,
         window_min=stated.window_min or window_min,
         contract=tuple(latest.values()),
-        events=tuple(found for found in stated.events if _concerns(found, period)),
+        events=tuple(found for found in stated.events if found.charges(period) or found.lies_in(period)),
         events_known_until=known_until if known_until and known_until < period.read_to else None,
     )
-
-
-def _concerns(events: EventSet, period: BillPeriod) -> bool:
-    charged = events.bill_from is not None and events.charged_on(period.read_from)
-    return charged or any(period.read_from <= start.date() < period.read_to for start in events.starts)
 
 
 def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> ResolvedCharge | None:

@@ -7,7 +7,7 @@ depends on its kind alone; see the table at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -70,8 +70,9 @@ def _peaks(charge: ResolvedCharge) -> Iterator[Slot]:
 def _coincident(charge: ResolvedCharge) -> Iterator[Slot]:
     for number, span in enumerate(charge.spans):
         events = tuple(sorted({start for found in span.quantity.events for start in found.starts}))
+        of_all = replace(span.quantity, top=max(1, len(events)))
         for band in span.bands:
-            yield Slot(charge.charge_id, number, band.band, band.when, span.quantity, events=events)
+            yield Slot(charge.charge_id, number, band.band, band.when, of_all, events=events)
 
 
 def _reactive(charge: ResolvedCharge) -> Iterator[Slot]:

@@ -1,0 +1,291 @@
+"""Bill lines: one function per kind of charge turns quantities into lines. Decimals only; rounding comes after.
+
+Lines of two scenarios of one bill have the same keys (charge_id, band): every band of every charge has its line,
+whatever its quantity. `amount` is `quantity` times `rate` before rounding. What a customer gets has a negative rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from pipeline.tariff.model import ChargeKind, DemandQuantity, Refusal
+from pipeline.tariff.quantities import Billed, Demands, UnpricedError, complete, kilo, own_peak
+from pipeline.tariff.resolve import PricedBand, PricedSpan, ResolvedCharge
+from pipeline.tariff.slots import HIGHEST_WINDOW
+from pipeline.tariff.tiers import by_band, slices
+
+_DECIMALS: Final = 12
+
+
+@dataclass(frozen=True)
+class BillLine:
+    """One line of a bill with its trace; `unit` is that of `quantity`, money in major units of the currency.
+
+    `quantity_low` and `quantity_high` say how far a demand in kVA can be off in a world whose reactive power is not
+    metered.
+    """
+
+    scenario: str
+    charge_id: str
+    band: str
+    kind: str
+    description: str
+    unit: str  # month | day | kWh | kW | kVA | kVArh | kVAr | money
+    quantity: Decimal
+    rate: Decimal | None
+    amount: Decimal
+    set_at: datetime | None = None
+    own_peak_kw: Decimal | None = None
+    billing_demand_kw: Decimal | None = None
+    carried_from: str | None = None
+    power_factor_pct: Decimal | None = None
+    quantity_low: Decimal | None = None
+    quantity_high: Decimal | None = None
+
+
+@dataclass
+class Case:
+    """One scenario of one bill while it is priced."""
+
+    demands: Demands
+    days: int
+    lines: list[BillLine] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+    def share(self, value: Decimal, span: PricedSpan) -> Decimal:
+        """Return a span's part of a value, by days; the value itself where the span is the whole bill."""
+        return value if span.days == self.days else value * span.days / self.days
+
+    def months(self, value: Decimal, span: PricedSpan) -> Decimal:
+        """Return a span's part of what a month costs, for a bill that may be longer or shorter than a month."""
+        length = self.demands.resolved.months
+        return self.share(value if length is None else value * length[0] / length[1], span)
+
+    def refuse(self, charge: ResolvedCharge, error: UnpricedError) -> None:
+        """Name a charge that is not priced, or not in full."""
+        found = Refusal(charge.charge_id, str(error))
+        if found not in self.refused:
+            self.refused.append(found)
+
+
+def shown(value: Decimal) -> Decimal:
+    """Return a value cut to 12 decimals where it has more."""
+    exponent = value.as_tuple().exponent
+    return round(value, _DECIMALS) if isinstance(exponent, int) and exponent < -_DECIMALS else value
+
+
+def _line(case: Case, charge: ResolvedCharge, band: str, unit: str, quantity: Decimal, rate: Decimal) -> BillLine:
+    return BillLine(
+        case.demands.scenario,
+        charge.charge_id,
+        band,
+        charge.kind,
+        charge.description,
+        unit,
+        shown(quantity),
+        rate,
+        quantity * rate,
+    )
+
+
+def _band_name(charge: ResolvedCharge, span: PricedSpan, band: PricedBand, tier: int) -> str:
+    name = band.band if len(band.tiers) == 1 else f"{band.band} tier {tier}"
+    return name if len(charge.spans) == 1 else f"{name} from {span.first.isoformat()}"
+
+
+def _fixed(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
+    sign = -1 if charge.kind == "credit" else 1
+    for span in charge.spans:
+        for band in span.bands:
+            quantity = Decimal(span.days) if charge.per == "day" else case.months(Decimal(1), span)
+            name = _band_name(charge, span, band, 1)
+            yield _line(case, charge, name, charge.per, quantity, sign * band.tiers[0].rate)
+
+
+_SIDES: Final[Mapping[ChargeKind, tuple[str, int]]] = {"export": ("export_wh", -1), "credit": ("import_wh", -1)}
+"""Which energy a charge counts, and the sign of its rate; (import_wh, 1) for the others."""
+
+
+def _energy(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
+    side, sign = _SIDES.get(charge.kind, ("import_wh", 1))
+    for number, span in enumerate(charge.spans):
+        rows = {band.band: case.demands.rows[charge.charge_id, number, band.band] for band in span.bands}
+        for band, row in rows.items():
+            try:
+                complete(row, f"band {band!r}")
+            except UnpricedError as error:  # billed as metered and said so: kWh are a sum, a part of it is a part
+                case.refuse(charge, error)
+        quantities = {band: kilo(getattr(row, side)) for band, row in rows.items()}
+        yield from _tiered_energy(charge, case, (number, span), quantities, sign)
+
+
+def _tiered_energy(
+    charge: ResolvedCharge, case: Case, numbered: tuple[int, PricedSpan], quantities: dict[str, Decimal], sign: int
+) -> Iterator[BillLine]:
+    number, span = numbered
+    try:
+        per_kw = _hours_of_use(charge, case, number, span)
+    except UnpricedError as error:
+        case.refuse(charge, error)
+        return
+
+    def end_of(up_to: Decimal) -> Decimal:
+        if span.tiers.per == "day":
+            return up_to * span.days
+        return case.months(up_to, span) if per_kw is None else case.share(up_to * per_kw, span)
+
+    for band, parts in by_band(span, quantities, end_of):
+        for count, (tier, part) in enumerate(zip(band.tiers, parts, strict=True), start=1):
+            yield _line(case, charge, _band_name(charge, span, band, count), "kWh", part, sign * tier.rate)
+
+
+def _hours_of_use(charge: ResolvedCharge, case: Case, number: int, span: PricedSpan) -> Decimal | None:
+    """The kW that tiers in kWh per kW count; None for other tiers."""
+    if span.tiers.per != "kW":
+        return None
+    if span.tiers.of:
+        return case.demands.highest_billed(span.tiers.of)
+    row = case.demands.rows[charge.charge_id, number, HIGHEST_WINDOW]
+    return own_peak(row, "the highest demand, which the tiers count", span.quantity)
+
+
+def _traced(line: BillLine, billed: Billed) -> BillLine:
+    return replace(
+        line,
+        set_at=billed.set_at,
+        own_peak_kw=None if billed.own is None else shown(billed.own),
+        billing_demand_kw=shown(billed.demand),
+        carried_from=billed.carried_from,
+        power_factor_pct=None if billed.power_factor_pct is None else shown(billed.power_factor_pct),
+    )
+
+
+def _demand(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
+    for number, span in enumerate(charge.spans):
+        for band in span.bands:
+            try:
+                billed = case.demands.billed(charge, number, band.band)
+            except UnpricedError as error:
+                case.refuse(charge, error)
+                continue
+            yield from _tiered_demand(charge, case, (span, band), billed)
+            yield from _over_contract(charge, case, (span, band), billed)
+
+
+def _tiered_demand(
+    charge: ResolvedCharge, case: Case, place: tuple[PricedSpan, PricedBand], billed: Billed
+) -> Iterator[BillLine]:
+    span, band = place
+    ends = [tier.up_to for tier in band.tiers]
+
+    def parts(kw: Decimal) -> list[Decimal]:
+        return [case.months(part, span) for part in slices(kw, ends, all_units=span.tiers.all_units)]
+
+    quantities = parts(billed.quantity)
+    low, high = (None if kw is None else parts(kw) for kw in (billed.low, billed.high))
+    for place_of, tier in enumerate(band.tiers):
+        name = _band_name(charge, span, band, place_of + 1)
+        line = _traced(_line(case, charge, name, span.quantity.unit, quantities[place_of], tier.rate), billed)
+        if low is not None and high is not None:
+            line = replace(line, quantity_low=shown(low[place_of]), quantity_high=shown(high[place_of]))
+        yield line
+
+
+def _over_contract(
+    charge: ResolvedCharge, case: Case, place: tuple[PricedSpan, PricedBand], billed: Billed
+) -> Iterator[BillLine]:
+    span, band = place
+    factor = span.quantity.over_contract_factor
+    if charge.kind != "contract_demand" or factor is None:
+        return
+    if billed.own is None:
+        case.refuse(charge, UnpricedError("whether demand went over the contract: windows have no data"))
+        return
+    name = f"{_band_name(charge, span, band, 1)} over contract"
+    over = case.months(max(Decimal(0), billed.own - billed.demand), span)
+    yield _traced(_line(case, charge, name, span.quantity.unit, over, band.tiers[-1].rate * factor), billed)
+
+
+def _reactive(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
+    for number, span in enumerate(charge.spans):
+        for band in span.bands:
+            row = case.demands.rows[charge.charge_id, number, band.band]
+            try:
+                quantity = _reactive_quantity(charge, case, number, band.band)
+            except UnpricedError as error:
+                case.refuse(charge, error)
+                continue
+            name, unit = _band_name(charge, span, band, 1), span.quantity.unit
+            line = _line(case, charge, name, unit, quantity, band.tiers[0].rate)
+            yield replace(line, set_at=row.peak_set_at)
+
+
+def _reactive_quantity(charge: ResolvedCharge, case: Case, number: int, band: str) -> Decimal:
+    """Reactive energy above a share of the kWh, or the highest reactive power above a share of the highest kW."""
+    row, span = case.demands.rows[charge.charge_id, number, band], charge.spans[number]
+    complete(row, f"band {band!r}", reactive=True)
+    if row.reactive_varh is None:
+        raise UnpricedError("reactive energy (kVArh) is not metered")
+    if span.quantity.unit == "kVArh":
+        return max(Decimal(0), kilo(abs(row.reactive_varh)) - kilo(row.import_wh) * charge.free_pct / 100)
+    free = Decimal(0)
+    if charge.free_pct:
+        highest = own_peak(case.demands.rows[charge.charge_id, number, HIGHEST_WINDOW], "the bill", DemandQuantity())
+        free = highest * charge.free_pct / 100
+    return case.months(max(Decimal(0), kilo(row.own_peak_w or 0) - free), span)
+
+
+def _base(charge: ResolvedCharge, case: Case) -> Decimal:
+    return sum((line.amount for line in case.lines if line.charge_id in charge.applies_to), Decimal(0))
+
+
+def _percent(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
+    base = _base(charge, case)
+    for span in charge.spans:
+        for band in span.bands:
+            name = _band_name(charge, span, band, 1)
+            yield _line(case, charge, name, "money", case.share(base, span), band.tiers[0].rate / 100)
+
+
+def _minimum(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
+    """What is lacking to the least sum of some charges: one line, whatever changes inside the bill."""
+    least = Decimal(0)
+    for span in charge.spans:
+        length = Decimal(span.days) if charge.per == "day" else case.months(Decimal(1), span)
+        least += length * span.bands[0].tiers[0].rate
+    lacking = max(Decimal(0), least - _base(charge, case))
+    yield _line(case, charge, charge.spans[0].bands[0].band, "money", lacking, Decimal(1))
+
+
+def _credit(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
+    if charge.per == "kWh":
+        yield from _energy(charge, case)
+    elif charge.per == "kW":
+        kw = sum((line.quantity for line in case.lines if line.charge_id == charge.of), Decimal(0))
+        for span in charge.spans:
+            for band in span.bands:
+                name = _band_name(charge, span, band, 1)
+                yield _line(case, charge, name, "kW", case.share(kw, span), -band.tiers[0].rate)
+    else:
+        yield from _fixed(charge, case)
+
+
+PRICERS: Final[Mapping[ChargeKind, Callable[[ResolvedCharge, Case], Iterator[BillLine]]]] = {
+    "fixed": _fixed,
+    "energy": _energy,
+    "per_kwh_rider": _energy,
+    "export": _energy,
+    "demand": _demand,
+    "coincident": _demand,
+    "contract_demand": _demand,
+    "reactive": _reactive,
+    "minimum": _minimum,
+    "credit": _credit,
+    "percent_rider": _percent,
+    "tax": _percent,
+}
+"""Every kind of charge and what turns it into lines."""
