@@ -143,11 +143,25 @@ class Reason:
 
 
 REASONS: Final[Mapping[str, Reason]] = {
-    "clock_not_examined": Reason(
-        "Coverage was examined; charger clocks were searched for large offsets only and not corrected, "
-        "and the wiring was not compared with the meter.",
-        ("data.clock_offset_s", "data.beta"),
+    "clock_measured": Reason(
+        "The meter tells every charger's clock to be within the configured bound; clocks were not corrected."
     ),
+    "clock_bounded": Reason(
+        "The meter does not tell how far charger clocks are off; they are taken to be within the configured bound.",
+        ("data.clock_offset_s",),
+    ),
+    "clock_contradicted": Reason(
+        "A charger's clock is certainly further off than the configured bound, so the load without V2B cannot be "
+        "rebuilt."
+    ),
+    "wiring_contradicted": Reason(
+        "The meter does not answer to a charger as its site file says it is wired, so the load without V2B cannot be "
+        "rebuilt."
+    ),
+    "check_contradicts": Reason(
+        "The meter and other days contradict the cut in the charger logs by more than chance allows."
+    ),
+    "wiring_not_compared": Reason("Charger wiring was not compared with the meter.", ("data.beta",)),
     "range_not_computed": Reason(
         "No uncertainty range is computed yet.",
         (
@@ -186,8 +200,8 @@ REASONS: Final[Mapping[str, Reason]] = {
             "fleet.availability_pct",
         ),
     ),
-    "check_not_computed": Reason(
-        "V2B days were not compared with reference days.",
+    "check_not_possible": Reason(
+        "V2B days could not be compared with reference days: too few of either have a baseline.",
         (
             "check.method",
             "check.v2b_days",

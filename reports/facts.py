@@ -21,6 +21,7 @@ BLOCKING = (
     "meter_gap",
     "meter_zero_run",
     "charger_gap",
+    "clock_contradicted",
     "sessions_unknown",
     "ratchet_history_incomplete",
 )

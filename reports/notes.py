@@ -9,7 +9,8 @@ from reports.facts import Facts, reason_sentence
 from reports.language import NO_BREAK, Language
 
 # Reasons that a note of their own, or the headline, already says.
-SAID_ELSEWHERE = frozenset({"clock_not_examined", "range_not_computed", "check_not_computed", "wear_not_configured"})
+CLOCKS_AND_WIRING = ("clock_measured", "clock_bounded", "clock_contradicted", "wiring_not_compared")
+SAID_ELSEWHERE = frozenset({*CLOCKS_AND_WIRING, "range_not_computed", "check_not_possible", "wear_not_configured"})
 
 BASELINES = {
     "unmanaged": (
@@ -35,7 +36,7 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
     made = (
         ("Compared with", _baseline(facts, words)),
         ("Range and check", _range(facts, words)),
-        ("Clocks and wiring", _reason(facts, "clock_not_examined", words)),
+        ("Clocks and wiring", _joined(*(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
         ("Data", _data(facts, words)),
         ("Losses", _losses(facts, words)),
         ("Ratchet", _ratchet(facts, words)),
@@ -77,7 +78,7 @@ def _baseline(facts: Facts, words: Language) -> str:
 
 
 def _range(facts: Facts, words: Language) -> str:
-    return _joined(_reason(facts, "range_not_computed", words), _reason(facts, "check_not_computed", words))
+    return _joined(_reason(facts, "range_not_computed", words), _check(facts, words))
 
 
 def _data(facts: Facts, words: Language) -> str:
@@ -157,3 +158,28 @@ def _also(facts: Facts, words: Language) -> str:
 
 def _decimals(value: Decimal) -> int:
     return max(0, -int(value.as_tuple().exponent))
+
+
+VERDICTS = {
+    "confirms": "Other days confirm it: by the meter {estimated} ({low} to {high}), by the charger logs {logged}.",
+    "consistent": "Other days allow it: by the meter {estimated} ({low} to {high}), by the charger logs {logged}.",
+    "contradicts": "Other days contradict it: by the meter {estimated} ({low} to {high}), by the charger logs {logged}.",
+}
+"""What the independent check found about the mean cut in the event window of the V2B days."""
+
+
+def _check(facts: Facts, words: Language) -> str:
+    verdict = facts.figure("check", "verdict")
+    if verdict not in VERDICTS:
+        return _reason(facts, "check_not_possible", words)
+    powers = {"estimated": "estimated_kw", "low": "low", "high": "high", "logged": "metered_kw"}
+    said = words.say(
+        VERDICTS[verdict], **{name: words.kw(facts.figure("check", field)) for name, field in powers.items()}
+    )
+    days = words.say(
+        "Mean of the peak hours on {days} V2B days, baseline {method}, {references} reference days.",
+        days=words.number(facts.figure("check", "v2b_days")),
+        method=facts.figure("check", "method"),
+        references=words.number(facts.figure("check", "reference_days")),
+    )
+    return f"{said} {days}"

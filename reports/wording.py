@@ -222,6 +222,7 @@ def _doubt(facts: Facts, words: Language) -> str:
             return words.say(message, share=share)
     short = {
         "charger_log_empty": "no charger log",
+        "clock_contradicted": "a charger's clock is wrong",
         "sessions_unknown": "charging sessions not known",
         "ratchet_history_incomplete": "an earlier peak is not known",
     }

@@ -102,6 +102,8 @@ def _doubts(prepared: Prepared, known: tuple[Scenario, ...], compared: Sequence[
         doubts.append("charger_log_empty" if inputs.readings.is_empty() else "charger_gap")
     if inputs.site.headline not in known and prepared.outside_sessions:
         doubts.append("sessions_unknown")
+    if prepared.clock.state == "contradicted":
+        doubts.append("clock_contradicted")
     if inputs.earlier.incomplete & inputs.reach:
         doubts.append("ratchet_history_incomplete")
     if savings.demand_refuted(compared):
@@ -127,6 +129,7 @@ def _facts(
         meter_coverage_pct=_coverage_pct(windows, "metered"),
         charger_coverage_pct=_coverage_pct(windows, "covered"),
         estimated_intervals=inputs.estimated_intervals,
+        clock_offset_s=prepared.clock.offset_s,
         reasons=tuple(doubts),
         findings=tuple(findings.get_column("sentence")),
         provable=not doubts and not inputs.is_seed,
@@ -229,7 +232,8 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
     inputs = prepared.inputs
     seen = {month for months in inputs.earlier.own_peaks.values() for month in months}
     notes = {
-        "clock_not_examined": bool(inputs.site.chargers),
+        f"clock_{prepared.clock.state}": bool(inputs.site.chargers) and prepared.clock.state != "contradicted",
+        "wiring_not_compared": bool(inputs.site.chargers),
         "range_not_computed": True,
         **dict.fromkeys(facts.outlook.gaps, True),
         "levers_not_known": facts.provable and not facts.bills.keys() >= set(SCENARIOS),

@@ -108,6 +108,7 @@ class Facts:
     provable: bool
     prior: Sequence[PriorBill]
     estimated_intervals: int = 0
+    clock_offset_s: int | None = None
     parts: Mapping[str, Decimal] | None = None  # of `decompose`
     outlook: Outlook = Outlook()
     reconciled: Sequence[Comparison] = ()

@@ -62,7 +62,7 @@ def summarise(facts: Facts) -> dict[str, Any]:
         "data": {
             "meter_coverage_pct": facts.meter_coverage_pct,
             "charger_coverage_pct": facts.charger_coverage_pct,
-            "clock_offset_s": None,
+            "clock_offset_s": facts.clock_offset_s,
             "beta": None,
             "estimated_intervals": facts.estimated_intervals,
             "findings": list(facts.findings),

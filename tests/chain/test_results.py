@@ -1,5 +1,6 @@
 """A bill from frames to result: what is saved, what is proved, and what is said where it is not."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.chain import Earlier
+from pipeline.chain import Earlier, compute
 from pipeline.domain import V2BError
+from pipeline.quality import Clock
 from tests.chain.cases import DEMAND, RATCHET, V2B_DAY, inputs, meter, peaks, prepared, result, summary, tariff
 from tests.factories import charger_records, instant, session_records, site
 
@@ -81,7 +83,7 @@ def test_without_chargers_every_world_is_the_meter_and_nothing_is_saved() -> Non
     found = summary(**NO_CHARGERS, tariff=tariff(DEMAND))
     assert (found["provable"], found["money"]["saved"], found["peak_kw"]["reduction"]) == (True, "0.00", 0.0)
     assert found["money"]["bill_no_ev"] == found["money"]["bill_unmanaged"] == found["money"]["bill_actual"]
-    assert "clock_not_examined" not in found["reasons"]
+    assert not {"clock_bounded", "wiring_not_compared"} & set(found["reasons"])
 
 
 @settings(max_examples=10, deadline=None)
@@ -142,6 +144,23 @@ def test_a_charger_gap_leaves_the_metered_bill_only() -> None:
 def test_an_empty_charger_log_is_said_to_be_empty() -> None:
     found = summary(readings=charger_records([]))
     assert (found["provable"], found["reasons"][0]) == (False, "charger_log_empty")
+
+
+@pytest.mark.parametrize(
+    ("clock", "provable", "code"),
+    [
+        (Clock("measured", -12), True, "clock_measured"),
+        (Clock("bounded", None), True, "clock_bounded"),
+        (Clock("contradicted", 400), False, "clock_contradicted"),
+    ],
+)
+def test_what_is_known_of_the_clocks_is_stated_and_a_wrong_one_proves_nothing(
+    clock: Clock, provable: bool, code: str
+) -> None:
+    found = compute(replace(prepared(), clock=clock)).summary
+    assert (found["data"]["clock_offset_s"], found["provable"]) == (clock.offset_s, provable)
+    assert [known for known in found["reasons"] if known.startswith("clock_")] == [code]
+    assert (found["money"]["saved"] is None) == (not provable)
 
 
 def test_one_silent_charger_of_two_is_a_gap() -> None:

@@ -185,7 +185,7 @@ def summary(
         "state": "ok",
         "provable": True,
         "grade": "B",
-        "reasons": ["clock_not_examined", "range_not_computed", "projection_not_computed", "wear_not_configured"],
+        "reasons": ["clock_bounded", "wiring_not_compared", "range_not_computed", "wear_not_configured"],
         "peak_kw": {
             "demand_line": "basic/all",
             **{world: peak[world][0] for world in peak},
@@ -352,7 +352,7 @@ def not_provable() -> ReportInput:
         data,
         provable=False,
         grade="F",
-        reasons=["charger_gap", "clock_not_examined", "range_not_computed"],
+        reasons=["charger_gap", "clock_bounded", "wiring_not_compared", "range_not_computed"],
         peak_kw={"no_ev": None, "unmanaged": None, "reduction": None, "baseline_set_at": None},
         billing_demand_kw={"no_ev": None, "unmanaged": None, "reduction": None},
         percent_saved={"peak": None, "moved_out_of_window": None, "bill": None},

@@ -186,8 +186,8 @@ def test_the_note_on_rounded_lines_stands_where_amounts_are_finer_than_printed()
 
 
 def test_method_notes_name_what_is_not_known(good: RenderedReport) -> None:
-    assert "charger clocks were searched for large offsets only and not corrected" in good.html
-    assert "the wiring was not compared with the meter" in good.html
+    assert "they are taken to be within the configured bound" in good.html
+    assert "Charger wiring was not compared with the meter" in good.html
     assert "No uncertainty range is computed yet." in good.html
     assert "Battery wear, the cost of the chargers" in good.html
     assert ATSUGI.notes in good.html
