@@ -27,6 +27,7 @@ from pipeline.ingest.canonical_csv import (
     one_line_each,
     or_no_rows,
     parsed,
+    parsed_once,
     parted,
     wrong_header,
 )
@@ -125,11 +126,10 @@ def _shortened(line: bytes) -> bytes:
 def _in_order(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]:
     carried = _nothing_carried()
     for block in _blocks(path):
-        values, refused = parsed(block.body, header, "meter", block.first_line)
-        good, lost, repeated = one_line_each(values, "meter")
+        good, rejects, repeated = parsed_once(block.body, header, "meter", block.first_line)
         records = in_whole_wh(good, carried)
         carried = _carried_on(carried, good)
-        yield _batch(records, [refused, lost], block.last_line), repeated
+        yield _batch(records, rejects, block.last_line), repeated
 
 
 def _by_time(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]:
@@ -141,7 +141,7 @@ def _by_time(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]
         for day, count in counts.iter_rows():
             days[day] = days.get(day, 0) + count
         torn = block.last_line or torn
-        yield _batch(values.clear().pipe(in_whole_wh), [refused], None), 0
+        yield _batch(values.clear().pipe(in_whole_wh), joined_rejects([refused]), None), 0
     carried = _nothing_carried()
     for first, last in _spans(days):
         within = pl.col("interval_start").dt.date().is_between(first, last)
@@ -149,7 +149,7 @@ def _by_time(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]
         good, lost, repeated = one_line_each(pl.concat([part.filter(within) for part in parts]), "meter")
         records = in_whole_wh(good, carried)
         carried = _carried_on(carried, good)
-        yield _batch(records, [lost], torn), repeated
+        yield _batch(records, joined_rejects([lost]), torn), repeated
 
 
 def _spans(days: dict[date, int]) -> Iterator[tuple[date, date]]:
@@ -168,11 +168,11 @@ def _spans(days: dict[date, int]) -> Iterator[tuple[date, date]]:
         yield first, previous
 
 
-def _batch(records: pl.DataFrame, rejects: list[pl.DataFrame], torn: int | None) -> Records:
+def _batch(records: pl.DataFrame, rejects: pl.DataFrame, torn: int | None) -> Records:
     frames = {"meter": in_schema(records, "meter")} if records.height else {}
     last = records.filter(pl.col("line") == torn) if torn is not None else records.clear()
     cut = {"meter": in_schema(last, "meter")} if last.height else {}
-    return Records(FORMAT, "meter", frames, joined_rejects(rejects), (), torn is not None, cut)
+    return Records(FORMAT, "meter", frames, rejects, (), torn is not None, cut)
 
 
 def _nothing_carried() -> pl.DataFrame:

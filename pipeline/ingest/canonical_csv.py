@@ -29,6 +29,7 @@ FORMAT: Final = "canonical_csv"
 DESCRIPTION: Final = "canonical CSV (meter, charger, sessions or weather)"
 
 _LARGEST_KWH = 10**9
+_TO_THE_WH: Final = pl.Decimal(38, 3)  # kWh, which as an integer are Wh
 _LARGEST_WH = 10**12
 
 
@@ -116,9 +117,7 @@ def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every 
     if wrong:
         return wrong
     notes = ignored_columns(header, columns)
-    values, refused_cells = parsed(body, header, kind, first_line)
-    good, disagreeing, repeated = one_line_each(values, kind)
-    rejects = joined_rejects([refused_cells, disagreeing])
+    good, rejects, repeated = parsed_once(body, header, kind, first_line)
     if repeated:
         notes += (f"{repeated} repeated lines counted once",)
     if good.is_empty():
@@ -149,22 +148,30 @@ def wrong_header(header: Sequence[str], kind: str) -> Records | None:
     return refused(FORMAT, rejects, kind)
 
 
+def parsed_once(
+    body: bytes, header: Sequence[str], kind: str, first_line: int
+) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Return the good rows, one a key in key order, the rejects, and how many lines only repeated another."""
+    values, refused_cells = parsed(body, header, kind, first_line)
+    good, disagreeing, repeated = one_line_each(values, kind)
+    if disagreeing.height:  # a line is refused with its text, which costs too much to keep of every line
+        values, refused_cells = parsed(body, header, kind, first_line, with_raw=True)
+        good, disagreeing, repeated = one_line_each(values, kind)
+    return good, joined_rejects([refused_cells, disagreeing]), repeated
+
+
 def parsed(
     body: bytes, header: Sequence[str], kind: str, first_line: int, *, with_raw: bool = False
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the values of every good line (line, raw, columns of the kind) and the rejects with their `line`."""
     if kind == "meter" and body:
         values = plain_values(body, header, first_line, with_raw=with_raw)
-        if values is not None and (with_raw or not _has_repeats(values)):  # a repeated line is refused with its text
+        if values is not None:
             return values, _line_rejects(values.clear(), "")
     table, malformed = _split(_lines(body, first_line), header, COLUMNS[kind])
     values, bad_cells = _values(table, COLUMNS[kind])
     values, inconsistent = _checked_kind(values, kind)
     return values, pl.concat([malformed, bad_cells, inconsistent])
-
-
-def _has_repeats(values: pl.DataFrame) -> bool:
-    return bool(repeats(in_key_order(values, "meter"), "meter").any())
 
 
 def in_key_order(values: pl.DataFrame, kind: str) -> pl.DataFrame:
@@ -327,8 +334,9 @@ def in_whole_wh(values: pl.DataFrame, carried: pl.DataFrame | None = None) -> pl
     """
     columns = {"import_wh": "import_kwh", "export_wh": "export_kwh"}
     measured = values.with_columns(quality=pl.lit("measured"))
-    if values.select((_wh(kwh) == cells.rounded(_wh(kwh))).all() for kwh in columns.values()).row(0) == (True, True):
-        return measured.with_columns(cells.rounded(_wh(kwh)).alias(wh) for wh, kwh in columns.items())
+    to_the_wh = {wh: pl.col(kwh).cast(_TO_THE_WH) for wh, kwh in columns.items()}
+    if all(values.select((to_the_wh[wh] == pl.col(kwh)).all() for wh, kwh in columns.items()).row(0)):
+        return measured.with_columns(kwh.to_physical().cast(pl.Int64).alias(wh) for wh, kwh in to_the_wh.items())
     if carried is None:
         carried = values.select("meter_id", *columns.values()).clear()
     left = carried.select("meter_id", *(pl.col(kwh).alias(f"left:{kwh}") for kwh in columns.values()))

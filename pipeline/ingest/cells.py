@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.domain import UTC
 
 EXACT = pl.Decimal(38, 18)  # kWh with 18 decimals: rounding happens once, later, at the running total
-_NUMBER = r"^[+-]?(?:[0-9]{1,12}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?$"
+_NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"  # Polars' own, but for a dot without digits
 _TIME = (
     r"^(?P<day>20[0-9]{2}-[0-9]{2}-[0-9]{2})[Tt ](?P<clock>[0-9]{2}:[0-9]{2})"
     r"(?::(?P<second>[0-5][0-9])(?:\.(?P<fraction>[0-9]{1,9}))?)?"
@@ -29,7 +29,7 @@ class Cell:
 
 
 def exact(text: pl.Expr) -> pl.Expr:
-    """Return decimal text as an exact decimal of at most 12 digits before the point; null for NaN, blanks and words."""
+    """Return decimal text as an exact decimal; null for NaN, blanks, words and what has more than 20 digits."""
     return pl.when(text.str.contains(_NUMBER)).then(text).cast(EXACT, strict=False)
 
 

@@ -6,16 +6,22 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from pipeline.domain import UTC
 from pipeline.ingest import cells
 
 _WHOLE: Final = r"^[1-9][0-9]{0,6}$"
-_KWH: Final = r"^[0-9]{1,8}(?:\.[0-9]{1,9})?$"
+_LONGEST_S: Final = 31_622_400
+_LARGEST_KWH: Final = 10**9
 _TIME: Final = r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-](?:0[0-9]|1[0-7]):[0-5][0-9])$"
+_NAME: Final = r"^[^\s\x00-\x1f\x7f\x{fffd}](?:[^\x00-\x1f\x7f\x{fffd}]{0,198}\S)?$"
+_CLOCK: Final = "%Y-%m-%dT%H:%M:%S"
 _CLOCK_LENGTH: Final = 19
 _MOST_OFFSETS: Final = 8
+_FEW: Final = {"meter_id": _NAME, "duration_s": _WHOLE}  # a block holds few different ones
+_KWH: Final = ("import_kwh", "export_kwh")
 
 
 def plain_values(
@@ -26,38 +32,36 @@ def plain_values(
     Whoever gets None reads the block by the general rules, which tell what is wrong; here no line is refused and none
     is changed, so both ways give the same values. `raw` is empty unless asked for.
     """
-    table = _text_cells(block, header)
+    table = _cells(block, header)
     if table is None or not _all_plain(table):
         return None
     at = _instants(table.get_column("interval_start"))
     if at is None:
         return None
-    raw = pl.concat_str(pl.col(table.columns).fill_null(""), separator=",") if with_raw else pl.lit("")
-    values = table.lazy().select(
+    return table.select(
         pl.int_range(first_line, first_line + table.height, dtype=pl.Int64).alias("line"),
-        raw.alias("raw"),
+        (pl.Series(block.decode().split("\n")[: table.height]) if with_raw else pl.lit("")).alias("raw"),
         "meter_id",
         at.alias("interval_start"),
         pl.col("duration_s").cast(pl.Int64),
-        pl.col("import_kwh").cast(cells.EXACT, strict=False),
-        pl.col("export_kwh").cast(cells.EXACT, strict=False),
+        *_KWH,
     )
-    found = values.collect()
-    too_long = found.get_column("duration_s").max() > 31_622_400  # type: ignore[operator]  # there is a line
-    return None if too_long or any(found.null_count().row(0)) else found
 
 
-def _text_cells(block: bytes, header: Sequence[str]) -> pl.DataFrame | None:
-    """Split lines at their commas; None where a quote, a blank line or another count of cells asks for more care."""
+def _cells(block: bytes, header: Sequence[str]) -> pl.DataFrame | None:
+    """Split lines at their commas; None where a quote, a blank line or another count of cells asks for more care.
+
+    The energies come as exact decimals: what is none, or has a blank behind it, is null.
+    """
     height = block.count(b"\n") + (not block.endswith(b"\n"))
-    if b'"' in block or b"\r" in block or block.count(b",") != height * (len(header) - 1):
+    if b'"' in block or b"\r" in block or block.count(b",") != height * (len(header) - 1) or _ends_in_a_dot(block):
         return None
     names = [f"column {number}" if header.count(name) > 1 or not name else name for number, name in enumerate(header)]
     try:
         table = pl.read_csv(
             io.BytesIO(block),
             has_header=False,
-            schema=dict.fromkeys(names, pl.String),
+            schema={name: cells.EXACT if name in _KWH else pl.String for name in names},
             quote_char=None,
         )
     except pl.exceptions.PolarsError:
@@ -65,24 +69,31 @@ def _text_cells(block: bytes, header: Sequence[str]) -> pl.DataFrame | None:
     return table if table.height == height else None
 
 
+def _ends_in_a_dot(block: bytes) -> bool:
+    """Whether a dot stands before no digit: a number may have been cut there, and Polars would not mind."""
+    letters = np.frombuffer(block + b"\n", dtype=np.uint8)
+    behind = letters[np.flatnonzero(letters == ord(".")) + 1]
+    return bool(((behind < ord("0")) | (behind > ord("9"))).any())
+
+
 def _all_plain(table: pl.DataFrame) -> bool:
-    names = table.get_column("meter_id").unique()
-    good_names = names.str.contains(r"^[^\s\x00-\x1f\x7f\x{fffd}](?:[^\x00-\x1f\x7f\x{fffd}]{0,198}\S)?$").all(
-        ignore_nulls=False
-    )
-    patterns = {"interval_start": _TIME, "duration_s": _WHOLE, "import_kwh": _KWH, "export_kwh": _KWH}
-    plain = (pl.col(name).str.contains(pattern).all(ignore_nulls=False) for name, pattern in patterns.items())
-    checks = table.lazy().select(plain)
-    return bool(good_names and all(checks.collect().row(0)))
+    few = (table.get_column(name).unique().str.contains(rule) for name, rule in _FEW.items())
+    if not all(matches.all(ignore_nulls=False) for matches in few):
+        return False
+    if table.get_column("duration_s").unique().cast(pl.Int64).max() > _LONGEST_S:  # type: ignore[operator]  # a line is there
+        return False
+    energies = (pl.col(name).is_between(0, _LARGEST_KWH).all(ignore_nulls=False) for name in _KWH)
+    times = pl.col("interval_start").str.contains(_TIME).all(ignore_nulls=False)
+    return all(table.select(times, *energies).row(0))
 
 
 def _instants(texts: pl.Series) -> pl.Series | None:
     """UTC of well-formed times; None where a clock or a calendar has no such time, or offsets are many."""
-    offsets = texts.str.slice(_CLOCK_LENGTH).alias("offset")
+    offsets = pl.Series(["Z"]) if texts.str.ends_with("Z").all() else texts.str.slice(_CLOCK_LENGTH)
     found = offsets.unique()
     if len(found) > _MOST_OFFSETS:
         return None
-    local = texts.str.slice(0, _CLOCK_LENGTH).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", strict=False)
+    local = texts.str.slice(0, _CLOCK_LENGTH).str.to_datetime(_CLOCK, time_unit="us", strict=False, cache=False)
     minutes = {offset: _minutes(offset) for offset in found}
     if len(minutes) == 1:
         east = pl.Series([next(iter(minutes.values()))], dtype=pl.Int64)

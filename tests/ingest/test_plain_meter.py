@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from pipeline.ingest import canonical_csv, read_file
+from pipeline.ingest import canonical_csv, cells, read_file
 from pipeline.ingest.plain_meter import plain_values
 
 HEADER = ["meter_id", "interval_start", "duration_s", "import_kwh", "export_kwh"]
@@ -51,8 +51,14 @@ def test_plain_lines_are_taken() -> None:
         "main,2013-07-01T00:30:00Z,9999999999,1.5,0",
         "main,2013-07-01T00:30:00Z,40000000,1.5,0",
         "main,2013-07-01T00:30:00Z,1800,-1.5,0",
+        "main,2013-07-01T00:30:00Z,+1800,1.5,0",
+        "main,2013-07-01T00:30:00Z,1800,1e10,0",
+        "main,2013-07-01T00:30:00Z,1800,1e30,0",
         "main,2013-07-01T00:30:00Z,1800,1.,0",
-        "main,2013-07-01T00:30:00Z,1800,1e1,0",
+        "main,2013-07-01T00:30:00Z,1800,1.e1,0",
+        "main,2013-07-01T00:30:00Z,1800,1,0.",
+        "main,2013-07-01T00:30:00Z,1800,0x1,0",
+        "main,2013-07-01T00:30:00Z,1800,inf,0",
         "main,2013-07-01T00:30:00Z,1800,,0",
         "main,2013-07-01T00:30:00Z,1800,NaN,0",
         "main,2013-07-01T00:30:00Z,1800,1.5,0 ",
@@ -61,6 +67,14 @@ def test_plain_lines_are_taken() -> None:
 )
 def test_any_other_line_is_left_to_the_general_rules(line: str) -> None:
     assert values(GOOD, line, GOOD) is None
+
+
+@pytest.mark.parametrize("text", ["10", "1e1", "1.0E+001", " +10.0", "0000000000000010", "10.00000000000000000000"])
+def test_a_number_is_one_in_any_spelling_and_by_either_way(text: str) -> None:
+    found = values(GOOD, f"main,2013-07-01T00:30:00Z,1800,{text},0")
+    assert found is not None
+    general = pl.DataFrame({"text": [text.strip()]}).select(cells.exact(pl.col("text"))).item()
+    assert found["import_kwh"][1] == general == 10
 
 
 def test_bytes_that_are_no_text_are_left_to_the_general_rules() -> None:

@@ -165,7 +165,7 @@ def test_deleting_the_file_starts_empty_even_beside_a_log_that_a_kill_left(tmp_p
 def test_another_layout_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with Warehouse(tmp_path) as opened:
         opened.connection.execute("update schema_version set version = 99")
-    with pytest.raises(WarehouseError, match=r"layout 99.*reads layout 1; delete the file and run again"):
+    with pytest.raises(WarehouseError, match=r"layout 99.*reads layout 2; delete the file and run again"):
         Warehouse(tmp_path).__enter__()
 
 
