@@ -14,6 +14,8 @@ from pipeline.warehouse import Warehouse, read_copy
 from tests.e2e.conftest import content, tables, v2b
 from tests.e2e.truth import month_differences, window_differences
 
+MONTHS = [*(f"2013-{month:02d}" for month in range(7, 13)), *(f"2014-{month:02d}" for month in range(1, 7))]
+
 
 @pytest.fixture(scope="module")
 def atsugi(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -115,6 +117,45 @@ def test_due_e_mails_are_named_and_nothing_is_sent(atsugi: Path) -> None:
     assert dry.returncode == 0, dry.stderr
     with sqlite3.connect(atsugi / "journal.sqlite") as journal:
         assert journal.execute("select count(*) from outbox_transition").fetchone() == (0,)
+
+
+def test_v2b_bill_prices_the_meter_file_as_the_reports_do(atsugi: Path) -> None:
+    bill = v2b(
+        "bill",
+        *("--tariff", str(atsugi / "tariffs" / "tepco-hv-2013.toml")),
+        *("--load", str(atsugi / "landing" / "atsugi" / "meter.csv")),
+        *("--timezone", "Asia/Tokyo", "--json"),
+    )
+    assert bill.returncode == 0, bill.stderr
+    result = json.loads(bill.stdout)
+    assert (result["currency"], result["partial"], len(result["bills"])) == ("JPY", False, 24)
+    for priced in result["bills"][12:]:
+        reported = summary(atsugi, priced["from"][:7])
+        assert priced["total"] == reported["money"]["bill_actual"]
+        amounts = {(line["charge_id"], line["band"]): line["amount_actual"] for line in reported["lines"]}
+        assert {(line["charge_id"], line["band"]): line["amount"] for line in priced["lines"]} == amounts
+    july, june = result["bills"][12]["lines"][0], result["bills"][-1]["lines"][0]
+    assert (july["quantity"], july["carried_from"]) == (998.4, None)
+    assert (june["quantity"], june["carried_from"]) == (998.4, "2013-07")
+
+
+def test_ranking_the_tariffs_repeats_the_saving_under_the_present_one(atsugi: Path) -> None:
+    tariffs = atsugi / "tariffs"
+    cheaper = tariffs / "cheaper.toml"
+    cheaper.write_text((tariffs / "tepco-hv-2013.toml").read_text().replace('"1560.00"', '"1000.00"'))
+    ranked = v2b("query", "rank_tariffs", "site=atsugi", "--format", "json", "--portfolio", str(atsugi))
+    cheaper.unlink()
+    assert ranked.returncode == 0, ranked.stderr
+    first, second = json.loads(ranked.stdout)
+    assert [(row["rank"], row["tariff"], row["current"], row["bills"]) for row in (first, second)] == [
+        (1, "cheaper", False, 12),
+        (2, "tepco-hv-2013", True, 12),
+    ]
+    year = [summary(atsugi, month)["money"] for month in MONTHS]
+    assert Decimal(second["cost_actual"]) == sum(Decimal(money["bill_actual"]) for money in year)
+    assert Decimal(second["cost_baseline"]) == sum(Decimal(money["bill_unmanaged"]) for money in year)
+    assert Decimal(second["saved"]) == sum(Decimal(money["saved"]) for money in year)
+    assert Decimal(first["saved"]) < Decimal(second["saved"])
 
 
 def journal_rows(folder: Path) -> list[tuple]:
