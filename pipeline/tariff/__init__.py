@@ -5,8 +5,12 @@ hours         time-of-use hours: overlaps, holes, the rest of a day
 shapes        the keys of a native file
 native        native TOML -> Tariff
 urdb_fields   the fields of a record of the Utility Rate Database, as tables
-urdb_charges  their rate structures as charges
-urdb          records of the OpenEI Utility Rate Database -> Tariff, with a verdict on every field
+urdb_answers  what a record leaves open, and the file that answers it
+urdb_rates    its tiers and schedules
+urdb_energy   its charges and credits on energy
+urdb_demand   its charges on demand, ratchets, coincident and reactive demand
+urdb_fixed    its fixed charges and minimum bills
+urdb          a record -> Tariff, with a verdict on every field
 load          any tariff file
 resolve       what prices one bill
 clock         local calendars of windows, summer time or not
@@ -30,6 +34,7 @@ from pipeline.tariff.lines import BillLine
 from pipeline.tariff.load import load_tariff
 from pipeline.tariff.model import (
     CHARGE_KINDS,
+    Answer,
     Charge,
     ContractStep,
     Cycle,
@@ -60,6 +65,7 @@ from pipeline.tariff.resolve import (
 __all__ = [
     "CHARGE_KINDS",
     "DETERMINANT",
+    "Answer",
     "Bill",
     "BillLine",
     "Charge",

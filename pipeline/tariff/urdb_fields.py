@@ -12,6 +12,7 @@ INFORMATION: Final = frozenset(
     {
         "label",
         "uri",
+        "type",
         "utility",
         "eiaid",
         "name",
@@ -26,55 +27,35 @@ INFORMATION: Final = frozenset(
         "supercedes",
         "source",
         "sourceparent",
+        "energytoulabels",
+        "demandtoulabels",
     }
 )
-REMARKS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        ("description", "basicinformationcomments", "energycomments", "demandcomments", "dgcomments"),
-        "information: free text, not priced; read it for charges the record does not state as numbers",
-    ),
-    **dict.fromkeys(("startdate", "enddate"), "information: reported, not enforced"),
-    **dict.fromkeys(
-        (
-            "peakkwcapacitymin",
-            "peakkwcapacitymax",
-            "peakkwcapacityhistory",
-            "peakkwhusagemin",
-            "peakkwhusagemax",
-            "peakkwhusagehistory",
-            "voltageminimum",
-            "voltagemaximum",
-            "voltagecategory",
-            "phasewiring",
-        ),
-        "information: who may take the tariff; eligibility is not checked",
-    ),
-}
-"""Fields that price nothing, with what to say of them."""
+"""Fields that name the record and its state; the last two are names of periods in common copies of records."""
 
-UNPRICED: Final[Mapping[str, str]] = {
-    "minmonthlycharge": "a minimum bill is not priced",
-    "annualmincharge": "a yearly minimum is not priced",
-    "mincharge": "a minimum bill is not priced",
-    "fixedchargeeaaddl": "charges for more than one meter are not priced",
-    "fixedattrs": "amounts in free text are not priced",
-    "energyattrs": "amounts in free text are not priced",
-    "demandattrs": "amounts in free text are not priced",
-    "fueladjustmentsmonthly": "monthly fuel adjustments are not priced",
-    "demandreactivepowercharge": "reactive power is not priced",
-    "demandratchetpercentage": "a ratchet without its look-back is not priced; demand is billed on the bill's own peak",
-    "lookbackpercent": "a look-back is not priced; demand is billed on the bill's own peak",
-    "lookbackmonths": "a look-back is not priced; demand is billed on the bill's own peak",
-    "lookbackrange": "a look-back is not priced; demand is billed on the bill's own peak",
-    "coincidentratestructure": "coincident demand is not priced",
-}
-"""Fields that would change the bill and are not priced; without effect where they hold nothing but zeros."""
+ELIGIBILITY: Final = frozenset(
+    {
+        "peakkwcapacitymin",
+        "peakkwcapacitymax",
+        "peakkwcapacityhistory",
+        "demandunits",
+        "peakkwhusagemin",
+        "peakkwhusagemax",
+        "peakkwhusagehistory",
+        "voltageminimum",
+        "voltagemaximum",
+        "voltagecategory",
+        "phasewiring",
+    }
+)
+"""Who may take the tariff; `demandunits` is the unit of the demand limits, not of a charge."""
 
-EXPORT_ONLY: Final[Mapping[str, str]] = {
-    "dgrules": "rules for exported energy are not priced",
-    "usenetmetering": "rules for exported energy are not priced",
-}
-"""Fields that change a bill with export only."""
+DATES: Final = frozenset({"startdate", "enddate"})
+COMMENTS: Final = ("description", "basicinformationcomments", "energycomments", "demandcomments", "dgcomments")
+"""Prose: a question where it names an amount."""
+
+FREE_TEXT: Final = ("fixedattrs", "energyattrs", "demandattrs")
+"""Amounts in words, as lists of name and text: always a question."""
 
 FOLLOWS: Final[Mapping[str, str]] = {
     "energyweekdayschedule": "energyratestructure",
@@ -92,12 +73,44 @@ FOLLOWS: Final[Mapping[str, str]] = {
 }
 """Fields that only say something about another one. Unit columns are default-filled: alone they mean nothing."""
 
-FIXED_FIELDS: Final = ("fixedchargefirstmeter", "fixedmonthlycharge")
-"""The fixed charge in newer and older records."""
+RATCHETS: Final[Mapping[str, tuple[str, ...]]] = {
+    "lookbackpercent": ("lookbackpercent", "lookbackmonths", "lookbackrange"),
+    "demandratchetpercentage": ("demandratchetpercentage",),
+}
+"""Fields of a percentage of earlier peaks, and those that belong to each."""
 
-LOOK_BACK: Final = frozenset({"lookbackpercent", "lookbackmonths", "lookbackrange"})
+EXPORT_RULES: Final = ("dgrules", "usenetmetering")
 TIER_KEYS: Final = frozenset({"rate", "adj", "max", "unit", "sell"})
-ENERGY_UNIT: Final = "kWh"
-DEMAND_UNIT: Final = "kW"
 ENDLESS: Final = 10**12
 """A tier end of this and more is how records write 'no end' [kWh or kW]; no rate is as large."""
+
+STRUCTURES: Final = ("energyratestructure", "demandratestructure", "flatdemandstructure")
+"""Tables of rates; a record has at least one."""
+
+CHARGES: Final = (
+    *STRUCTURES,
+    "fixedchargefirstmeter",
+    "fixedmonthlycharge",
+    "fixedchargeeaaddl",
+    "mincharge",
+    "minmonthlycharge",
+    "annualmincharge",
+    "fueladjustmentsmonthly",
+    "demandwindow",
+    "demandreactivepowercharge",
+    "coincidentratestructure",
+)
+FIELDS: Final = frozenset(
+    {
+        *INFORMATION,
+        *ELIGIBILITY,
+        *DATES,
+        *COMMENTS,
+        *FREE_TEXT,
+        *FOLLOWS,
+        *EXPORT_RULES,
+        *CHARGES,
+        *(part for parts in RATCHETS.values() for part in parts),
+    }
+)
+"""Every field of the schema."""
