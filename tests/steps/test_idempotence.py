@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.ingest import canonical_blocks
 from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
+from pipeline.steps import reading
 from pipeline.steps.loading import FileOutcome, ingest
 from pipeline.warehouse import Warehouse
 from tests.factories import lay_out_warehouse
@@ -195,7 +197,7 @@ def test_any_way_of_cutting_copying_and_ordering_gives_the_same(whole, runs):
 
 
 @pytest.mark.soak
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(runs=landings())
 def test_many_ways_of_cutting_copying_and_ordering_give_the_same(whole, runs):
     check_same(whole, runs)
@@ -302,7 +304,54 @@ def test_of_contradicting_files_the_rule_alone_decides(files, alone):
 
 
 @pytest.mark.soak
-@settings(max_examples=1500)
+@settings(max_examples=1000)
 @given(**CONFLICTS)
 def test_of_many_contradicting_files_the_rule_alone_decides(files, alone):
     check_conflicts(files, alone)
+
+
+# --- one file in pieces
+
+
+@st.composite
+def large_files(draw: st.DrawFn) -> list[tuple[Says, str, bool]]:
+    """Files of a meter: what each says, in which order, and whether its last line is torn."""
+    order, torn = st.sampled_from(["by time", "against time", "two by two"]), st.booleans()
+    return draw(st.lists(st.tuples(contradictions(), order, torn), min_size=1, max_size=3))
+
+
+def large_csv(says: Says, order: str, *, torn: bool) -> bytes:
+    claims = says.claims[::-1] if order == "against time" else says.claims
+    if order == "two by two":
+        claims = claims[::2] + claims[1::2]
+    return (renditions.torn_csv if torn else renditions.meter_csv)(claims)
+
+
+def loaded_in(block_bytes: int, files: Sequence[bytes]) -> tuple[dict[str, Rows], list[dict[str, object]]]:
+    with pytest.MonkeyPatch.context() as patch, portfolio() as one:
+        patch.setattr(canonical_blocks, "BLOCK_BYTES", block_bytes)
+        patch.setattr(canonical_blocks, "LARGE_BYTES", 2 * block_bytes)
+        patch.setattr(reading, "_SMALL_BYTES", 2 * block_bytes)
+        told = one.run([(f"{number}.csv", content) for number, content in enumerate(files)])
+        return one.everything(), [outcome.as_json() for outcome in told]
+
+
+def check_pieces(files: list[tuple[Says, str, bool]], block_bytes: int) -> None:
+    contents = [large_csv(says, order, torn=torn) for says, order, torn in files]
+    assert loaded_in(block_bytes, contents) == loaded_in(1 << 20, contents)
+
+
+PIECES = {"files": large_files(), "block_bytes": st.integers(60, 1500)}
+
+
+@settings(max_examples=15)
+@given(**PIECES)
+def test_a_file_loads_in_pieces_as_it_does_whole(files, block_bytes):
+    check_pieces(files, block_bytes)
+
+
+@pytest.mark.soak
+@settings(max_examples=500)
+@given(**PIECES)
+def test_many_files_load_in_pieces_as_they_do_whole(files, block_bytes):
+    check_pieces(files, block_bytes)
