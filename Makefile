@@ -65,6 +65,7 @@ soak: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.tariffs
 
 ui: $(READY)
 	@$(BIN)/v2b ui --portfolio $(PORTFOLIO)

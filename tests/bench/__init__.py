@@ -1,4 +1,5 @@
 """Measured times, each beside a floor: the least any program must do with the same input. `make bench` runs them.
 
-cases  what is measured
+cases    what is measured
+tariffs  exact bills of many site-years, beside plain SQL and NREL PySAM; a run of its own
 """
