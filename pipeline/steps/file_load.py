@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from pipeline.domain import Outcome
-from pipeline.ingest import Records
+from pipeline.ingest import Records, refusal
 from pipeline.ingest.batches import OutOfOrderError
 from pipeline.ingest.records import with_doubtful_end
 from pipeline.journal import SeenFile
@@ -102,22 +102,34 @@ def _load_piece(
     result, rejects = LoadResult(), [records.rejects.clear()]
     for kind, frame in with_doubtful_end(records).frames.items():
         kept, unowned = owned(frame, kind, names, unread.hints, portfolio.sites)
-        rejects.append(unowned)
-        result += load.add(kind, _one_each(filed(portfolio, kept, kind), kind))
+        kept, contradicted = _one_each(filed(portfolio, kept, kind), kind)
+        rejects += [unowned, contradicted]
+        result += load.add(kind, kept)
     return result, pl.concat(rejects)
 
 
-def _one_each(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """Of two records that became one by an alias, the later in the file; rows that ascend have no such pair."""
-    first, *others = (pl.col(name) for name in _KEYS[kind])
+def _one_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of records that became one by an alias, the last; those that say otherwise are refused, told once a device.
+
+    Rows that ascend have no such pair.
+    """
+    key, untold = list(_KEYS[kind]), refusal("file", "", "", "").clear()
+    first, *others = (pl.col(name) for name in key)
     ascends = first > first.shift(1)
     same = first == first.shift(1)
     for column in others:
         ascends |= same & (column > column.shift(1))
         same &= column == column.shift(1)
     if frame.select(ascends.all()).item():
-        return frame
-    return frame.unique(_KEYS[kind], keep="last", maintain_order=True)
+        return frame, untold
+    kept = frame.unique(key, keep="last", maintain_order=True)
+    denied = frame.unique(maintain_order=True).join(kept, on=frame.columns, how="anti", nulls_equal=True)
+    counts = denied.group_by(key[-2], maintain_order=True).len()
+    allowed = "one name of a device in a file, or the same values under each; are these names really of one device?"
+    told = [
+        refusal("file", key[-2], f"{name}: contradicted values: {count}", allowed) for name, count in counts.iter_rows()
+    ]
+    return kept, pl.concat([untold, *told])
 
 
 def _source_row(file: SeenFile, tally: Tally, names: Names) -> dict[str, Any]:

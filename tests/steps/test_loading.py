@@ -115,23 +115,6 @@ def test_a_second_run_changes_nothing_and_remembers_the_reasons(root: Path, run:
     assert (rows(root, ALL + " order by all"), rows(root, "select * from source_file order by load_id")) == before
 
 
-def test_the_machine_contract_of_one_file(root: Path, run: Ingest) -> None:
-    land(root, "odd.csv", METER_HEADER + "main,2013-07-02T00:00:00Z,1800,1,0\nmain,yesterday,1800,1,0\n")
-    told = run()["odd.csv"].as_json()
-    assert {name: told[name] for name in told if name not in ("sha256", "format", "reasons")} == {
-        "path": "odd.csv",
-        "kind": "meter",
-        "outcome": "partial",
-        "loaded": 1,
-        "unchanged": 0,
-        "superseded": 0,
-        "rejected": 1,
-        "first": "2013-07-02T00:00:00+00:00",
-        "last": "2013-07-02T00:00:00+00:00",
-    }
-    assert [set(reason) for reason in told["reasons"]] == [{"position", "field", "value", "allowed"}]
-
-
 def test_hidden_files_are_still_being_written(root: Path, run: Ingest) -> None:
     land(root, ".good.csv.part", meter_csv(half_hours("07-01", 4)))
     land(root, ".trash/good.csv", meter_csv(half_hours("07-01", 4)))
@@ -257,6 +240,18 @@ def test_known_and_unknown_meters_in_one_file_are_partial(root: Path, run: Inges
     land(root, "a.csv", text)
     found = run()["a.csv"]
     assert (found.outcome, found.result.loaded, found.rejected) == ("partial", 4, 1)
+
+
+def test_two_names_of_one_meter_that_contradict_each_other_are_told(root: Path, run: Ingest) -> None:
+    edit_site(root, 'meter_id = "main"', 'meter_id = "main"\naliases = ["other"]')
+    rows_of = [meter_csv(half_hours("07-01", 2, kwh), meter_id=name) for name, kwh in (("main", 1.0), ("other", 1.0))]
+    land(root, "agree.csv", rows_of[0] + rows_of[1].removeprefix(METER_HEADER))
+    more = meter_csv(half_hours("07-02", 2, 7.0), meter_id="other").removeprefix(METER_HEADER)
+    land(root, "deny.csv", meter_csv(half_hours("07-02", 2)) + more)
+    found = run()
+    assert (found["agree.csv"].outcome, found["agree.csv"].result.loaded) == ("loaded", 2)
+    assert (found["deny.csv"].outcome, found["deny.csv"].result.loaded, found["deny.csv"].rejected) == ("partial", 2, 1)
+    assert found["deny.csv"].reasons[0]["value"] == "main: contradicted values: 2"
 
 
 def test_a_car_is_filed_under_its_configured_id(root: Path, run: Ingest) -> None:
