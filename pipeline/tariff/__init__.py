@@ -2,7 +2,10 @@
 
 model         what a tariff says, free of any file format
 hours         time-of-use hours: overlaps, holes, the rest of a day
-shapes        the keys of a native file
+price_shapes  the values and prices of a native file
+charge_shapes  the keys of its charges, by kind
+shapes        the keys outside its charges
+native_charges  charges from their shapes
 native        native TOML -> Tariff
 urdb_fields   the fields of a record of the Utility Rate Database, as tables
 urdb_answers  what a record leaves open, and the file that answers it

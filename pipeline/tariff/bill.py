@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import Decimal, localcontext
 from typing import Any, Final
 
 import polars as pl
 
 from pipeline.domain import BillPeriod
 from pipeline.tariff.determinants import DETERMINANT
-from pipeline.tariff.lines import PRICERS, BillLine, Case, shown
+from pipeline.tariff.lines import EXACT, PRICERS, BillLine, Case, rounded
 from pipeline.tariff.model import ROUNDING_CHARGE, Refusal, Rounding
-from pipeline.tariff.quantities import MODES, Demands, History, Measured, Rows, kilo
+from pipeline.tariff.quantities import Demands, History, Measured, Rows, kilo
 from pipeline.tariff.resolve import ResolvedTariff, demand_charges
-
-_EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True)
@@ -37,13 +35,6 @@ class Bill:
         return bool(self.refused)
 
 
-def rounded(amount: Decimal, rounding: Rounding | None) -> Decimal:
-    """Return money rounded as stated; to 12 decimals at most without a statement."""
-    if rounding is None:
-        return shown(amount)
-    return amount.quantize(Decimal(1).scaleb(-rounding.digits), rounding=MODES[rounding.mode], context=_EXACT)
-
-
 def _step(scenario: str, charge_id: str, band: str, exact: Decimal, rounding: Rounding) -> BillLine:
     """The line that takes what rounding a sum adds to it."""
     step = rounded(exact, rounding) - exact
@@ -58,20 +49,23 @@ def _price_scenario(case: Case, rounding: Rounding | None) -> Bill:
     resolved, scenario = case.demands.resolved, case.demands.scenario
     place = rounding.at if rounding else "line"
     for charge in resolved.charges:
-        of_line = charge.rounding or (rounding if place == "line" else None)
+        case.rounding = charge.rounding or (rounding if place == "line" else None)
         # evaluated whole before the lines are added: a percentage is not taken of itself
         lines = list(PRICERS[charge.kind](charge, case))
-        case.lines.extend(replace(line, amount=rounded(line.amount, of_line)) for line in lines)
+        case.lines.extend(lines)
         if place == "subtotal" and rounding and not charge.rounding and lines:
             exact = _sum(case.lines[-len(lines) :])
             case.lines.append(_step(scenario, charge.charge_id, ROUNDING_CHARGE, exact, rounding))
     if place == "total" and rounding:
         case.lines.append(_step(scenario, ROUNDING_CHARGE, "total", _sum(case.lines), rounding))
-    exports = any(row.export_wh for row in case.demands.rows.values())
-    refused = [refusal for refusal in resolved.refused if exports or not refusal.only_with_export]
+    refused = resolved.refused
+    if any(refusal.only_with_export for refusal in refused):
+        exports = any(row.export_wh for row in case.demands.rows.values())
+        refused = tuple(refusal for refusal in refused if exports or not refusal.only_with_export)
     return Bill(tuple(case.lines), _sum(case.lines), (*refused, *case.refused))
 
 
+_UNKNOWN: Final = Decimal("NaN")
 _NAMES: Final = ("charge_id", "span", "band")
 _MEASURED: Final = [name for name in DETERMINANT if name not in ("scenario", *_NAMES)]
 
@@ -80,7 +74,7 @@ def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> dict[tuple[Any
     """Return determinants by the values of some columns, then by scenario, then by charge, span and band."""
     found: dict[tuple[Any, ...], dict[str, dict[tuple[str, int, str], Measured]]] = {}
     count = len(names)
-    for row in determinants.select(*names, "scenario", *_NAMES, *_MEASURED).iter_rows():
+    for row in determinants.select(*names, "scenario", *_NAMES, *_MEASURED).rows():
         worlds = found.setdefault(row[:count], {})
         worlds.setdefault(row[count], {})[row[count + 1 : count + 4]] = Measured._make(row[count + 4 :])
     return {key: dict(worlds) for key, worlds in found.items()}
@@ -114,7 +108,7 @@ def price(
     A demand of which windows are missing is refused by name; kWh are billed as metered, and the bill says what lacks.
     """
     worlds = _rows_by(determinants, ()).get((), {})
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         return _price(replace(resolved, period=period), worlds, history, currency_digits)
 
 
@@ -136,12 +130,13 @@ def price_many(
     by_load = _rows_by(determinants, (*by, "month"))
     loads = dict.fromkeys(key[:-1] for key in by_load)
     found: dict[tuple[Any, ...], dict[str, Bill]] = {}
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         for load in loads:
             peaks = {key: dict(months) for key, months in (history or {}).get(load, {}).items()}
             for resolved in sorted(bills, key=lambda bill: bill.period.read_from):
                 worlds = by_load.get((*load, resolved.period.month), {})
-                _seed(peaks, resolved, worlds, seed or {})
+                if seed:
+                    _seed(peaks, resolved, worlds, seed)
                 found[*load, resolved.period.month] = _price(resolved, worlds, peaks, currency_digits)
                 _learn(peaks, resolved.period.month, worlds)
     return {key: priced for key, priced in found.items() if priced}
@@ -161,12 +156,15 @@ def _seed(
 
 
 def _learn(peaks: dict[tuple[str, str], dict[str, Decimal]], month: str, worlds: Mapping[str, Rows]) -> None:
-    """Remember the own peaks of a bill; those of a bill with windows missing are what was seen of them."""
+    """Remember the own peaks of a bill, NaN where windows are missing: a higher one may have been in them."""
     for scenario, rows in worlds.items():
+        own: dict[str, Decimal] = {}
         for (charge_id, _, _), row in rows.items():
-            if row.own_peak_w is not None:
-                months = peaks.setdefault((scenario, charge_id), {})
-                months[month] = max(kilo(row.own_peak_w), months.get(month, Decimal(0)))
+            if row.own_peak_w is not None or row.windows < row.expected:
+                kw = kilo(row.own_peak_w) if row.own_peak_w is not None and row.windows == row.expected else _UNKNOWN
+                own[charge_id] = kw if charge_id not in own or kw.is_nan() else max(own[charge_id], kw)
+        for charge_id, kw in own.items():
+            peaks.setdefault((scenario, charge_id), {})[month] = kw
 
 
 def main_demand_charge(resolved: ResolvedTariff, bills: Iterable[Bill] = ()) -> str | None:

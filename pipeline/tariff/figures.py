@@ -29,6 +29,7 @@ from pipeline.tariff.clock import (
     in_masks,
     micros,
 )
+from pipeline.tariff.hours import clock
 from pipeline.tariff.matrix import Matrix, in_windows, slid
 from pipeline.tariff.model import DemandQuantity
 from pipeline.tariff.peaks import MISSING, holds_runs, peak_of, reactive_range, values_of
@@ -153,7 +154,21 @@ class BillWindows:
             flags &= np.isin(hours.starts, np.array(events, dtype=np.int64))
         return flags
 
+    def _refuse_straddling(self, slot: Slot) -> None:
+        """Hours that begin or end inside a window would be billed as the hours of its start."""
+        length = self.duration_s if self.sliding else self.window_s
+        for edge in {edge for mask in slot.masks for span in mask.minutes for edge in span}:
+            if ((self._minutes < edge) & (edge < self._minutes + length // 60)).any():
+                place = f"charge {slot.charge_id!r}, band {slot.band!r}"
+                allowed = "windows that begin and end where its hours do"
+                raise TariffError("load", place, f"windows of {length} s across {clock(edge)}", allowed)
+
+    @cached_property
+    def _minutes(self) -> Ints:
+        return np.unique(self.hours.minute)
+
     def _flags(self, slot: Slot) -> Flags:
+        self._refuse_straddling(slot)
         if not self.sliding:
             return self._inside(slot, self.hours, self.weekday)
         grid = self.grid

@@ -1,4 +1,4 @@
-"""Bill lines: one function per kind of charge turns quantities into lines. Decimals only; rounding comes after.
+"""Bill lines: one function per kind of charge turns quantities into lines. Decimals only, each amount rounded once.
 
 Lines of two scenarios of one bill have the same keys (charge_id, band): every band of every charge has its line,
 whatever its quantity. `amount` is `quantity` times `rate` before rounding. What a customer gets has a negative rate.
@@ -7,18 +7,20 @@ whatever its quantity. `amount` is `quantity` times `rate` before rounding. What
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from typing import Final
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, Final
 
-from pipeline.tariff.model import ChargeKind, DemandQuantity, Refusal
-from pipeline.tariff.quantities import Billed, Demands, UnpricedError, complete, kilo, own_peak
+from pipeline.tariff.model import ChargeKind, DemandQuantity, Refusal, Rounding
+from pipeline.tariff.quantities import MODES, Billed, Demands, UnpricedError, complete, kilo, own_peak
 from pipeline.tariff.resolve import PricedBand, PricedSpan, ResolvedCharge
 from pipeline.tariff.slots import HIGHEST_WINDOW
 from pipeline.tariff.tiers import by_band, slices
 
+EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _DECIMALS: Final = 12
+_QUANTA: Final = tuple(Decimal(1).scaleb(-digits) for digits in range(_DECIMALS + 1))
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,11 @@ class BillLine:
 
 @dataclass
 class Case:
-    """One scenario of one bill while it is priced."""
+    """One scenario of one bill while it is priced; `rounding` is that of the charge in hand."""
 
     demands: Demands
     days: int
+    rounding: Rounding | None = None
     lines: list[BillLine] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
 
@@ -72,13 +75,22 @@ class Case:
             self.refused.append(found)
 
 
+def rounded(amount: Decimal, rounding: Rounding | None) -> Decimal:
+    """Return money rounded as stated; to 12 decimals at most without a statement."""
+    if rounding is None:
+        return shown(amount)
+    return amount.quantize(_QUANTA[rounding.digits], MODES[rounding.mode], EXACT)
+
+
 def shown(value: Decimal) -> Decimal:
     """Return a value cut to 12 decimals where it has more."""
     exponent = value.as_tuple().exponent
     return round(value, _DECIMALS) if isinstance(exponent, int) and exponent < -_DECIMALS else value
 
 
-def _line(case: Case, charge: ResolvedCharge, band: str, unit: str, quantity: Decimal, rate: Decimal) -> BillLine:
+def _line(
+    case: Case, charge: ResolvedCharge, band: str, unit: str, quantity: Decimal, rate: Decimal, **trace: Any
+) -> BillLine:
     return BillLine(
         case.demands.scenario,
         charge.charge_id,
@@ -88,13 +100,9 @@ def _line(case: Case, charge: ResolvedCharge, band: str, unit: str, quantity: De
         unit,
         shown(quantity),
         rate,
-        quantity * rate,
+        rounded(quantity * rate, case.rounding),
+        **trace,
     )
-
-
-def _band_name(charge: ResolvedCharge, span: PricedSpan, band: PricedBand, tier: int) -> str:
-    name = band.band if len(band.tiers) == 1 else f"{band.band} tier {tier}"
-    return name if len(charge.spans) == 1 else f"{name} from {span.first.isoformat()}"
 
 
 def _fixed(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
@@ -102,8 +110,7 @@ def _fixed(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     for span in charge.spans:
         for band in span.bands:
             quantity = Decimal(span.days) if charge.per == "day" else case.months(Decimal(1), span)
-            name = _band_name(charge, span, band, 1)
-            yield _line(case, charge, name, charge.per, quantity, sign * band.tiers[0].rate)
+            yield _line(case, charge, band.lines[0], charge.per, quantity, sign * band.tiers[0].rate)
 
 
 _SIDES: Final[Mapping[ChargeKind, tuple[str, int]]] = {"export": ("export_wh", -1), "credit": ("import_wh", -1)}
@@ -139,8 +146,8 @@ def _tiered_energy(
         return case.months(up_to, span) if per_kw is None else case.share(up_to * per_kw, span)
 
     for band, parts in by_band(span, quantities, end_of):
-        for count, (tier, part) in enumerate(zip(band.tiers, parts, strict=True), start=1):
-            yield _line(case, charge, _band_name(charge, span, band, count), "kWh", part, sign * tier.rate)
+        for name, tier, part in zip(band.lines, band.tiers, parts, strict=True):
+            yield _line(case, charge, name, "kWh", part, tier.rate if sign == 1 else -tier.rate)
 
 
 def _hours_of_use(charge: ResolvedCharge, case: Case, number: int, span: PricedSpan) -> Decimal | None:
@@ -153,15 +160,14 @@ def _hours_of_use(charge: ResolvedCharge, case: Case, number: int, span: PricedS
     return own_peak(row, "the highest demand, which the tiers count", span.quantity)
 
 
-def _traced(line: BillLine, billed: Billed) -> BillLine:
-    return replace(
-        line,
-        set_at=billed.set_at,
-        own_peak_kw=None if billed.own is None else shown(billed.own),
-        billing_demand_kw=shown(billed.demand),
-        carried_from=billed.carried_from,
-        power_factor_pct=None if billed.power_factor_pct is None else shown(billed.power_factor_pct),
-    )
+def _trace(billed: Billed) -> dict[str, Any]:
+    return {
+        "set_at": billed.set_at,
+        "own_peak_kw": None if billed.own is None else shown(billed.own),
+        "billing_demand_kw": shown(billed.demand),
+        "carried_from": billed.carried_from,
+        "power_factor_pct": None if billed.power_factor_pct is None else shown(billed.power_factor_pct),
+    }
 
 
 def _demand(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
@@ -183,16 +189,17 @@ def _tiered_demand(
     ends = [tier.up_to for tier in band.tiers]
 
     def parts(kw: Decimal) -> list[Decimal]:
+        if len(ends) == 1:
+            return [case.months(kw, span)]
         return [case.months(part, span) for part in slices(kw, ends, all_units=span.tiers.all_units)]
 
     quantities = parts(billed.quantity)
     low, high = (None if kw is None else parts(kw) for kw in (billed.low, billed.high))
     for place_of, tier in enumerate(band.tiers):
-        name = _band_name(charge, span, band, place_of + 1)
-        line = _traced(_line(case, charge, name, span.quantity.unit, quantities[place_of], tier.rate), billed)
+        trace = _trace(billed)
         if low is not None and high is not None:
-            line = replace(line, quantity_low=shown(low[place_of]), quantity_high=shown(high[place_of]))
-        yield line
+            trace |= {"quantity_low": shown(low[place_of]), "quantity_high": shown(high[place_of])}
+        yield _line(case, charge, band.lines[place_of], span.quantity.unit, quantities[place_of], tier.rate, **trace)
 
 
 def _over_contract(
@@ -205,9 +212,10 @@ def _over_contract(
     if billed.own is None:
         case.refuse(charge, UnpricedError("whether demand went over the contract: windows have no data"))
         return
-    name = f"{_band_name(charge, span, band, 1)} over contract"
+    name = f"{band.lines[0]} over contract"
     over = case.months(max(Decimal(0), billed.own - billed.demand), span)
-    yield _traced(_line(case, charge, name, span.quantity.unit, over, band.tiers[-1].rate * factor), billed)
+    rate = band.tiers[-1].rate * factor
+    yield _line(case, charge, name, span.quantity.unit, over, rate, **_trace(billed))
 
 
 def _reactive(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
@@ -219,9 +227,8 @@ def _reactive(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
             except UnpricedError as error:
                 case.refuse(charge, error)
                 continue
-            name, unit = _band_name(charge, span, band, 1), span.quantity.unit
-            line = _line(case, charge, name, unit, quantity, band.tiers[0].rate)
-            yield replace(line, set_at=row.peak_set_at)
+            unit, rate = span.quantity.unit, band.tiers[0].rate
+            yield _line(case, charge, band.lines[0], unit, quantity, rate, set_at=row.peak_set_at)
 
 
 def _reactive_quantity(charge: ResolvedCharge, case: Case, number: int, band: str) -> Decimal:
@@ -247,8 +254,7 @@ def _percent(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     base = _base(charge, case)
     for span in charge.spans:
         for band in span.bands:
-            name = _band_name(charge, span, band, 1)
-            yield _line(case, charge, name, "money", case.share(base, span), band.tiers[0].rate / 100)
+            yield _line(case, charge, band.lines[0], "money", case.share(base, span), band.tiers[0].rate / 100)
 
 
 def _minimum(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
@@ -268,8 +274,7 @@ def _credit(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
         kw = sum((line.quantity for line in case.lines if line.charge_id == charge.of), Decimal(0))
         for span in charge.spans:
             for band in span.bands:
-                name = _band_name(charge, span, band, 1)
-                yield _line(case, charge, name, "kW", case.share(kw, span), -band.tiers[0].rate)
+                yield _line(case, charge, band.lines[0], "kW", case.share(kw, span), -band.tiers[0].rate)
     else:
         yield from _fixed(charge, case)
 

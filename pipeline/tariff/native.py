@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import ValidationError
 
 from pipeline.domain import ConfigError, TariffError
 from pipeline.portfolio.load import read_toml
-from pipeline.portfolio.models import Config, minute_of_day
-from pipeline.tariff.hours import hole, overlap, rest
-from pipeline.tariff.model import (
-    ALL_DAY,
-    ALL_HOURS_BAND,
-    ALL_MONTHS,
-    ALL_WEEKDAYS,
-    MINUTES_OF_DAY,
-    ROUNDING_CHARGE,
-    Charge,
-    DemandQuantity,
-    Holidays,
-    Mask,
-    Ratchet,
-    Rounding,
-    Tariff,
-    TariffVersion,
-    Tier,
-    TouPeriod,
-)
-from pipeline.tariff.shapes import (
-    CHARGE_SHAPES,
-    ChargeShape,
-    DemandShape,
-    EnergyShape,
-    FixedShape,
-    LineRounding,
-    PercentShape,
-    PeriodShape,
-    TariffRounding,
-    TariffShape,
-    TierShape,
-    WhenShape,
-)
+from pipeline.portfolio.models import Config
+from pipeline.tariff.charge_shapes import CHARGE_SHAPES
+from pipeline.tariff.model import DEMAND_KINDS, ROUNDING_CHARGE, Charge, Cycle, Holidays, Tariff, TariffVersion
+from pipeline.tariff.native_charges import Place, Seasons, Series, build, read_series, rounding_of
+from pipeline.tariff.shapes import CycleShape, TariffShape
 
-Series: TypeAlias = Callable[[str], list[tuple[date, Decimal]]]
-Seasons: TypeAlias = Mapping[str, Sequence[int]]
 AnyShape = TypeVar("AnyShape", bound=Config)
 
 
@@ -59,11 +28,12 @@ def _keys(shape: type[Config], location: Sequence[int | str]) -> str:
     for part in location:
         if isinstance(part, int):
             continue
-        candidates: list[Any] = [current.model_fields[part].annotation]
+        by_key = {field.alias or name: field for name, field in current.model_fields.items()}
+        candidates: list[Any] = [by_key[str(part)].annotation]
         while candidates and not (isinstance(candidates[0], type) and issubclass(candidates[0], Config)):
             candidates = [*get_args(candidates[0]), *candidates[1:]]
         current = candidates[0]
-    return ", ".join(current.model_fields)
+    return ", ".join(field.alias or name for name, field in current.model_fields.items())
 
 
 def _place(prefix: str, location: Iterable[int | str]) -> str:
@@ -93,136 +63,9 @@ def _checked(shape: type[AnyShape], data: Any, file: str, prefix: str) -> AnySha
     raise TariffError(file, place, _shown(value), first["msg"].removeprefix("Value error, "))
 
 
-def _months(season: str | None, seasons: Seasons, file: str, place: str) -> tuple[int, ...]:
-    if season is None:
-        return ALL_MONTHS
-    if season not in seasons:
-        raise TariffError(file, f"{place}.season", season, f"one of [seasons]: {', '.join(seasons) or 'none stated'}")
-    return tuple(sorted(seasons[season]))
-
-
-def _minutes(hours: Sequence[str] | None) -> tuple[tuple[int, int], ...]:
-    if hours is None:
-        return ALL_DAY
-    spans: list[tuple[int, int]] = []
-    for entry in hours:
-        start, end = (minute_of_day(clock) for clock in entry.split("-"))
-        spans += [(start, end)] if start < end else [(0, end), (start, MINUTES_OF_DAY)]
-    return tuple(sorted(span for span in spans if span[0] < span[1]))
-
-
-def _mask(when: WhenShape, seasons: Seasons, file: str, place: str) -> Mask:
-    weekdays = tuple(sorted(when.weekdays)) if when.weekdays else ALL_WEEKDAYS
-    return Mask(_months(when.season, seasons, file, place), weekdays, _minutes(when.hours))
-
-
-def _tiers(shape: Any) -> tuple[Tier, ...]:
-    tiers: list[TierShape] | None = getattr(shape, "tiers", None)
-    if tiers:
-        return tuple(Tier(tier.rate, None, tier.up_to) for tier in tiers)
-    return (Tier(getattr(shape, "rate", None), shape.series),)
-
-
-class _Periods:
-    """The periods of one charge, in file order, with every `otherwise` turned into the hours it takes."""
-
-    def __init__(self, shapes: Sequence[PeriodShape], seasons: Seasons, file: str, place: str) -> None:
-        self.file, self.place = file, place
-        self.names = [shape.name for shape in shapes]
-        twice = next((name for name in self.names if self.names.count(name) > 1), None)
-        if twice is not None:
-            raise TariffError(file, f"{place}.periods", twice, "each period name once; list its hours under when")
-        stated = {s.name: self._stated(s, seasons, n) for n, s in enumerate(shapes) if not s.otherwise}
-        self._refuse(overlap(list(stated.values())), "hours in one period only")
-        left = {s.name: self._left(s, seasons, n, stated) for n, s in enumerate(shapes) if s.otherwise}
-        self._refuse(overlap(list(left.values())), "one otherwise a season")
-        self.periods = tuple({**stated, **left}[name] for name in self.names)
-
-    def _stated(self, shape: PeriodShape, seasons: Seasons, number: int) -> TouPeriod:
-        place = f"{self.place}.periods[{number}]"
-        masks = tuple(_mask(when, seasons, self.file, place) for when in shape.when or [shape])
-        return TouPeriod(shape.name, _tiers(shape), masks)
-
-    def _left(self, shape: PeriodShape, seasons: Seasons, number: int, stated: Mapping[str, TouPeriod]) -> TouPeriod:
-        place = f"{self.place}.periods[{number}]"
-        masks = rest(list(stated.values()), _months(shape.season, seasons, self.file, place))
-        if not masks:
-            raise TariffError(self.file, f"{place}.otherwise", True, "hours left over by the other periods")  # noqa: FBT003
-        return TouPeriod(shape.name, _tiers(shape), masks)
-
-    def _refuse(self, hours: str | None, allowed: str) -> None:
-        if hours is not None:
-            raise TariffError(self.file, f"{self.place}.periods", hours, allowed)
-
-    def tile(self) -> None:
-        """Refuse hours that no period prices."""
-        hours = hole(self.periods, ALL_MONTHS)
-        self._refuse(hours, "every hour of the year in one period; an otherwise = true period takes the rest")
-
-    def one_a_month(self) -> None:
-        """Refuse two periods in one month: a ratchet needs one own peak a month."""
-        months = [month for period in self.periods for month in {m for mask in period.when for m in mask.months}]
-        twice = next((month for month in months if months.count(month) > 1), None)
-        self._refuse(
-            f"month {twice}" if twice else None, "one period a month in a charge with ratchets; split the charge"
-        )
-
-
-def _priced_periods(shape: Any, seasons: Seasons, file: str, place: str) -> tuple[TouPeriod, ...]:
-    if shape.periods is None:
-        return (TouPeriod(ALL_HOURS_BAND, _tiers(shape)),)
-    periods = _Periods(shape.periods, seasons, file, place)
-    if not isinstance(shape, DemandShape):
-        periods.tile()
-    elif shape.ratchets:
-        periods.one_a_month()
-    return periods.periods
-
-
-def _rounding(shape: LineRounding | None) -> Rounding | None:
-    if shape is None:
-        return None
-    return Rounding(shape.digits, shape.mode, shape.at if isinstance(shape, TariffRounding) else "line")
-
-
-def _base(shape: ChargeShape, periods: tuple[TouPeriod, ...]) -> Charge:
-    kind: Any = shape.kind
-    text = shape.description or shape.id
-    return Charge(shape.id, kind, text, periods, rounding=_rounding(shape.rounding), assumed=shape.assumed)
-
-
-def _fixed(shape: FixedShape, _seasons: Seasons, _file: str, _place: str) -> Charge:
-    return replace(_base(shape, (TouPeriod(ALL_HOURS_BAND, _tiers(shape)),)), per=shape.per, prorate=shape.prorate)
-
-
-def _energy(shape: EnergyShape, seasons: Seasons, file: str, place: str) -> Charge:
-    return _base(shape, _priced_periods(shape, seasons, file, place))
-
-
-def _demand(shape: DemandShape, seasons: Seasons, file: str, place: str) -> Charge:
-    ratchets = tuple(
-        Ratchet(r.percent, r.look_back_months, tuple(r.months or ALL_MONTHS), r.include_current) for r in shape.ratchets
-    )
-    quantity = DemandQuantity(shape.window_min, shape.floor_kw, ratchets)
-    periods = _priced_periods(shape, seasons, file, place)
-    return replace(_base(shape, periods), quantity=quantity, prorate=shape.prorate)
-
-
-def _percent(shape: PercentShape, _seasons: Seasons, _file: str, _place: str) -> Charge:
-    period = TouPeriod(ALL_HOURS_BAND, (Tier(shape.percent, shape.series),))
-    named = () if shape.applies_to == "all" else tuple(shape.applies_to)
-    return replace(_base(shape, (period,)), applies_to=named, prorate=shape.prorate)
-
-
-_BUILDERS: Final[Mapping[type[ChargeShape], Callable[[Any, Seasons, str, str], Charge]]] = {
-    FixedShape: _fixed,
-    EnergyShape: _energy,
-    DemandShape: _demand,
-    PercentShape: _percent,
-}
-
-
-def _charges(entries: Sequence[Mapping[str, Any]], seasons: Seasons, file: str, prefix: str) -> tuple[Charge, ...]:
+def _charges(
+    entries: Sequence[Mapping[str, Any]], seasons: Seasons, file: str, prefix: str, series: Series
+) -> tuple[Charge, ...]:
     charges: dict[str, Charge] = {}
     for number, entry in enumerate(entries):
         place = f"{prefix}charges[{number}]"
@@ -235,23 +78,44 @@ def _charges(entries: Sequence[Mapping[str, Any]], seasons: Seasons, file: str, 
             raise TariffError(
                 file, f"{place}.id", shape.id, f"each charge id once, and none called {ROUNDING_CHARGE!r}"
             )
-        charge = _BUILDERS[shape_of](shape, seasons, file, place)
-        unknown = next((name for name in charge.applies_to if name not in charges), None)
-        if unknown is not None:
-            raise TariffError(file, f"{place}.applies_to", unknown, f"charges above it: {', '.join(charges) or 'none'}")
-        if isinstance(shape, PercentShape):
+        charge = build(shape, Place(file, place, seasons, series))
+        _refuse_unknown(file, f"{place}.applies_to", charge.applies_to, charges)
+        _refuse_unknown(file, f"{place}.of", [charge.of] if charge.of else [], _with_demand(charges))
+        if charge.kind in _OF_OTHERS:
             charge = replace(charge, applies_to=charge.applies_to or tuple(charges))
         charges[shape.id] = charge
+    for number, charge in enumerate(charges.values()):
+        named = [*(ratchet.of for ratchet in charge.quantity.ratchets), charge.tiers.of]
+        place = f"{prefix}charges[{number}], the charge it looks at"
+        _refuse_unknown(file, place, [name for name in named if name], _with_demand(charges), "in this version")
     return tuple(charges.values())
 
 
-def _versions(shape: TariffShape, file: str) -> tuple[TariffVersion, ...]:
+_OF_OTHERS: Final = frozenset({"percent_rider", "tax", "minimum"})
+"""Kinds that apply to charges above them: to all, where they name none."""
+
+
+def _with_demand(charges: Mapping[str, Charge]) -> list[str]:
+    return [charge_id for charge_id, charge in charges.items() if charge.kind in DEMAND_KINDS]
+
+
+def _refuse_unknown(file: str, place: str, named: Iterable[str], known: Iterable[str], where: str = "above it") -> None:
+    unknown = next((name for name in named if name not in known), None)
+    if unknown is not None:
+        raise TariffError(file, place, unknown, f"charges {where}: {', '.join(known) or 'none'}")
+
+
+def _versions(shape: TariffShape, file: str, series: Series) -> tuple[TariffVersion, ...]:
     if shape.charges is not None:
-        return (_version(shape.valid_from, shape.valid_to, _charges(shape.charges, shape.seasons, file, ""), file, ""),)
+        return (
+            _version(
+                shape.valid_from, shape.valid_to, _charges(shape.charges, shape.seasons, file, "", series), file, ""
+            ),
+        )
     found = []
     for number, entry in enumerate(shape.versions or []):
         prefix = f"versions[{number}]."
-        charges = _charges(entry.charges, shape.seasons, file, prefix)
+        charges = _charges(entry.charges, shape.seasons, file, prefix, series)
         found.append(_version(entry.valid_from, entry.valid_to, charges, file, prefix))
     for number, (before, after) in enumerate(itertools.pairwise(found), start=1):
         if before.valid_to is None or after.valid_from is None or after.valid_from < before.valid_to:
@@ -276,11 +140,7 @@ def _read_series(
         for name in (tier.series for period in charge.periods for tier in period.tiers):
             if name is None or name in found:
                 continue
-            try:
-                found[name] = tuple(sorted(read(name)))
-            except (ConfigError, LookupError) as error:
-                allowed = f"a series that can be read; {error}"
-                raise TariffError(file, f"charge {charge.charge_id!r}, series", name, allowed) from None
+            found[name] = tuple(read_series(name, read, file, f"charge {charge.charge_id!r}, series"))
     return found
 
 
@@ -294,13 +154,20 @@ def read_tariff_toml(path: Path) -> dict[str, Any]:
         raise TariffError(path.name, "file", str(error), "TOML with numbers and tables of ordinary size") from None
 
 
+def _cycle(shape: CycleShape | None) -> Cycle | None:
+    if shape is None:
+        return None
+    fewest, most = shape.normal_days or (0, 0)
+    return Cycle(shape.month_days, (fewest, most) if shape.normal_days else None)
+
+
 def load_native(path: Path, series: Series) -> Tariff:
     """Return a native tariff; raises TariffError with file, key, value and what is allowed.
 
     `series(name)` gives the dated values of a named series; each holds from its date until the next.
     """
     shape = _checked(TariffShape, read_tariff_toml(path), path.name, "")
-    versions = _versions(shape, path.name)
+    versions = _versions(shape, path.name, series)
     days = shape.holidays
     return Tariff(
         name=shape.name,
@@ -310,7 +177,9 @@ def load_native(path: Path, series: Series) -> Tariff:
         source=shape.source,
         demand_window_min=shape.demand_window_min,
         holidays=Holidays(days.base, frozenset(days.add), frozenset(days.remove), days.billed_as),
-        rounding=_rounding(shape.rounding),
+        rounding=rounding_of(shape.rounding),
         series=_read_series(versions, series, path.name),
         file=path.name,
+        clock=shape.clock,
+        cycle=_cycle(shape.cycle),
     )

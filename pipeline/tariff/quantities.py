@@ -50,8 +50,7 @@ class Measured(NamedTuple):
 Rows: TypeAlias = Mapping[tuple[str, int, str], Measured]
 
 
-@dataclass(frozen=True)
-class Billed:
+class Billed(NamedTuple):
     """The demand a price applies to [kW, kVA or kVAr] and its trace; `low` and `high` where it is a range."""
 
     quantity: Decimal
@@ -85,8 +84,9 @@ def billing_demand(
 ) -> tuple[Decimal, str | None]:
     """Return the billed demand [kW] and the month a ratchet carried it from, None where it did not.
 
-    `history` holds the own peaks [kW] of earlier months that exist, `others` those of charges that ratchets name, each
-    with its peak of this bill. Highest of own peak, floor and ratchets, the latest month of equals, in whole steps:
+    `history` holds the own peaks [kW] of earlier months that exist (NaN: not known, raises UnpricedError), `others`
+    those of charges that ratchets name, each with its peak of this bill. Highest of own peak, floor and ratchets,
+    the latest month of equals, in whole steps:
     https://www.tepco.co.jp/ep/corporate/charge_c2/decision03.html for 100 % and 11 months.
     """
     demand, carried_from = max(own_kw, quantity.floor_kw), None
@@ -97,6 +97,8 @@ def billing_demand(
             peak = own if back == 0 else past.get(at)
             if peak is None or first_day(at).month not in ratchet.months:
                 continue
+            if peak.is_nan():
+                raise UnpricedError(f"the ratchet looks back to {at}, whose own peak is not known")
             carried = peak * ratchet.percent / 100
             if carried > demand:
                 demand, carried_from = carried, at
@@ -203,8 +205,9 @@ def _demand(world: Demands, charge: ResolvedCharge, quantity: DemandQuantity, ro
         return billing_demand(quantity, world.period.month, kw, world.past(charge.charge_id), others)
 
     demand, carried_from = ratcheted(own)
-    ends = (None if end is None else ratcheted(kilo(end))[0] for end in (row.own_peak_low_w, row.own_peak_high_w))
-    low, high = ends
+    if row.own_peak_low_w is None or row.own_peak_high_w is None:
+        return Billed(demand, own, demand, row.peak_set_at, carried_from)
+    low, high = (ratcheted(kilo(end))[0] for end in (row.own_peak_low_w, row.own_peak_high_w))
     return Billed(demand, own, demand, row.peak_set_at, carried_from, None, low, high)
 
 

@@ -38,7 +38,7 @@ from pipeline.tariff.model import (
     TouPeriod,
 )
 
-_UNPRICED: Final = frozenset({"name", "description", "reason"})
+_UNPRICED: Final = frozenset({"name", "description", "reason", "lines"})
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,12 @@ class PricedTier:
 
 @dataclass(frozen=True)
 class PricedBand:
-    """The hours of one period in this bill, and their prices."""
+    """The hours of one period in this bill, and their prices; `lines` are the bands of its bill lines, by tier."""
 
     band: str
     tiers: tuple[PricedTier, ...]
     when: tuple[Mask, ...]
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,18 @@ def _narrowed(span: PricedSpan, months: frozenset[int]) -> PricedSpan:
     return replace(span, bands=tuple(kept))
 
 
+def _named(span: PricedSpan, *, split: bool) -> PricedSpan:
+    """Name the bill lines: by band, tier where there are several, and first day where the charge is split by days."""
+    suffix = f" from {span.first.isoformat()}" if split else ""
+
+    def names(band: PricedBand) -> tuple[str, ...]:
+        if len(band.tiers) == 1:
+            return (band.band + suffix,)
+        return tuple(f"{band.band} tier {count}{suffix}" for count in range(1, len(band.tiers) + 1))
+
+    return replace(span, bands=tuple(replace(band, lines=names(band)) for band in span.bands))
+
+
 def _changes(tariff: Tariff, period: BillPeriod) -> list[date]:
     """Days on which any price may change: version ends, dates of series, first days of months."""
     days = {period.read_from}
@@ -274,7 +287,9 @@ def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> Resol
         prorate=charge.prorate,
         applies_to=charge.applies_to,
         rounding=charge.rounding,
-        spans=tuple(_narrowed(span, whole or _months(span.first, span.until)) for span in spans),
+        spans=tuple(
+            _named(_narrowed(span, whole or _months(span.first, span.until)), split=len(spans) > 1) for span in spans
+        ),
         of=charge.of,
         free_pct=charge.free_pct,
     )

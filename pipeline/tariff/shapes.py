@@ -1,223 +1,15 @@
-"""The shapes of a native tariff file, one per charge kind; `docs/tariffs.md` explains every key."""
+"""The keys of a native tariff file outside its charges; `docs/tariffs.md` explains every key."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from pipeline.portfolio.models import (
-    Config,
-    Currency,
-    DemandWindow,
-    HolidayCode,
-    Identifier,
-    OneLine,
-)
-from pipeline.tariff.model import Prorate, RoundingMode, RoundingPlace
-
-
-def exact(value: Any) -> Any:
-    """Return a number or decimal string as an exact Decimal; raises ValueError for what no rate can be."""
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        raise ValueError('a number such as "17.05"')  # noqa: TRY004 - pydantic reports ValueError only
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError('a number such as "17.05"') from None
-    if not number.is_finite() or abs(number) >= 10**12 or number != round(number, 12):
-        raise ValueError("a number below 10^12 with at most 12 decimals")
-    return number
-
-
-def _hours(value: str) -> str:
-    start, _, end = value.partition("-")
-    if not all(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", clock) for clock in (start, end)):
-        raise ValueError("hours such as '13:00-16:00'; '22:00-08:00' passes midnight")
-    if start in (end, "24:00"):
-        raise ValueError("hours that end after they start; '00:00-24:00' is the whole day")
-    return value
-
-
-def _once(value: list[Any]) -> list[Any]:
-    if not value or len(set(value)) != len(value):
-        raise ValueError("at least one entry, each once")
-    return value
-
-
-def _flat_text(value: Any) -> Any:
-    return " ".join(value.split()) if isinstance(value, str) else value
-
-
-Number = Annotated[Decimal, BeforeValidator(exact)]
-NotNegative = Annotated[Number, Field(ge=0)]
-PositiveNumber = Annotated[Number, Field(gt=0)]
-MonthNumber = Annotated[int, Field(ge=1, le=12)]
-Months = Annotated[list[MonthNumber], AfterValidator(_once)]
-Weekdays = Annotated[list[Annotated[int, Field(ge=1, le=7)]], AfterValidator(_once)]
-Hours = Annotated[list[Annotated[str, AfterValidator(_hours)]], AfterValidator(_once)]
-Text = Annotated[OneLine, BeforeValidator(_flat_text)]
-RATE_WAYS: Final = ("rate", "series", "tiers", "periods")
-
-
-class LineRounding(Config):
-    """Rounding of one charge's lines."""
-
-    digits: Annotated[int, Field(ge=0, le=6)]
-    mode: RoundingMode
-
-
-class TariffRounding(LineRounding):
-    """Rounding of the whole bill: each line, or the total only."""
-
-    at: RoundingPlace = "line"
-
-
-class TierShape(Config):
-    """A slice of a quantity: up to a cumulative kWh (energy) or kW (demand) of the bill, at a rate."""
-
-    up_to: PositiveNumber | None = None
-    rate: Number
-
-
-def _one_way(shape: Any, ways: tuple[str, ...]) -> None:
-    given = [way for way in ways if getattr(shape, way, None) is not None]
-    if len(given) != 1:
-        raise ValueError(f"exactly one of {', '.join(ways)}, not {' and '.join(given) or 'none'}")
-
-
-def _tiers_rise(tiers: list[TierShape] | None) -> None:
-    if tiers is None:
-        return
-    ends = [tier.up_to for tier in tiers]
-    stated = [end for end in ends if end is not None]
-    if not ends or ends[-1] is not None or len(stated) != len(ends) - 1 or stated != sorted(set(stated)):
-        raise ValueError("tiers with rising up_to, and none on the last")
-
-
-class WhenShape(Config):
-    """One set of hours: a season, weekdays and hours; what is left out means all."""
-
-    season: OneLine | None = None
-    weekdays: Weekdays | None = None
-    hours: Hours | None = None
-
-
-class PeriodShape(WhenShape):
-    """A priced set of hours; `when` lists several sets, `otherwise` takes every hour left over (of its season)."""
-
-    name: OneLine
-    when: Annotated[list[WhenShape], Field(min_length=1)] | None = None
-    otherwise: bool = False
-    rate: Number | None = None
-    series: Identifier | None = None
-    tiers: list[TierShape] | None = None
-
-    @model_validator(mode="after")
-    def _one_price_one_when(self) -> PeriodShape:
-        _one_way(self, ("rate", "series", "tiers"))
-        _tiers_rise(self.tiers)
-        if self.when and (self.season or self.weekdays or self.hours or self.otherwise):
-            raise ValueError("either when, or season, weekdays and hours beside the name")
-        if self.otherwise and (self.weekdays or self.hours):
-            raise ValueError("otherwise with a season at most: it takes the hours left over")
-        return self
-
-
-class ChargeShape(Config):
-    """What every charge says."""
-
-    id: Identifier
-    kind: str
-    description: OneLine = ""
-    assumed: Text = ""
-    rounding: LineRounding | None = None
-
-
-class FixedShape(ChargeShape):
-    """Money per bill or per day."""
-
-    rate: Number | None = None
-    series: Identifier | None = None
-    per: Literal["month", "day"] = "month"
-    prorate: Prorate = "first_day"
-
-    @model_validator(mode="after")
-    def _priced(self) -> FixedShape:
-        _one_way(self, ("rate", "series"))
-        return self
-
-
-class EnergyShape(ChargeShape):
-    """Money per kWh imported."""
-
-    rate: Number | None = None
-    series: Identifier | None = None
-    tiers: list[TierShape] | None = None
-    tier_scope: Literal["period"] = "period"
-    periods: Annotated[list[PeriodShape], Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _priced(self) -> EnergyShape:
-        _one_way(self, RATE_WAYS)
-        _tiers_rise(self.tiers)
-        return self
-
-
-class RatchetShape(Config):
-    """A share of earlier peaks below which the billed demand does not fall."""
-
-    percent: Annotated[Number, Field(gt=0, le=100)]
-    look_back_months: Annotated[int, Field(ge=1, le=60)]
-    months: Months | None = None
-    include_current: bool = False
-
-
-class DemandShape(ChargeShape):
-    """Money per kW of the highest window mean and bill."""
-
-    rate: Number | None = None
-    series: Identifier | None = None
-    tiers: list[TierShape] | None = None
-    periods: Annotated[list[PeriodShape], Field(min_length=1)] | None = None
-    window_min: DemandWindow | None = None
-    floor_kw: NotNegative = Decimal(0)
-    ratchets: list[RatchetShape] = Field(default_factory=list)
-    prorate: Prorate = "first_day"
-
-    @model_validator(mode="after")
-    def _priced(self) -> DemandShape:
-        _one_way(self, RATE_WAYS)
-        _tiers_rise(self.tiers)
-        return self
-
-
-class PercentShape(ChargeShape):
-    """Percent of other charges' amounts."""
-
-    percent: Number | None = None
-    series: Identifier | None = None
-    applies_to: list[Identifier] | Literal["all"] = "all"
-    prorate: Prorate = "first_day"
-
-    @model_validator(mode="after")
-    def _priced(self) -> PercentShape:
-        _one_way(self, ("percent", "series"))
-        return self
-
-
-CHARGE_SHAPES: Final[Mapping[str, type[ChargeShape]]] = {
-    "fixed": FixedShape,
-    "energy": EnergyShape,
-    "demand": DemandShape,
-    "per_kwh_rider": EnergyShape,
-    "percent_rider": PercentShape,
-    "tax": PercentShape,
-}
+from pipeline.portfolio.models import Config, Currency, DemandWindow, HolidayCode, OneLine
+from pipeline.tariff.model import Clock
+from pipeline.tariff.price_shapes import Months, PositiveNumber, TariffRounding, Text, one_way
 
 
 class HolidaysShape(Config):
@@ -227,6 +19,19 @@ class HolidaysShape(Config):
     add: list[date] = Field(default_factory=list)
     remove: list[date] = Field(default_factory=list)
     billed_as: Annotated[int, Field(ge=1, le=7)] = 7
+
+
+class CycleShape(Config):
+    """How long a month is for bills of another length."""
+
+    month_days: PositiveNumber
+    normal_days: Annotated[list[Annotated[int, Field(ge=1, le=400)]], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _from_to(self) -> CycleShape:
+        if self.normal_days and self.normal_days[0] > self.normal_days[1]:
+            raise ValueError("normal_days as [fewest, most]")
+        return self
 
 
 class VersionShape(Config):
@@ -245,18 +50,19 @@ class TariffShape(Config):
     source: Text = ""
     notes: Text = ""
     demand_window_min: DemandWindow | None = None
-    clock: Literal["prevailing"] = "prevailing"
+    clock: Clock = "prevailing"
     valid_from: date | None = None
     valid_to: date | None = None
     holidays: HolidaysShape = HolidaysShape()
     rounding: TariffRounding | None = None
+    cycle: CycleShape | None = None
     seasons: dict[OneLine, Months] = Field(default_factory=dict)
     charges: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
     versions: Annotated[list[VersionShape], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one_or_many_versions(self) -> TariffShape:
-        _one_way(self, ("charges", "versions"))
+        one_way(self, ("charges", "versions"))
         if self.versions and (self.valid_from or self.valid_to):
             raise ValueError("valid_from and valid_to inside [[versions]]")
         return self

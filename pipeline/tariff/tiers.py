@@ -38,8 +38,11 @@ def by_band(
     total = sum(quantities.values(), Decimal(0))
     for band in span.bands:
         quantity = quantities[band.band]
+        if len(band.tiers) == 1:
+            yield band, [quantity]
+            continue
         ends = [None if tier.up_to is None else end_of(tier.up_to) for tier in band.tiers]
-        if rule.scope == "period" or len(band.tiers) == 1:
+        if rule.scope == "period":
             yield band, list(slices(quantity, ends, all_units=rule.all_units))
         else:
             parts = slices(total, ends, all_units=rule.all_units)

@@ -97,9 +97,9 @@ REFUSED = {
         "look_back_months",
     ),
     "unknown kind": (
-        FLAT.replace('"energy"\nrate', '"reactive"\nrate'),
+        FLAT.replace('"energy"\nrate', '"energies"\nrate'),
         "charges[0].kind",
-        "reactive",
+        "energies",
         "percent_rider",
     ),
     "kind of a strange type": (
