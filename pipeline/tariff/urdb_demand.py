@@ -199,9 +199,8 @@ def read_coincident(record: Record) -> Charge:
     quantity = DemandQuantity(unit=unit.quantity, statistic=unit.statistic)
     if given.answer == "own-peak":
         return Charge("coincident", "demand", "Demand in the hours of system peaks", periods, quantity=quantity)
-    events = replace(
-        quantity, events=(EventSet(given.further["events"]),), events_known_until=given.further["known_until"]
-    )
+    each = tuple(EventSet((start,)) for start in given.further["events"])
+    events = replace(quantity, events=each, events_known_until=given.further["known_until"])
     return Charge("coincident", "coincident", "Demand at system peaks", periods, quantity=events)
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.calendars import calendar_month
 from pipeline.domain import TariffError
 from pipeline.tariff import Answer, Charge, DemandQuantity, Ratchet, Tariff, Tier, TierRule, load_tariff, resolve
 from pipeline.tariff.urdb_answers import QUESTIONS
 from pipeline.tariff.urdb_fields import FIELDS, INFORMATION
-from tests.tariff.bench import JULY
+from tests.tariff.bench import JULY, bill, load
 from tests.tariff.test_urdb import DEMAND, ENERGY, FLAT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -370,3 +371,16 @@ def test_every_question_and_every_answer_is_documented(question: str) -> None:
     text = (ROOT / "docs" / "tariffs.md").read_text(encoding="utf-8")
     for word in (question, *QUESTIONS[question]):
         assert f"`{word}`" in text
+
+
+def test_of_several_system_peaks_in_a_bill_the_highest_demand_counts(read) -> None:
+    """60 kW at one, 90 kW at the other, 200 kW at a moment that was none, at 3 per kW."""
+    events = '[coincidentratestructure]\nanswer = "events"\nevents = [2013-07-02T16:00:00, 2013-07-09T16:00:00]\n'
+    tariff = read({**ENERGY, **COINCIDENT}, events + "known_until = 2013-12-31\n" + BECAUSE)
+    kw = {24 + 16: 60, 8 * 24 + 16: 90, 300: 200}
+    frame = load(JULY, lambda n: kw.get(n, 10) * 1000, window_min=60)
+    priced = bill(tariff, frame)
+    (line,) = [line for line in priced.lines if line.kind == "coincident"]
+    assert (line.quantity, line.amount, priced.refused) == (90, 270, ())
+    later = bill(tariff, load(calendar_month("2014-01"), lambda _: 1000, window_min=60), calendar_month("2014-01"))
+    assert [refusal.field for refusal in later.refused] == ["coincident"]  # after the moments are known

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -120,3 +121,34 @@ def test_an_answered_record_prices_a_month(name: str, tmp_path: Path) -> None:
     assert unpriced == STILL_REFUSED.get(name, set()) | ({"reactive"} & set(CHARGES[name].split()))
     assert {line.charge_id for line in priced.lines} == set(CHARGES[name].split()) - unpriced
     assert priced.total == sum(line.amount for line in priced.lines)
+
+
+def test_reactive_demand_is_billed_above_what_is_free(tmp_path: Path) -> None:
+    """Wallingford, answered with 50 % free: 100 kW and 80 kVAr at the highest are 30 kVAr at 2.70, 81.00."""
+    frame = load(JULY, lambda _: 100_000, zone="UTC", window_min=60).with_columns(
+        reactive_varh=pl.when(pl.int_range(pl.len()) == 500).then(80_000).otherwise(20_000).cast(pl.Int64)
+    )
+    priced = bill(answered("wallingford-primary", tmp_path), frame, JULY, zone="UTC")
+    assert not priced.partial
+    (line,) = [line for line in priced.lines if line.charge_id == "reactive"]
+    assert (line.quantity, line.unit, line.amount) == (30, "kVAr", Decimal("81.0"))
+
+
+def test_a_ratchet_from_answers_carries_last_winters_peak(tmp_path: Path) -> None:
+    """Wallingford bills 35 % of the last 11 months' highest: 35 % of February's 400 kW are 140, July's own are 100."""
+    tariff = answered("wallingford-primary", tmp_path)
+    frame = load(JULY, lambda _: 100_000, zone="UTC", window_min=60)
+    past = {("actual", "flat_demand"): {"2018-02": Decimal(400), "2017-07": Decimal(900)}}
+    (line,) = [line for line in bill(tariff, frame, JULY, zone="UTC", history=past).lines if line.kind == "demand"]
+    assert (line.quantity, line.carried_from, line.amount) == (140, "2018-02", 140 * Decimal("11.5"))
+
+
+def test_coincident_demand_is_that_of_the_answered_moments(tmp_path: Path) -> None:
+    """PECO: 120 kW in the hour of the answered peak of 22 August 2017, 40 kW otherwise, at 0.79."""
+    august = calendar_month("2017-08")
+    moment = 21 * 24 + 16
+    frame = load(august, lambda n: 120_000 if n == moment else 40_000, zone="UTC", window_min=60)
+    priced = bill(answered("peco-gs-ht", tmp_path), frame, august, zone="UTC")
+    (line,) = [line for line in priced.lines if line.charge_id == "coincident"]
+    assert (line.quantity, line.amount) == (120, Decimal("94.80"))
+    assert not priced.partial
