@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from pipeline.ingest.ocpp_log import Message, Refused
 from pipeline.ingest.ocpp_names import DATA_TRANSFER, DEFAULT_MEASURAND, STAMP
 
 REFUSED_COLUMNS: Final = ("line", "field", "value", "allowed")
+KINDS: Final = pl.Enum(["start", "stop", "data", "meter"])  # data: what a stop brings along
 
-_READING: Final = {
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+READING: Final[Schema] = {
+    "reading": pl.Int64,
+    "part": pl.Int64,  # the order of readings within their message
     "line": pl.Int64,
-    "kind": pl.String,  # start | stop | data (of a stop) | meter
+    "kind": KINDS,
     "charge_point": pl.String,
     "connector": pl.Int64,
     "transaction": pl.String,
@@ -28,40 +34,63 @@ _READING: Final = {
     "id_tag": pl.String,
     "heard": pl.String,
 }
-_SAMPLE: Final = {"reading": pl.Int64, "attributes": pl.Int64, "value": pl.String}
+SAMPLE: Final[Schema] = {"reading": pl.Int64, "attributes": pl.Int64, "value": pl.String}
+RESULT: Final[Schema] = {"line": pl.Int64, "charge_point": pl.String, "message_id": pl.String, "transaction": pl.String}
+EVENT: Final[Schema] = {"line": pl.Int64, "charge_point": pl.String, "transaction": pl.String, "sequence": pl.Int64}
+ATTRIBUTE_NAMES: Final = ("measurand", "unit", "context", "phase", "location", "format")
+_REFUSED: Final = dict.fromkeys(REFUSED_COLUMNS, pl.String) | {"line": pl.Int64, "plain": pl.Boolean}
 _EVENT_KINDS: Final = {"Started": "start", "Updated": "meter", "Ended": "stop"}
 _LARGEST_MULTIPLIER: Final = 18
-_ATTRIBUTE_NAMES: Final = ("measurand", "unit", "context", "phase", "location", "format")
-_RESULT: Final = {"line": pl.Int64, "charge_point": pl.String, "message_id": pl.String, "transaction": pl.String}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What messages hold: a row a reading, a sampled value, an answer with a transaction, a numbered 2.x event.
+
+    `samples` name their reading and the number of their attributes.
+    """
+
+    readings: pl.DataFrame
+    samples: pl.DataFrame
+    results: pl.DataFrame
+    events: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One block of a log: its columns, its attributes by number, and what was refused (by line)."""
+
+    columns: Columns
+    attributes: pl.DataFrame
+    refused: pl.DataFrame
 
 
 @dataclass
 class Log:
-    """The columns a log is decoded into, a tuple a row."""
+    """The columns a log is decoded into, a tuple a row; `block` hands them over, what is counted stays."""
 
     readings: list[tuple[Any, ...]] = field(default_factory=list)
-    sample_readings: list[int] = field(default_factory=list)
-    sample_attributes: list[int] = field(default_factory=list)
-    sample_values: list[str] = field(default_factory=list)
+    samples: list[tuple[int, int, str]] = field(default_factory=list)
     attributes: dict[tuple[Any, ...], int] = field(default_factory=dict)  # the few combinations that occur
     results: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     unused: Counter[str] = field(default_factory=Counter)
     whole_station: int = 0
     understood: int = 0
     repeated: int = 0
     plain_lines: int = 0
+    behind: bool = False  # some frame stood behind a log line's prefix
     sequences: dict[tuple[str, str], set[int]] = field(default_factory=dict)  # seqNo seen of each 2.x transaction
+    _parts: list[Columns] = field(default_factory=list)
 
-    def add(self, message: Message | Refused | None) -> None:
-        """Take in one message, or what stands in its place; None is a log line of something else."""
-        if message is None:
-            self.plain_lines += 1
-            return
+    def add(self, message: Message | Refused) -> None:
+        """Take in one message, or what stands in its place."""
         if isinstance(message, Refused):
             self.refused.append(message)
             return
         self.understood += 1
+        self.behind |= message.behind
         match message.action:
             case "MeterValues":
                 self._meter_values(message)
@@ -96,35 +125,67 @@ class Log:
             notes.append(f"{broken.height} transactions lack messages (gaps in seqNo) and stay incomplete: {ids}")
         return tuple(notes)
 
-    def sample_frame(self) -> pl.DataFrame:
-        """Return reading, value text and attributes of each sampled value; no measurand means the import register."""
-        columns = (self.sample_readings, self.sample_attributes, self.sample_values)
-        samples = pl.DataFrame(dict(zip(_SAMPLE, columns, strict=True)), schema=_SAMPLE)
+    def add_columns(self, part: Columns) -> None:
+        """Take in many messages at once; their readings are numbered from 0."""
+        first = len(self.readings) + sum(other.readings.height for other in self._parts)
+        numbered = pl.col("reading") + first
+        self._parts.append(
+            Columns(
+                part.readings.with_columns(numbered), part.samples.with_columns(numbered), part.results, part.events
+            )
+        )
+
+    def block(self) -> Decoded:
+        """Return what was taken in since the last block, readings numbered in the order of the file, repeats dropped.
+
+        Nothing is added one by one after `add_columns` until then.
+        """
+        own = Columns(
+            pl.DataFrame(self.readings, schema=READING, orient="row"),
+            pl.DataFrame(self.samples, schema=SAMPLE, orient="row"),
+            pl.DataFrame(self.results, schema=RESULT, orient="row"),
+            pl.DataFrame(self.events, schema=EVENT, orient="row"),
+        )
+        joined = _joined([own, *self._parts])
+        rows = [(one.line, one.field, one.value, one.allowed, one.plain) for one in self.refused]
+        refused = pl.DataFrame(rows, schema=_REFUSED, orient="row")
+        repeated = self._repeated(joined.events)
+        if repeated:
+            self.repeated += len(repeated)
+            kept = ~pl.col("line").is_in(repeated)
+            readings, refused = joined.readings.filter(kept), refused.filter(kept)
+            joined = replace(joined, readings=readings, samples=joined.samples.join(readings, on="reading", how="semi"))
+        for columns in (self.readings, self.samples, self.results, self.events, self.refused, self._parts):
+            columns.clear()
+        return Decoded(_in_order(joined), self._attribute_frame(), refused)
+
+    def _attribute_frame(self) -> pl.DataFrame:
+        """Return the text of each combination of attributes; no measurand means the import register."""
         rows = [tuple(_text(value) for value in attributes) for attributes in self.attributes]
-        names = pl.DataFrame(rows, schema=dict.fromkeys(_ATTRIBUTE_NAMES, pl.String), orient="row")
-        names = names.with_columns(
+        names = pl.DataFrame(rows, schema=dict.fromkeys(ATTRIBUTE_NAMES, pl.String), orient="row")
+        return names.with_columns(
             pl.col("measurand").replace("", DEFAULT_MEASURAND), pl.col("unit").replace("", None)
-        ).with_row_index("attributes")
-        return samples.join(names.cast({"attributes": pl.Int64}), on="attributes", maintain_order="left")
+        ).select(pl.int_range(pl.len(), dtype=pl.Int64).alias("attributes"), *ATTRIBUTE_NAMES)
 
-    def reading_frame(self) -> pl.DataFrame:
-        """Return line, kind (start, stop, data of a stop, meter), place and stamp of each reading, numbered."""
-        frame = pl.DataFrame(self.readings, schema=_READING, orient="row").with_row_index("reading")
-        return frame.cast({"reading": pl.Int64})
-
-    def result_frame(self) -> pl.DataFrame:
-        """Return the transaction each answer gives, with its message id."""
-        return pl.DataFrame(self.results, schema=_RESULT, orient="row")
+    def _repeated(self, events: pl.DataFrame) -> list[int]:
+        """Return the lines whose sequence number their transaction had before; message ids alone are not unique."""
+        repeated: list[int] = []
+        grouped = events.sort("line").group_by("charge_point", "transaction", maintain_order=True)
+        for charge_point, transaction, lines, numbers in grouped.agg("line", "sequence").iter_rows():
+            seen = self.sequences.setdefault((charge_point, transaction), set())
+            if seen.isdisjoint(numbers) and len(set(numbers)) == len(numbers):
+                seen.update(numbers)
+                continue
+            for line, number in zip(lines, numbers, strict=True):
+                if number in seen:
+                    repeated.append(line)
+                seen.add(number)
+        return repeated
 
     def broken_frame(self) -> pl.DataFrame:
         """Return charge_point and transaction of those whose sequence numbers have a gap."""
         rows = [key for key, seen in self.sequences.items() if max(seen) - min(seen) >= len(seen)]
         return pl.DataFrame(sorted(rows), schema={"charge_point": pl.String, "transaction": pl.String}, orient="row")
-
-    def refused_frame(self) -> pl.DataFrame:
-        """Return line, field, value and what is allowed for everything refused."""
-        rows = [(entry.line, entry.field, entry.value, entry.allowed) for entry in self.refused]
-        return pl.DataFrame(rows, schema=dict.fromkeys(REFUSED_COLUMNS, pl.String) | {"line": pl.Int64}, orient="row")
 
     def _refuse(self, message: Message, name: str, value: Any, allowed: str) -> None:
         self.refused.append(Refused(message.line, name, "" if value is None else str(value)[:200], allowed))
@@ -135,7 +196,10 @@ class Log:
         stated = event.get("transactionId") if isinstance(event, dict) else payload.get("transactionId")
         token = payload.get("idToken")
         tag = token.get("idToken") if isinstance(token, dict) else payload.get("idTag")
+        number = len(self.readings)
         row = (
+            number,
+            number,
             message.line,
             kind,
             message.charge_point,
@@ -147,7 +211,7 @@ class Log:
             message.heard,
         )
         self.readings.append(row)
-        return len(self.readings) - 1
+        return number
 
     def _meter_values(self, message: Message) -> None:
         connector = message.payload.get("connectorId", message.payload.get("evseId", 1))
@@ -180,7 +244,7 @@ class Log:
         if isinstance(measure, dict):
             multiplier = measure.get("multiplier")
             sample = {**sample, "unit": measure.get("unit")}
-        attributes = tuple(map(sample.get, _ATTRIBUTE_NAMES))
+        attributes = tuple(map(sample.get, ATTRIBUTE_NAMES))
         try:
             number = self.attributes.setdefault(attributes, len(self.attributes))
         except TypeError:
@@ -189,9 +253,7 @@ class Log:
         self._add_sample(reading, number, _scaled(sample.get("value"), multiplier))
 
     def _add_sample(self, reading: int, attributes: int, value: Any) -> None:
-        self.sample_readings.append(reading)
-        self.sample_attributes.append(attributes)
-        self.sample_values.append(_text(value))
+        self.samples.append((reading, attributes, _text(value)))
 
     def _boundary(self, message: Message, kind: str, connector: int | None, register: str) -> None:
         reading = self._reading(message, kind, connector, message.payload.get("timestamp"))
@@ -218,21 +280,12 @@ class Log:
             self._refuse(message, "transactionInfo", event, "an object with transactionId")
         elif connector is not None and (not _is_whole(connector) or connector < 1):
             self._refuse(message, "evse", evse, "an object whose id is a whole number, 1 or more")
-        elif self._is_new(message, transaction, payload.get("seqNo")):
+        else:
+            if _is_whole(number := payload.get("seqNo")):
+                self.events.append((message.line, message.charge_point, transaction, number))
             self._reading(message, kind, connector, payload.get("timestamp"))
             if payload.get("meterValue") is not None:
                 self._entries(message, "data" if kind == "stop" else "meter", connector, payload["meterValue"])
-
-    def _is_new(self, message: Message, transaction: str, number: Any) -> bool:
-        """Tell whether a sequence number is the first of its kind; message ids alone are not unique."""
-        if not _is_whole(number):
-            return True
-        seen = self.sequences.setdefault((message.charge_point, transaction), set())
-        if number in seen:
-            self.repeated += 1
-            return False
-        seen.add(number)
-        return True
 
     def _data_transfer(self, message: Message) -> None:
         """Take in signed power from a vendor's text, where it also says when."""
@@ -261,6 +314,27 @@ class Log:
         if "transactionId" in message.payload:
             transaction = _transaction(message.payload["transactionId"])
             self.results.append((message.line, message.charge_point, message.message_id, transaction))
+
+
+def _joined(parts: Sequence[Columns]) -> Columns:
+    return Columns(
+        pl.concat([part.readings for part in parts]),
+        pl.concat([part.samples for part in parts]),
+        pl.concat([part.results for part in parts]),
+        pl.concat([part.events for part in parts]),
+    )
+
+
+def _in_order(columns: Columns) -> Columns:
+    """Number the readings anew by their place in the file, and put the samples in the order of their readings."""
+    readings = columns.readings.sort("line", "part")
+    order = readings.get_column("reading").to_numpy()
+    place = np.zeros(order.max(initial=-1) + 1, dtype=np.int64)
+    place[order] = np.arange(len(order))
+    numbers = pl.Series("reading", place[columns.samples.get_column("reading").to_numpy()], dtype=pl.Int64)
+    samples = columns.samples.with_columns(numbers).sort("reading", maintain_order=True)
+    numbered = readings.drop("part").with_columns(reading=pl.int_range(pl.len(), dtype=pl.Int64))
+    return replace(columns, readings=numbered, samples=samples)
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from pipeline.ingest.ocpp_names import (
 
 FRAME_ALLOWED: Final = "an OCPP frame [2, id, action, {...}] or [3, id, {...}], bare or as `message` of an object"
 CHARGE_POINT_ALLOWED: Final = "a `charge_point` beside the message, or the charger's id as folder or file name"
-_LONGEST_RAW: Final = 100_000
+LONGEST_MESSAGE_BYTES: Final = 16 << 20
 
 _LOOKS_LIKE_FRAME = re.compile(
     rb'^\s*\[?\s*(?:\{.*?"(?:'
@@ -37,19 +37,20 @@ _PREFIXED_FRAME = re.compile(
 )
 _BRACKETED_FRAME = re.compile(rb'^\[[^{\n]{1,300}?\[\s*(?:2\s*,\s*"[^"\n]*"\s*,\s*"[A-Z]|[34]\s*,\s*")', re.MULTILINE)
 _FRAME_START = re.compile(r'\[\s*[2-6]\s*,\s*"|\{\s*"')
-_ARRAY_START = re.compile(rb"^\s*\[\s*[\[{]")
-_BETWEEN = re.compile(r"[\s,]*")
 _WORDS = re.compile(r"[\s:=,|<>()\[\]\"']+")
 _STAMP = re.compile(STAMP)
 _DATE_PARTS = re.compile(r"[-_. ]*(?:\d{4}-\d{2}(?:-\d{2})?|\d{6}|\d{8})(?:T?\d{4,6}Z?)?[-_. ]*$")
 _HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _HALF_CHARACTER = re.compile(f"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}")  # half a surrogate pair: no text can hold it
-_JSON = json.JSONDecoder(parse_float=str)  # a decimal keeps its digits until it is scaled exactly
+JSON: Final = json.JSONDecoder(parse_float=str)  # a decimal keeps its digits until it is scaled exactly
 
 
 @dataclass(frozen=True)
 class Message:
-    """One frame of one charge point; `action` is empty for a result; `heard` is when the log's writer heard it."""
+    """One frame of one charge point; `action` is empty for a result; `heard` is when the log's writer heard it.
+
+    `behind` tells whether the frame stood behind a log line's prefix.
+    """
 
     line: int
     charge_point: str
@@ -57,25 +58,27 @@ class Message:
     action: str
     payload: Mapping[str, Any]
     heard: str = ""
+    behind: bool = False
 
 
 @dataclass(frozen=True)
 class Refused:
-    """What could not be read, and where."""
+    """What could not be read, and where; `plain` text may be a log line of something else."""
 
     line: int
     field: str
     value: str
     allowed: str
+    plain: bool = False
 
 
 @dataclass(frozen=True)
-class Source:
-    """The pieces of a log, each of one message: its lines, or the elements of its array (`word` says which)."""
+class Owner:
+    """What a line says outside its frame: the charge point, and when the log's writer heard the message."""
 
-    word: str
-    pieces: Sequence[bytes]
-    prefixed: bool = False
+    charge_point: str
+    heard: str = ""
+    behind: bool = False
 
 
 def sniff(head: bytes) -> bool:
@@ -92,44 +95,25 @@ def charge_point_of(hints: Sequence[str]) -> str:
     return ""
 
 
-def source_of(data: bytes) -> Source:
-    """Cut a log into pieces of one message each."""
-    if not _ARRAY_START.match(data.removeprefix(b"\xef\xbb\xbf")):
-        prefixed = bool(_PREFIXED_FRAME.search(data) or _BRACKETED_FRAME.search(data))
-        return Source("line", data.split(b"\n"), prefixed)
-    text = data.decode("utf-8-sig", "replace")
-    pieces, at = [], text.index("[") + 1
-    while (at := _end_of(_BETWEEN, text, at)) < len(text) and text[at] != "]":
-        try:
-            _, end = _JSON.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = len(text)  # nothing after a broken element can be told apart
-        pieces.append(text[at:end][:_LONGEST_RAW].encode())
-        at = end
-    return Source("message", pieces)
-
-
-def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
-    return found.end() if found else at
-
-
-def messages(source: Source, default_charge_point: str) -> Iterator[Message | Refused | None]:
-    """Yield every call and result of a log, every piece that holds none, and None for a log line of something else.
+def messages(pieces: Iterable[tuple[int, bytes]], default_charge_point: str) -> Iterator[Message | Refused]:
+    """Yield every call and result among numbered pieces, and every piece that holds none.
 
     Errors `[4, ...]` are passed over.
     """
-    for number, raw in enumerate(source.pieces, start=1):
+    for number, raw in pieces:
         if not raw.strip():
+            continue
+        if len(raw) > LONGEST_MESSAGE_BYTES:
+            allowed = f"a message of at most {LONGEST_MESSAGE_BYTES} bytes"
+            yield Refused(number, "length", f"over {LONGEST_MESSAGE_BYTES} bytes", allowed)
             continue
         try:
             content, prefix = _content(_whole_characters(raw.decode("utf-8-sig")))
         except (ValueError, RecursionError):
-            plain = source.prefixed and b"{" not in raw
-            yield None if plain else Refused(number, "line", "", "one JSON value in UTF-8")
+            yield Refused(number, "line", "", "one JSON value in UTF-8", plain=b"{" not in raw)
             continue
-        found = _message(number, content, prefix, default_charge_point)
-        if found is not None:
+        owner = Owner(named_in(prefix) or default_charge_point, stamp_in(prefix), bool(prefix))
+        if (found := message_of(number, content, owner)) is not None:
             yield found
 
 
@@ -140,16 +124,20 @@ def _whole_characters(text: str) -> str:
 def _content(text: str) -> tuple[Any, str]:
     """Return the JSON value of a line and the text before it; raises ValueError where there is none."""
     try:
-        return _JSON.decode(text), ""
+        return JSON.decode(text), ""
     except ValueError:
         found = _FRAME_START.search(text, 1)
         if found is None:
             raise
-        return _JSON.raw_decode(text, found.start())[0], text[: found.start()]
+        return JSON.raw_decode(text, found.start())[0], text[: found.start()]
 
 
-def _message(number: int, content: Any, prefix: str, default_charge_point: str) -> Message | Refused | None:
-    charge_point, frame, heard = _named_in(prefix) or default_charge_point, content, _stamp_in(prefix)
+def message_of(number: int, content: Any, owner: Owner) -> Message | Refused | None:
+    """Return the message in the decoded JSON of a line; None for an error frame.
+
+    What the JSON says about charge point and time goes before `owner`.
+    """
+    charge_point, frame, heard = owner.charge_point, content, owner.heard
     if isinstance(content, dict):
         charge_point = _first(content, CHARGE_POINT_KEYS) or charge_point
         heard = _first(content, HEARD_KEYS) or heard
@@ -164,25 +152,27 @@ def _message(number: int, content: Any, prefix: str, default_charge_point: str) 
     message_id, action, payload = parts
     if payload is None:
         return None
-    return Message(number, charge_point.strip(), message_id, action, payload, heard if isinstance(heard, str) else "")
+    heard = heard if isinstance(heard, str) else ""
+    return Message(number, charge_point.strip(), message_id, action, payload, heard, owner.behind)
 
 
-def _named_in(prefix: str) -> str:
+def named_in(prefix: str) -> str:
     """Return the word right before the frame, directions left out; '' where that is a time, a number or a level."""
-    for word in reversed(_WORDS.split(prefix)):
-        name = word.strip("-_.;#>/")
-        if not name or name.lower() in DIRECTION_WORDS:
-            continue
-        known = (
-            name.lower() in GENERIC_WORDS
-            or not re.search("[A-Za-z]", name)
-            or re.match(r"\d{4}-\d\d|\d\d\.?\d*Z", name)
-        )
-        return "" if known else name
-    return ""
+    name = last_word(prefix) or ""
+    known = (
+        name.lower() in GENERIC_WORDS or not re.search("[A-Za-z]", name) or re.match(r"\d{4}-\d\d|\d\d\.?\d*Z", name)
+    )
+    return "" if known else name
 
 
-def _stamp_in(prefix: str) -> str:
+def last_word(prefix: str) -> str | None:
+    """Return the last word of a log line's prefix that is no direction such as `SEND`; None where there is none."""
+    names = (word.strip("-_.;#>/") for word in reversed(_WORDS.split(prefix)))
+    return next((name for name in names if name and name.lower() not in DIRECTION_WORDS), None)
+
+
+def stamp_in(prefix: str) -> str:
+    """Return the first time with an offset in a log line's prefix, as it is written; '' where there is none."""
     found = _STAMP.search(prefix)
     return found.group(1) if found else ""
 
@@ -205,7 +195,7 @@ def _first(content: Mapping[str, Any], keys: Sequence[str]) -> Any:
 
 def _decoded(text: str) -> Any:
     try:
-        return _JSON.decode(_whole_characters(text))
+        return JSON.decode(_whole_characters(text))
     except (ValueError, RecursionError):
         return text
 
