@@ -207,9 +207,10 @@ def _differences(compared: Sequence[savings.Comparison]) -> pl.DataFrame:
 
 def _difference_sentence(entry: savings.Comparison) -> str:
     unit = "" if entry.unit == "money" else f" {entry.unit}"
+    stated = f"{entry.utility:f}{unit}"
     what = f"{entry.figure} of charge {entry.charge_id!r}" if entry.charge_id else entry.figure
-    ours = "ours is not known" if entry.ours is None else f"we find {entry.ours:f}{unit}"
-    return f"The utility's bill states {entry.utility:f}{unit} ({what}), {ours}: {savings.CAUSES[entry.cause or '']}."
+    ours = "ours is not known" if entry.ours is None else f"we find {entry.ours.normalize():f}{unit}"
+    return f"The utility's bill states {stated} ({what}), {ours}: {savings.CAUSES[entry.cause or '']}."
 
 
 def _utility_frame(compared: Sequence[savings.Comparison]) -> pl.DataFrame:

@@ -106,12 +106,11 @@ def decompose(
     players = _players(worlds)
     bills = {switched: worlds.bill(switched) for switched in _coalitions(players)}
     before, after = bills[frozenset()], bills[frozenset(players)]
-    found = dict.fromkeys(PARTS, Decimal(0)) | _whole_lines(before, after)
     costs = {switched: _shared_cost(bill) for switched, bill in bills.items()}
-    digits = max(currency_digits, _decimals(before.total - after.total))
-    for name, amount in _to_digits({name: _shapley(name, players, costs) for name in players}, digits).items():
-        found[name] += amount
-    return found
+    shared = {name: _shapley(name, players, costs) for name in players}
+    whole = _whole_lines(before, after)
+    parts = {name: shared.get(name, Fraction(0)) + whole.get(name, Fraction(0)) for name in PARTS}
+    return _to_digits(parts, max(currency_digits, _decimals(before.total - after.total)))
 
 
 def _rows(determinants: pl.DataFrame, world: str) -> Rows:
@@ -165,13 +164,13 @@ def _mixed_energy(worlds: tuple[Rows, Rows], *, volume: bool, shift: bool) -> di
     return mixed
 
 
-def _whole_lines(before: Bill, after: Bill) -> dict[str, Decimal]:
-    found: dict[str, Decimal] = {}
+def _whole_lines(before: Bill, after: Bill) -> dict[str, Fraction]:
+    found: dict[str, Fraction] = {}
     for sign, bill in ((1, before), (-1, after)):
         for line in bill.lines:
             if line.kind in _WHOLE_LINES:
                 part = _WHOLE_LINES[line.kind]
-                found[part] = found.get(part, Decimal(0)) + sign * line.amount
+                found[part] = found.get(part, Fraction(0)) + sign * Fraction(line.amount)
     return found
 
 

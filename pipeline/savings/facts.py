@@ -22,7 +22,7 @@ LineKey = tuple[str, str]
 class RollOff:
     """The next bill in which a ratchet lets go of an earlier peak: in which world, from and to what it carries [kW].
 
-    `money`: what that takes off this world's bill if V2B stopped today and last year repeated.
+    `money`: what that takes off this world's bill where its own peak lies below both, at today's tariff.
     """
 
     month: str

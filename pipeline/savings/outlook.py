@@ -129,7 +129,7 @@ class _Simulation:
             total += bills[0].total - bills[1].total
         return total
 
-    def next_roll_off(self) -> RollOff | None:
+    def next_roll_off(self) -> RollOff:
         """Find the first coming bill to which a ratchet carries less than to the one before it.
 
         Where both worlds' do in one bill, the metered one is told: its bill is the one that is paid.
@@ -137,28 +137,26 @@ class _Simulation:
         charge = self.year.demand_charge
         if charge is None or not self.reach:
             raise _UnknownError("no_ratchet")
-        past = _copied(self.year.history, self.worlds)
         for month in self._ahead(self.reach):
-            rows = self._repeated(month)
-            quantity = _quantity(self.year.coming[month], charge)
+            quantity, before = _quantity(self.year.coming[month], charge), add_months(month, -1)
             for world in reversed(self.worlds):
-                known = {m: kw for m, kw in self.year.history.get((world, charge), {}).items() if m <= self.year.month}
-                before = add_months(month, -1)
-                earlier = known if before > self.year.month else {m: kw for m, kw in known.items() if m < before}
-                from_kw, to_kw = _carried(quantity, before, earlier), _carried(quantity, month, known)
+                known = self.year.history.get((world, charge), {})
+                from_kw = _carried(quantity, before, {m: kw for m, kw in known.items() if m < before})
+                to_kw = _carried(quantity, month, known)
                 if to_kw < from_kw:
-                    return RollOff(month, world, from_kw, to_kw, self._freed(month, world, rows, past))
-            for world in self.worlds:
-                _add_peaks(past, world, month, rows)
+                    return RollOff(month, world, from_kw, to_kw, self._freed(month, world, charge))
         raise _UnknownError("no_roll_off")
 
-    def _freed(self, month: str, world: Scenario, rows: list[Row], past: Peaks) -> Decimal:
-        """Return what a bill falls by because the look-back has moved on from its oldest month."""
-        held: Peaks = {}
-        for key, peaks in past.items():
-            oldest = add_months(month, -self.reach)
-            dropped = peaks.get(add_months(oldest, -1), Decimal(0))
-            held[key] = {**peaks, oldest: max(peaks.get(oldest, Decimal(0)), dropped)}
+    def _freed(self, month: str, world: Scenario, charge: str) -> Decimal:
+        """Return what a bill falls by because the look-back moves on by a month, its own peak lying below both."""
+        rows: list[Row] = [
+            {**row, "own_peak_w": 0} if row["charge_id"] == charge else row for row in self._repeated(month)
+        ]
+        past = _copied(self.year.history, [world])
+        oldest = add_months(month, -self.reach)
+        known = past.get((world, charge), {})
+        dropped = known.get(add_months(oldest, -1), Decimal(0))
+        held = {**past, (world, charge): {**known, oldest: max(known.get(oldest, Decimal(0)), dropped)}}
         return self._bill(month, world, rows, held).total - self._bill(month, world, rows, past).total
 
     def _ahead(self, count: int) -> list[str]:

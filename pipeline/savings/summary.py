@@ -271,7 +271,7 @@ def _reconciliation(facts: Facts) -> dict[str, Any]:
                 "figure": entry.figure,
                 "unit": entry.unit,
                 "charge_id": entry.charge_id,
-                "ours": None if entry.ours is None else f"{entry.ours:f}",
+                "ours": None if entry.ours is None else f"{entry.ours.normalize():f}",
                 "utility": f"{entry.utility:f}",
                 "difference_pct": entry.difference_pct,
                 "cause": entry.cause,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.chain import Earlier, compute
 from pipeline.domain import V2BError
+from pipeline.portfolio import UtilityBill
 from pipeline.quality import Clock
 from tests.chain.cases import DEMAND, RATCHET, V2B_DAY, inputs, meter, peaks, prepared, result, summary, tariff
 from tests.factories import charger_records, instant, session_records, site
@@ -263,6 +264,80 @@ def test_the_main_demand_line_is_chosen_by_the_year() -> None:
     assert summary(tariff=tariff(text))["peak_kw"]["demand_line"] == "demand/all"
     year = Earlier({}, frozenset(), {("other", "all"): Decimal(100)}, [])
     assert summary(tariff=tariff(text), earlier=year)["peak_kw"]["demand_line"] == "other/all"
+
+
+# --- what the saving came from
+
+
+def test_the_levers_of_a_v2b_day_by_hand() -> None:
+    """2 kWh given are a debt of 2 / 0.835 = 2.395 kWh, repaid by all but 0.105 of the 2.5 kWh taken at 15:00.
+
+    No cars: 20 kW and 960 kWh = 296. Managed: 20.21 kW and 960.105 kWh = 202.10 + 96.01. Metered: 25 kW and 960.5 kWh
+    = 346.05. So giving and taking back cost 47.94; not charging at 08:00 from plug-in was worth the rest.
+    """
+    found = summary(tariff=tariff(DEMAND))
+    money, levers = found["money"], found["levers"]
+    assert (money["bill_no_ev"], money["bill_managed"], money["bill_actual"]) == ("296.00", "298.11", "346.05")
+    assert (levers["hosting"], levers["discharge"]) == ("0.00", "-47.94")
+    assert Decimal(levers["managed_charging"]) == Decimal(money["bill_unmanaged"]) - Decimal("298.11")
+    assert sum(map(Decimal, levers.values())) == Decimal(money["saved"])
+    assert {name: amount for name, amount in found["decomposition"].items() if Decimal(amount)} == {
+        "energy_volume": found["lines"][0]["saved"],
+        "demand_own": found["lines"][1]["saved"],
+    }
+
+
+def test_against_no_cars_at_all_hosting_them_is_a_lever_too() -> None:
+    found = summary(tariff=tariff(DEMAND), site=site(headline="no_ev"))
+    levers = {name: Decimal(amount) for name, amount in found["levers"].items()}
+    assert sum(levers.values()) == Decimal(found["money"]["saved"]) == Decimal("-50.05")
+    assert levers["hosting"] == Decimal("296.00") - Decimal(found["money"]["bill_unmanaged"])
+
+
+def test_a_saving_that_is_not_proved_has_no_parts() -> None:
+    found = summary(programme_start=date(2013, 7, 3))
+    assert set(found["levers"].values()) | set(found["decomposition"].values()) == {None}
+
+
+# --- the utility's bill
+
+
+def utility(kw: str | None, kwh: str | None = None, **dates: date) -> list[UtilityBill]:
+    first, until = dates.get("first", date(2013, 7, 1)), dates.get("until", date(2013, 7, 3))
+    stated = [None if text is None else Decimal(text) for text in (kw, kwh)]
+    return [UtilityBill(first, until, None, *stated, None)]
+
+
+def test_a_bill_that_the_utilitys_bears_out_says_so() -> None:
+    """25 kW, and 960.5 kWh in two days."""
+    found = result(tariff=tariff(DEMAND), utility_bills=utility("25", "960.5"))
+    assert found.summary["provable"]
+    assert found.summary["reconciliation"]["verdict"] == "agrees"
+    assert found.frames["utility_bill"].select("figure", "ours", "utility", "cause").rows() == [
+        ("demand", Decimal(25), Decimal(25), None),
+        ("energy", Decimal("960.5"), Decimal("960.5"), None),
+    ]
+    assert summary()["reconciliation"] == {"verdict": "not_supplied", "figures": []}
+
+
+def test_another_demand_on_the_utilitys_bill_refutes_the_peak() -> None:
+    """24 kW against our 25: 4.2 %. The energy agrees, so another window is billed, and no cut of ours is proved."""
+    found = result(tariff=tariff(DEMAND), utility_bills=utility("24", "960.5"))
+    assert (found.summary["provable"], found.summary["reasons"][0]) == (False, "demand_not_reconciled")
+    assert found.summary["money"]["saved"] is None
+    finding = found.frames["quality_finding"].row(0, named=True)
+    assert (finding["name"], finding["unit"], round(finding["value"], 2)) == ("utility.demand", "%", 4.17)
+    assert finding["sentence"].startswith("The utility's bill states 24 kW (demand), we find 25 kW: the energy agrees")
+
+
+def test_another_energy_is_told_and_proves_nothing_wrong_with_the_peak() -> None:
+    found = summary(tariff=tariff(DEMAND), utility_bills=utility(None, "900"))
+    assert (found["provable"], found["reconciliation"]["verdict"]) == (True, "differs")
+    assert "900 kWh" in found["data"]["findings"][0]
+
+
+def test_how_far_they_may_differ_is_configured() -> None:
+    assert summary(tariff=tariff(DEMAND), utility_bills=utility("24"), reconcile_pct=5.0)["provable"]
 
 
 # --- the frames

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain import BillPeriod, ConfigError
-from pipeline.portfolio import load_portfolio, read_series, read_table
+from pipeline.portfolio import UtilityBill, load_portfolio, read_series, read_table
 from tests.factories import portfolio_folder
 
 HEADER = "site_id,read_from,read_to\n"
@@ -129,6 +129,51 @@ def test_other_tables_are_read_with_their_types(root: Path) -> None:
         1635379,
     )
     assert read_table(root, "outages") == []
+
+
+UTILITY = "site_id,read_from,read_to,charge_id,billed_kw,energy_kwh,amount\n"
+
+
+def utility_bills(root: Path, text: str) -> list[UtilityBill]:
+    (root / "utility_bills.csv").write_text(text, encoding="utf-8")
+    return list(load_portfolio(root).utility_bills["atsugi"])
+
+
+def test_the_utilitys_bills_are_read_of_the_whole_bill_or_of_a_charge(root: Path) -> None:
+    found = utility_bills(
+        root, UTILITY + "atsugi,2013-07-01,2013-08-01,,998.4,,1635379\natsugi,2013-07-01,2013-08-01,basic,998.4,,\n"
+    )
+    days = (date(2013, 7, 1), date(2013, 8, 1))
+    assert found == [
+        UtilityBill(*days, None, Decimal("998.4"), None, Decimal(1635379)),
+        UtilityBill(*days, "basic", Decimal("998.4"), None, None),
+    ]
+    without = "site_id,read_from,read_to,billed_kw,energy_kwh,amount\natsugi,2013-07-01,2013-08-01,998.4,,1635379\n"
+    assert utility_bills(root, without) == found[:1]
+    (root / "utility_bills.csv").unlink()
+    assert load_portfolio(root).utility_bills == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("elsewhere,2013-07-01,2013-08-01,,1,,\n", "line 2, site_id: 'elsewhere' .* a site of sites/: atsugi"),
+        ("atsugi,2013-08-01,2013-08-01,,1,,\n", "line 2, read_to: .* a day after read_from"),
+        ("atsugi,2013-07-01,2013-08-01,,,,\n", "line 2: .* at least one of billed_kw, energy_kwh, amount"),
+        ("atsugi,2013-07-01,2013-08-01,,-1,,\n", "line 2, billed_kw: .* 0 or more"),
+        ("atsugi,2013-07-01,2013-08-01,,,-1,\n", "line 2, energy_kwh: .* 0 or more"),
+        ("atsugi,2013-07-01,2013-08-01,,x,,\n", "line 2, billed_kw: 'x' .* a number"),
+        (2 * "atsugi,2013-07-01,2013-08-01,,1,,\n", "lines 2 and 3: .* one row a bill"),
+    ],
+)
+def test_a_wrong_row_of_the_utilitys_bills_is_refused(root: Path, rows: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        utility_bills(root, UTILITY + rows)
+
+
+def test_a_credit_note_may_be_negative(root: Path) -> None:
+    (found,) = utility_bills(root, UTILITY + "atsugi,2013-07-01,2013-08-01,,,,-12.50\n")
+    assert found.amount == Decimal("-12.50")
 
 
 def test_a_time_without_its_offset_is_refused(root: Path) -> None:
