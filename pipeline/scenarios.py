@@ -197,18 +197,18 @@ def managed_charge(
     Returns interval_start and managed_charge_wh, one row per window of `grid`.
     """
     edges = _epoch_s(grid)
+    owned = _owned(sessions, int(edges[-1]))
+    flows = _flows(owned.filter((pl.col("out_s") > edges[0]) & (pl.col("begin_s") < edges[-1])), edges, energy)
     repaid = np.zeros(len(edges) - 1, dtype=np.int64)
-    for car in _owned(sessions, int(edges[-1])).partition_by("account", maintain_order=True):
+    for car in owned.partition_by("account", maintain_order=True):
         owed = 0
         for session in car.iter_rows(named=True):
             if session["out_s"] <= edges[0]:
                 owed = max(0, owed + _debt(session["discharge_wh"], round_trip) - session["charge_wh"])
             elif session["begin_s"] < edges[-1] and (owed or session["discharge_wh"]):
-                spans = _pieces(session, edges)
-                found = energy(session["charger_id"], spans)
-                taken = found.get_column("charge_wh").to_numpy()
-                kept, owed = match_debt(taken, found.get_column("discharge_wh").to_numpy(), owed, round_trip)
-                places = np.searchsorted(edges, spans.get_column("begin_s").to_numpy(), side="right") - 1
+                starts, taken, given = flows[session["charger_id"]].between(session["begin_s"], session["until_s"])
+                kept, owed = match_debt(taken, given, owed, round_trip)
+                places = np.searchsorted(edges, starts, side="right") - 1
                 inside = (places >= 0) & (places < len(repaid))
                 np.add.at(repaid, places[inside], (taken - kept)[inside])
     return grid.select("interval_start", managed_charge_wh=pl.col("charge_wh") - pl.Series(repaid))
@@ -256,18 +256,37 @@ def _owned(sessions: pl.DataFrame, end_s: int) -> pl.DataFrame:
     )
 
 
-def _pieces(session: Mapping[str, Any], edges: Wh) -> pl.DataFrame:
-    """Cut a session's time at the edges of the windows, on both sides beyond the grid into pieces of one window."""
-    width = int(edges[1] - edges[0])
-    begin, until = session["begin_s"], session["until_s"]
-    before = np.arange(edges[0] - width, begin, -width)
-    after = np.arange(edges[-1] + width, until, width)
-    cuts = np.concatenate([before, edges, after])
-    bounds = np.unique(np.concatenate([[begin], cuts[(cuts > begin) & (cuts < until)], [until]])).astype(np.int64)
-    starts = pl.Series("begin_s", bounds[:-1])
-    return pl.DataFrame({"begin_s": starts, "duration_s": np.diff(bounds)}).with_columns(
-        interval_start=pl.from_epoch("begin_s", time_unit="s").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    )
+@dataclass(frozen=True)
+class _Flows:
+    """What flowed through one charger in consecutive pieces of time: their starts [s since 1970] and energies [Wh]."""
+
+    starts: Wh
+    charge: Wh
+    discharge: Wh
+
+    def between(self, begin: int, until: int) -> tuple[Wh, Wh, Wh]:
+        """Return the pieces of one session, which begins and ends on an edge of a piece."""
+        first, last = np.searchsorted(self.starts, [begin, until])
+        return self.starts[first:last], self.charge[first:last], self.discharge[first:last]
+
+
+def _flows(sessions: pl.DataFrame, edges: Wh, energy: Energy) -> dict[str, _Flows]:
+    """Measure every charger in pieces that neither cross an edge of a window, also beyond the grid, nor a plug-in."""
+    width, found = int(edges[1] - edges[0]), {}
+    for own in sessions.partition_by("charger_id"):
+        bounds = own.select("begin_s", "until_s").to_numpy().ravel()
+        first, last = int(bounds.min()), int(bounds.max())
+        cuts = np.concatenate([np.arange(edges[0], first, -width), edges, np.arange(edges[-1], last, width)])
+        pieces = np.unique(np.concatenate([bounds, cuts[(cuts > first) & (cuts < last)]]))
+        starts = pl.Series("begin_s", pieces[:-1])
+        spans = pl.DataFrame({"begin_s": starts, "duration_s": np.diff(pieces)}).with_columns(
+            interval_start=pl.from_epoch("begin_s", time_unit="s").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        )
+        charger_id = str(own.item(0, "charger_id"))
+        measured = energy(charger_id, spans)
+        columns = (measured.get_column(name).to_numpy() for name in ("charge_wh", "discharge_wh"))
+        found[charger_id] = _Flows(pieces[:-1], *columns)
+    return found
 
 
 Profile = tuple[list[float], list[float]]

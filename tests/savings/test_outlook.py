@@ -100,7 +100,7 @@ def yen(amount: Decimal | None) -> int | None:
     ],
 )
 def test_locked_of_a_programme_begun_in_july(month: str, locked: int) -> None:
-    """methods.md section 2, to the yen: 25.6 kW x 1,638 for each month that the August peak is carried, 14 kW in July."""
+    """methods.md section 2, to the yen: 25.6 kW x 1,638 in each month that carries August's peak, 14 kW in July."""
     assert yen(ahead(month).locked) == locked
 
 
