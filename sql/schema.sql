@@ -279,7 +279,10 @@ create table load_interval (
     no_ev_import_wh bigint not null,
     no_ev_export_wh bigint not null,
     unmanaged_import_wh bigint not null,
-    unmanaged_export_wh bigint not null
+    unmanaged_export_wh bigint not null,
+    managed_charge_wh bigint not null,
+    managed_import_wh bigint not null,
+    managed_export_wh bigint not null
 );
 comment on table load_interval is 'One row per site and demand window: what each world draws from and feeds into the grid.';
 comment on column load_interval.site_id is 'Site';
@@ -299,6 +302,9 @@ comment on column load_interval.no_ev_import_wh is 'Drawn from the grid, without
 comment on column load_interval.no_ev_export_wh is 'Fed into the grid, without any car [Wh]';
 comment on column load_interval.unmanaged_import_wh is 'Drawn from the grid, with the same cars charging from plug-in [Wh]';
 comment on column load_interval.unmanaged_export_wh is 'Fed into the grid, with the same cars charging from plug-in [Wh]';
+comment on column load_interval.managed_charge_wh is 'Energy into cars had they given nothing back, when they charged [Wh]';
+comment on column load_interval.managed_import_wh is 'Drawn from the grid, with cars charging when they did and giving nothing back [Wh]';
+comment on column load_interval.managed_export_wh is 'Fed into the grid, with cars charging when they did and giving nothing back [Wh]';
 
 create table billing_determinant (
     site_id varchar not null,
@@ -320,7 +326,7 @@ create table billing_determinant (
 comment on table billing_determinant is 'One row per bill, scenario, charge, band and span: the quantity a price applies to.';
 comment on column billing_determinant.site_id is 'Site';
 comment on column billing_determinant.month is 'Bill, YYYY-MM';
-comment on column billing_determinant.scenario is 'World: actual, no_ev or unmanaged';
+comment on column billing_determinant.scenario is 'World: actual, no_ev, unmanaged or managed';
 comment on column billing_determinant.charge_id is 'Charge of the tariff';
 comment on column billing_determinant.band is 'Band of the charge, such as a time-of-use period';
 comment on column billing_determinant.span is 'Part of the bill where prices change inside it, counted from 0 [1]';
@@ -355,7 +361,7 @@ create table bill_line (
 comment on table bill_line is 'One row per bill, scenario and line, in the order of the bill.';
 comment on column bill_line.site_id is 'Site';
 comment on column bill_line.month is 'Bill, YYYY-MM';
-comment on column bill_line.scenario is 'World: actual, no_ev or unmanaged';
+comment on column bill_line.scenario is 'World: actual, no_ev, unmanaged or managed';
 comment on column bill_line.position is 'Place on the bill, counted from 0 [1]';
 comment on column bill_line.charge_id is 'Charge of the tariff';
 comment on column bill_line.band is 'Band of the charge, such as a time-of-use period';
@@ -424,7 +430,22 @@ create table savings_month (
     charger_coverage_pct double,
     input_hash varchar not null,
     result_hash varchar not null,
-    summary varchar not null
+    summary varchar not null,
+    bill_managed decimal(38, 12),
+    lever_hosting decimal(38, 12),
+    lever_managed_charging decimal(38, 12),
+    lever_discharge decimal(38, 12),
+    saved_by_energy_volume decimal(38, 12),
+    saved_by_energy_shift decimal(38, 12),
+    saved_by_demand_own decimal(38, 12),
+    saved_by_demand_carried decimal(38, 12),
+    saved_by_export decimal(38, 12),
+    saved_by_riders decimal(38, 12),
+    saved_by_tax decimal(38, 12),
+    saved_by_other decimal(38, 12),
+    locked decimal(38, 12),
+    run_rate decimal(38, 12),
+    reconciliation varchar
 );
 comment on table savings_month is 'One row per site and bill: the result, as in summary.json.';
 comment on column savings_month.site_id is 'Site';
@@ -481,6 +502,43 @@ comment on column savings_month.charger_coverage_pct is 'Windows whose charger e
 comment on column savings_month.input_hash is 'Hash of everything the numbers depend on';
 comment on column savings_month.result_hash is 'Hash of bill lines, peaks, fleet and provability: a report is restated when it changes';
 comment on column savings_month.summary is 'The result contract as JSON, without its version block';
+comment on column savings_month.bill_managed is 'Bill with cars charging when they did and giving nothing back [money]';
+comment on column savings_month.lever_hosting is 'Part of the saving: the cars charge here at all, 0 unless compared with no_ev [money]';
+comment on column savings_month.lever_managed_charging is 'Part of the saving: when the cars charged, modelled [money]';
+comment on column savings_month.lever_discharge is 'Part of the saving: what the cars gave back [money]';
+comment on column savings_month.saved_by_energy_volume is 'Part of the saving: how much energy was bought [money]';
+comment on column savings_month.saved_by_energy_shift is 'Part of the saving: when it was bought [money]';
+comment on column savings_month.saved_by_demand_own is 'Part of the saving: this bill''s own peaks [money]';
+comment on column savings_month.saved_by_demand_carried is 'Part of the saving: earlier peaks that ratchets carry [money]';
+comment on column savings_month.saved_by_export is 'Part of the saving: energy fed into the grid [money]';
+comment on column savings_month.saved_by_riders is 'Part of the saving: riders, levies and credits [money]';
+comment on column savings_month.saved_by_tax is 'Part of the saving: tax [money]';
+comment on column savings_month.saved_by_other is 'Part of the saving: every other line, rounding included [money]';
+comment on column savings_month.locked is 'What past peaks still bring if V2B stopped today and last year repeated [money]';
+comment on column savings_month.run_rate is 'What twelve months like the last would save at today''s tariff [money]';
+comment on column savings_month.reconciliation is 'Whether the utility''s bill bears out ours: agrees, differs or not_supplied';
+
+create table utility_bill (
+    site_id varchar not null,
+    month varchar not null,
+    figure varchar not null,
+    unit varchar not null,
+    charge_id varchar,
+    ours decimal(38, 12),
+    utility decimal(38, 12) not null,
+    difference_pct double,
+    cause varchar
+);
+comment on table utility_bill is 'One row per figure of a bill that the utility states in utility_bills.csv, beside ours.';
+comment on column utility_bill.site_id is 'Site';
+comment on column utility_bill.month is 'Bill, YYYY-MM';
+comment on column utility_bill.figure is 'demand, energy or amount';
+comment on column utility_bill.unit is 'Unit of both figures: kW, kWh or money';
+comment on column utility_bill.charge_id is 'Charge of the tariff, null where the figure is of the whole bill';
+comment on column utility_bill.ours is 'Our figure for the metered load, null where it is not known [in the row''s unit]';
+comment on column utility_bill.utility is 'The utility''s figure [in the row''s unit]';
+comment on column utility_bill.difference_pct is 'Ours minus the utility''s [%]';
+comment on column utility_bill.cause is 'What the difference comes from, null where the figures agree';
 
 create table site_month (
     site_id varchar not null,

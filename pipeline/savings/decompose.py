@@ -21,7 +21,7 @@ import polars as pl
 
 from pipeline.domain import Scenario
 from pipeline.tariff import Bill, ResolvedTariff, price
-from pipeline.tariff.bill import History
+from pipeline.tariff.quantities import History
 
 PARTS: Final = (
     "energy_volume",

@@ -19,7 +19,7 @@ from pipeline.calendars import add_months, calendar_month
 from pipeline.domain import BillPeriod, Scenario
 from pipeline.savings.facts import Outlook, RollOff
 from pipeline.tariff import Bill, ResolvedTariff, Tariff, billing_demand, price, ratchet_months, resolve
-from pipeline.tariff.bill import History
+from pipeline.tariff.quantities import History
 from pipeline.tariff.model import DEMAND_KINDS, ENERGY_KINDS, DemandQuantity
 
 _YEAR: Final = 12
