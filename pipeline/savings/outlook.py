@@ -19,8 +19,8 @@ from pipeline.calendars import add_months, calendar_month
 from pipeline.domain import BillPeriod, Scenario
 from pipeline.savings.facts import Outlook, RollOff
 from pipeline.tariff import Bill, ResolvedTariff, Tariff, billing_demand, price, ratchet_months, resolve
-from pipeline.tariff.quantities import History
 from pipeline.tariff.model import DEMAND_KINDS, ENERGY_KINDS, DemandQuantity
+from pipeline.tariff.quantities import History
 
 _YEAR: Final = 12
 _MEASURED: Final = DEMAND_KINDS | ENERGY_KINDS | {"reactive"}
