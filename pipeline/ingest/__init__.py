@@ -8,7 +8,7 @@ ocpp_sessions and ocpp (messages to readings), espi_xml, espi_series,
 espi_intervals, espi (Green Button), nem12_lines, nem12_days, nem12,
 csv_profile, csv_lines, csv_stamps, profile_csv
 (CSV of others by profile), local_time (wall clock to UTC), json_sessions, ocpi, acn, ocmf,
-long_lines, parquet, archive (files of files), formats, batches (a file in pieces).
+long_lines, parquet, archive (files of files), formats, batches (a file in pieces), created (when it was made).
 """
 
 from pipeline.ingest.formats import FORMATS, Format, read_file

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.domain import InputError, Outcome
+from pipeline.ingest.created import created_at
 from pipeline.journal import Journal
 from pipeline.portfolio import Portfolio
 from pipeline.steps.file_load import MOST_REASONS, load_file
@@ -150,6 +151,12 @@ def _digests(files: Mapping[str, Path]) -> dict[str, str]:
     return found
 
 
+def _by_age(files: Mapping[str, Path], names: Iterable[str]) -> list[str]:
+    """Names in the order of the creation stamps inside the files, those without one first; then by name."""
+    stamps = {name: created_at(files[name]) for name in names}
+    return sorted(stamps, key=lambda name: (stamp.timestamp() if (stamp := stamps[name]) else 0.0, name))
+
+
 def _forget_other_names(warehouse: Warehouse, names: Names) -> dict[tuple[str, str], str]:
     """Empty the record tables where they were loaded under other names, zones or bill cycles.
 
@@ -184,7 +191,7 @@ def ingest(
     if only is not None and (known or not earlier):
         files = {name: path for name, path in files.items() if name in set(only)}
     digests = _digests(files)
-    journal.note_files([(digest, name) for name, digest in digests.items()], now)
+    journal.note_files([(digests[name], name) for name in _by_age(files, digests)], now)
     seen = [file for file in journal.files() if digests.get(file.path) == file.sha256]
     new = [(file, files[file.path]) for file in seen if (file.path, file.sha256) not in known]
     outcomes = []

@@ -276,13 +276,13 @@ def check_conflicts(files: list[Says], alone: list[bool]) -> None:
             if number == len(files) - 1 or alone[number]:
                 one.run(waiting)
                 waiting = []
-        claims = [file.claims for file in files]
+        journal_order = one.rows("select path, load_id from source_file order by load_id")
+        claims = [files[int(str(path).partition(".")[0])].claims for path, _ in journal_order]
         assert claims_of(one, "meter_interval") == standing(claims)
         assert one.rows("select count(*) from meter_interval") == [(len(standing(claims)),)]
         every = claims_of(one, "meter_interval") | claims_of(one, "meter_interval_history")
         assert every == {claim for one_file in claims for claim in one_file}, "the earlier values stay queryable"
-        loads = [load for (load,) in one.rows("select load_id from source_file order by load_id")]
-        for number, load in enumerate(loads, start=1):
+        for number, (_, load) in enumerate(journal_order, start=1):
             then = claims_of(one, "meter_interval", f"load_id <= {load}")
             then |= claims_of(one, "meter_interval_history", f"load_id <= {load} and superseded_by > {load}")
             assert then == standing(claims[:number]), f"as known after file {number}"
@@ -308,6 +308,26 @@ def test_of_contradicting_files_the_rule_alone_decides(files, alone):
 @given(**CONFLICTS)
 def test_of_many_contradicting_files_the_rule_alone_decides(files, alone):
     check_conflicts(files, alone)
+
+
+def test_of_files_first_seen_together_the_one_made_later_wins():
+    """NEM12 says when it was made; canonical CSV does not and gives way; between equals the name decides."""
+
+    def made(when: str, value: int) -> bytes:
+        return Says("nem12", 0, DAY, 30, value, estimated=False).content.replace(b"201307100000", when.encode())
+
+    landed = [
+        ("a.any", made("201307120000", 2000)),
+        ("b.any", made("201307110000", 1000)),
+        ("c.any", Says("csv", 0, DAY, 30, 3000, estimated=False).content),
+    ]
+    with portfolio() as one:
+        one.run(landed)
+        assert one.rows("select distinct import_wh from meter_interval") == [(2000,)]
+        order = "select path from source_file order by load_id"
+        assert one.rows(order) == [("c.any",), ("b.any",), ("a.any",)]
+        one.rebuild()
+        assert one.rows("select distinct import_wh from meter_interval") == [(2000,)]
 
 
 # --- one file in pieces
