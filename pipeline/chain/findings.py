@@ -33,6 +33,7 @@ def meter_findings(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame:
         quality.overlaps,
         quality.twins,
         quality.repeated_days,
+        quality.copied_hours,
         quality.unit_jumps,
     )
     return pl.concat([quality.clock_change_gaps(windows, missing), *(rule(meter) for rule in rules)])

@@ -10,7 +10,15 @@ from pipeline.quality.findings import FINDING, nothing_found
 from pipeline.quality.gaps import clock_change_gaps, gaps
 from pipeline.quality.levels import conservation, spikes, unit_jumps
 from pipeline.quality.logs import incomplete_sessions, missing_samples, register_repairs
-from pipeline.quality.meter import overlaps, repeated_days, stuck_values, twins, without_zero_runs, zero_runs
+from pipeline.quality.meter import (
+    copied_hours,
+    overlaps,
+    repeated_days,
+    stuck_values,
+    twins,
+    without_zero_runs,
+    zero_runs,
+)
 from pipeline.quality.stays import overlapping_sessions
 from pipeline.quality.wiring import Wiring, wiring_faults, wiring_of
 
@@ -23,6 +31,7 @@ __all__ = [
     "clock_of",
     "clock_offsets",
     "conservation",
+    "copied_hours",
     "fitted_offsets",
     "gaps",
     "incomplete_sessions",

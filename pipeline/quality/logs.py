@@ -120,10 +120,16 @@ def incomplete_sessions(sessions: pl.DataFrame, readings: pl.DataFrame) -> pl.Da
     """Return a finding per charger with sessions that lack begin, end or a message; the value is their number.
 
     `sessions` in the shape of `domain.CHARGING_SESSION`. One that the charger's last reading still belongs to is not
-    over, and none.
+    over, and none; nor is any of a charger whose log never marks a begin or an end (a table of registers).
     """
-    last = readings.sort("measured_at").group_by("charger_id").agg(current=pl.col("session_id").last())
-    over = sessions.join(last, on="charger_id", how="left").filter(~pl.col("session_id").eq_missing(pl.col("current")))
+    chargers = (
+        readings.sort("measured_at")
+        .group_by("charger_id")
+        .agg(current=pl.col("session_id").last(), marked=pl.col("context").is_in(["begin", "end"]).any())
+    )
+    over = sessions.join(chargers.filter("marked"), on="charger_id").filter(
+        ~pl.col("session_id").eq_missing(pl.col("current"))
+    )
     told = (
         over.group_by("charger_id")
         .agg(

@@ -28,6 +28,8 @@ STUCK_ELSEWHERE: Final = 0.1
 TWIN_INTERVALS: Final = 24
 VARIED_VALUES: Final = 10
 """Equal series prove a copy only where they vary."""
+COPY_CHANCE: Final = 0.01
+"""An hour like the one before it is a copy where the meter's other hours would make it so less often than this."""
 
 
 def zero_runs(meter: pl.DataFrame) -> pl.DataFrame:
@@ -131,6 +133,42 @@ def repeated_days(meter: pl.DataFrame) -> pl.DataFrame:
     same = days.filter(pl.col("copied") & (pl.col("values") >= VARIED_VALUES))
     sentence = pl.format("Meter {} repeats the day before on {}, interval by interval.", "meter_id", "local_day")
     return as_findings(same, "meter.repeated_day", pl.col("meter_id"), "1", sentence)
+
+
+def copied_hours(meter: pl.DataFrame) -> pl.DataFrame:
+    """Return hours that came twice and were measured the same in both passes; the value is intervals.
+
+    How often the meter's other intervals equal those an hour before tells what chance would do.
+    """
+    measured = meter.filter(pl.col("quality") == "measured")
+    table = measured.select("meter_id", "interval_start", "duration_s", "import_wh", "local_start", "local_day")
+    hour_before = table.select(
+        "meter_id", pl.col("interval_start").dt.offset_by("1h"), before_wh="import_wh", local_before="local_start"
+    )
+    pairs = table.join(hour_before, on=["meter_id", "interval_start"]).with_columns(
+        again=pl.col("local_start") == pl.col("local_before"), equal=pl.col("import_wh") == pl.col("before_wh")
+    )
+    usual = pairs.group_by("meter_id").agg(
+        share=((pl.col("equal") & ~pl.col("again")).sum() + 1) / ((~pl.col("again")).sum() + 1)
+    )
+    hours = (
+        pairs.filter("again")
+        .group_by("meter_id", "local_day")
+        .agg(
+            span_from=pl.col("interval_start").min(),
+            span_to=ENDS.max(),
+            value=pl.len(),
+            copied=pl.col("equal").all() & (pl.col("import_wh") > 0).any(),
+        )
+        .join(usual, on="meter_id")
+    )
+    found = hours.filter(pl.col("copied") & (pl.col("share").pow(pl.col("value")) <= COPY_CHANCE))
+    sentence = pl.format(
+        "Meter {} reads the same in both passes of the hour that came twice on {}: the second may be a copy.",
+        "meter_id",
+        "local_day",
+    )
+    return as_findings(found, "meter.dst", pl.col("meter_id"), "1", sentence)
 
 
 def without_zero_runs(windows: pl.DataFrame, zero_findings: pl.DataFrame) -> pl.DataFrame:

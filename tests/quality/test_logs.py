@@ -112,3 +112,5 @@ def test_sessions_without_begin_or_end_are_counted_by_charger(readings: Readings
     after = readings([*rows, (180, 5000, None)])
     assert quality.incomplete_sessions(sessions(after), after)["value"].to_list() == [2.0]
     assert quality.incomplete_sessions(sessions(table.clear()), table.clear()).is_empty()
+    plain = table.with_columns(context=pl.lit("sample"))  # a table of registers, as canonical CSV
+    assert quality.incomplete_sessions(sessions(plain), plain).is_empty()
