@@ -19,7 +19,7 @@ from pipeline.cli.root import app
 from pipeline.domain import BillPeriod, InputError
 from pipeline.portfolio import read_cycles, read_seeds
 from pipeline.portfolio.models import Currency, DemandWindow, HolidayCode, Zone
-from pipeline.pricing import Priced, Terms, common_span, metered_load, price_bills, whole_bills
+from pipeline.pricing import BillLoad, Priced, Terms, common_span, metered_load, price_bills, whole_bills
 from pipeline.steps.bill_inputs import MeterFile, read_load, series_beside
 from pipeline.tariff import Tariff, demand_charges, load_tariff, ratchet_months
 
@@ -68,14 +68,15 @@ def bill_command(
     metered = read_load(load, options.zone)
     periods = _periods(load, metered, options)
     terms = _terms(found, periods, options)
-    priced = price_bills(found, (metered_load(metered.meter, period, options.zone) for period in periods), terms)
+    loads = [metered_load(metered.meter, period, options.zone) for period in periods]
+    priced = price_bills(found, loads, terms)
     if as_json or style == "json":
         print_json(bills_json(priced, found.currency, options.zone))
     elif style == "csv":
         print_frame(bills_frame(priced, found.currency, options.zone), "csv")
     else:
         print_bills(priced, found.currency, options.zone)
-    for sentence in [*metered.notes, *_notes(found, periods, priced, terms, options)]:
+    for sentence in [*metered.notes, *_gaps(loads, options.zone), *_notes(found, priced, terms, options)]:
         say(f"note: {sentence}")
     for refused in refusals(priced):
         say(f"partial: {refused['field']} is not priced: {refused['reason']}")
@@ -134,14 +135,19 @@ def _terms(tariff: Tariff, periods: Sequence[BillPeriod], options: _Options) -> 
     )
 
 
-def _notes(
-    tariff: Tariff, periods: Iterable[BillPeriod], priced: Sequence[Priced], terms: Terms, options: _Options
-) -> Iterator[str]:
+def _gaps(loads: Iterable[BillLoad], zone: str) -> Iterator[str]:
+    """Where the load lacks windows."""
+    for load in loads:
+        span = f"from {load.period.read_from} to {load.period.read_to}"
+        if load.load.is_empty():
+            yield f"the load holds nothing at all {span}; that bill is left out"
+        elif load.missing.len():
+            first = load.missing.sort()[0].astimezone(ZoneInfo(zone)).isoformat(timespec="minutes")
+            yield f"the load lacks {load.missing.len()} windows {span}, the first at {first}"
+
+
+def _notes(tariff: Tariff, priced: Sequence[Priced], terms: Terms, options: _Options) -> Iterator[str]:
     """What a reader of the bills must know."""
-    told = {entry.period for entry in priced}
-    for period in periods:
-        if period not in told:
-            yield f"the load holds nothing at all from {period.read_from} to {period.read_to}; that bill is left out"
     if tariff.currency is None:
         yield "the tariff states no currency and --currency was not given: amounts are as its rates, unrounded"
     if not options.holiday_code and tariff.holidays.base is None and not tariff.holidays.add:

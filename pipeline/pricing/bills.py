@@ -6,7 +6,8 @@ makes that charge refused by name, and the bill partial: a gap is never billed a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,35 +16,24 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from pipeline.calendars import (
-    add_months,
-    calendar_month,
-    first_day,
-    month_of,
-    months_between,
-    period_utc,
-    window_grid,
-)
-from pipeline.domain import LOAD, BillPeriod, InputError
+from pipeline.calendars import calendar_month, month_of, months_between, period_utc, window_grid
+from pipeline.domain import LOAD, BillPeriod, InputError, TariffError
 from pipeline.scenarios import metered_windows
 from pipeline.tariff import (
     Bill,
     Refusal,
-    ResolvedCharge,
     ResolvedTariff,
     Tariff,
-    masks_expr,
+    demand_charges,
     measure,
-    price,
+    price_many,
     resolve,
-    with_billed_time,
 )
 
 METERED: Final = "actual"
 """The scenario of a load that was read from a meter."""
 
 _HOUR_S: Final = 3600
-_OwnPeaks: TypeAlias = dict[tuple[str, str], dict[str, Decimal]]
 
 
 @dataclass(frozen=True)
@@ -62,11 +52,11 @@ class Terms:
 
 @dataclass(frozen=True)
 class BillLoad:
-    """The load of one bill: whole windows of every world (shape `domain.LOAD`), and the windows that are missing."""
+    """The load of one bill: whole windows of every world (shape `domain.LOAD`); the starts of those that lack."""
 
     period: BillPeriod
     load: pl.DataFrame
-    missing: pl.DataFrame
+    missing: pl.Series
 
 
 @dataclass(frozen=True)
@@ -129,117 +119,58 @@ def metered_load(meter: pl.DataFrame, period: BillPeriod, zone: str) -> BillLoad
         import_wh="actual_import_wh",
         export_wh="actual_export_wh",
     )
-    return BillLoad(period, known.select(list(LOAD)), windows.filter(~pl.col("metered")).select(*_WINDOW))
+    return BillLoad(period, known.select(list(LOAD)), windows.filter(~pl.col("metered")).get_column("interval_start"))
 
 
-_WINDOW: Final = ("interval_start", "duration_s")
-
-
-def price_bills(tariff: Tariff, loads: Iterable[BillLoad], terms: Terms) -> list[Priced]:
-    """Return the bills of consecutive loads in every world, in their order.
+def price_bills(tariff: Tariff, loads: Sequence[BillLoad], terms: Terms) -> list[Priced]:
+    """Return the bills of loads in order of time, in every world; a bill without any load is left out.
 
     Raises TariffError where the tariff has no version, or a series no value, for a bill.
     """
-    peaks: _OwnPeaks = {}
-    unknown: set[tuple[str, str]] = set()  # (charge_id, month) whose own peak the load does not tell
-    priced = []
-    for load in loads:
-        resolved, month = resolve(tariff, load.period), load.period.month
-        if load.load.is_empty():
-            unknown |= {(charge.charge_id, month) for charge in resolved.charges}
-            continue
-        silent = dict(_cannot_tell(resolved, load, terms))
-        told = _without(resolved, silent)
-        determinants = measure(told, load.period, load.load, zone=terms.zone, holidays=terms.holidays)
-        billed = _without(told, dict(_cannot_look_back(told, unknown)))
-        billed = replace(billed, refused=(*billed.refused, *_energy_missing(load, terms.zone)))
-        worlds = determinants.get_column("scenario").unique().to_list()
-        history = _history(billed, worlds, peaks, terms.seeds)
-        bills = price(billed, load.period, determinants, history, currency_digits=terms.currency_digits)
-        unknown |= {(charge_id, month) for charge_id in silent}
-        _learn(peaks, month, determinants)
-        priced.append(Priced(load.period, billed, bills))
-    return priced
+    measured = [_measured(resolve(tariff, load.period), load, terms) for load in loads]
+    bills = price_many(
+        [told for told, _, _ in measured],
+        pl.concat(determinants for _, determinants, _ in measured),
+        history={(): _not_told(measured, loads)},
+        seed=terms.seeds,
+        currency_digits=terms.currency_digits,
+    )
+    priced = ((told, bills.get((told.period.month,))) for told, _, _ in measured)
+    return [Priced(told.period, told, worlds) for told, worlds in priced if worlds]
 
 
-def _cannot_tell(resolved: ResolvedTariff, load: BillLoad, terms: Terms) -> Iterator[tuple[str, str]]:
-    """Charges by name whose quantity this load does not tell, with the reason."""
-    missing = with_billed_time(load.missing, terms.zone, resolved, terms.holidays)
-    longest_s = int(load.load.get_column("duration_s").max() or 0)  # type: ignore[arg-type]  # an integer column
-    for charge in resolved.charges:
-        crossed = _crossed_edge(charge, longest_s)
-        if crossed is not None:
-            yield (
-                charge.charge_id,
-                f"its hours change at {crossed}, inside the load's {longest_s // 60}-minute intervals",
-            )
-        if charge.kind != "demand":
-            continue
-        window_min = charge.quantity.window_min
-        if window_min is not None and (window_min * 60) % (longest_s or 60):
-            yield charge.charge_id, f"its {window_min}-minute demand is not told by {longest_s // 60}-minute intervals"
-        hours = [mask for span in charge.spans for band in span.bands for mask in band.when]
-        lost = missing.filter(masks_expr(hours)) if hours else missing.clear()
-        if lost.height:
-            yield charge.charge_id, f"{_counted(lost, terms.zone)} of its hours, where the peak may lie"
+_Measured: TypeAlias = tuple[ResolvedTariff, pl.DataFrame, frozenset[str]]
+"""What prices a bill, its determinants, and the demand charges whose own peak the load does not tell."""
 
 
-def _crossed_edge(charge: ResolvedCharge, longest_s: int) -> str | None:
-    """The first wall-clock time at which hours change inside an interval of the load; None where none does."""
-    masks = (mask for span in charge.spans for band in span.bands for mask in band.when)
-    edges = sorted({edge for mask in masks for span in mask.minutes for edge in span})
-    inside = next((edge for edge in edges if longest_s and edge * 60 % longest_s), None)
-    return None if inside is None else f"{inside // 60:02d}:{inside % 60:02d}"
+def _measured(resolved: ResolvedTariff, load: BillLoad, terms: Terms) -> _Measured:
+    """Measure a load; charges that it is too coarse for are refused by name, and the others measured all the same."""
+
+    def determinants(of: ResolvedTariff) -> pl.DataFrame:
+        found = measure(of, load.period, load.load, zone=terms.zone, holidays=terms.holidays)
+        return found.with_columns(month=pl.lit(load.period.month))
+
+    if load.load.is_empty():
+        return resolved, determinants(resolved), frozenset(demand_charges(resolved))
+    try:
+        return resolved, determinants(resolved), frozenset()
+    except TariffError:
+        refused, kept = [], []
+        for charge in resolved.charges:
+            try:
+                determinants(replace(resolved, charges=(charge,)))
+                kept.append(charge)
+            except TariffError as error:
+                refused.append(Refusal(charge.charge_id, f"the load is in {error.value}; needed are {error.allowed}"))
+    told = replace(resolved, charges=tuple(kept), refused=(*resolved.refused, *refused))
+    return told, determinants(told), frozenset(demand_charges(resolved)) - frozenset(demand_charges(told))
 
 
-def _cannot_look_back(resolved: ResolvedTariff, unknown: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Charges by name with a ratchet that reaches a month whose own peak is not known."""
-    for charge in resolved.charges:
-        months = sorted(
-            past
-            for ratchet in charge.quantity.ratchets
-            for past in (add_months(resolved.period.month, -back) for back in range(1, ratchet.look_back_months + 1))
-            if (charge.charge_id, past) in unknown and first_day(past).month in ratchet.months
-        )
-        if months:
-            yield charge.charge_id, f"its ratchet looks back to {months[0]}, whose peak the load does not tell"
-
-
-def _counted(missing: pl.DataFrame, zone: str) -> str:
-    first = missing.get_column("interval_start").min()
-    local = first.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes") if isinstance(first, datetime) else ""
-    one = missing.height == 1
-    return f"the load lacks {missing.height} window{'' if one else 's'} ({'at' if one else 'the first at'} {local})"
-
-
-def _without(resolved: ResolvedTariff, silent: Mapping[str, str]) -> ResolvedTariff:
-    """Leave charges out, each refused by name with its reason."""
-    kept = tuple(charge for charge in resolved.charges if charge.charge_id not in silent)
-    refused = (Refusal(charge_id, reason) for charge_id, reason in silent.items())
-    return replace(resolved, charges=kept, refused=(*resolved.refused, *refused))
-
-
-def _energy_missing(load: BillLoad, zone: str) -> list[Refusal]:
-    """Missing windows are said whatever the charges, for lines on kWh hold only what was measured."""
-    if load.missing.is_empty():
-        return []
-    return [Refusal("load", f"{_counted(load.missing, zone)}, whose energy is not billed")]
-
-
-def _history(
-    resolved: ResolvedTariff, worlds: Iterable[str], peaks: _OwnPeaks, seeds: Mapping[str, Decimal]
-) -> _OwnPeaks:
-    """Own peaks of earlier months; what the load told stands before a seed."""
-    month = resolved.period.month
-    before = {past: kw for past, kw in seeds.items() if past < month}
-    return {
-        (world, charge.charge_id): {**before, **peaks.get((world, charge.charge_id), {})}
-        for world in worlds
-        for charge in resolved.charges
-    }
-
-
-def _learn(peaks: _OwnPeaks, month: str, determinants: pl.DataFrame) -> None:
-    highest = determinants.drop_nulls("own_peak_w").group_by("scenario", "charge_id").agg(pl.col("own_peak_w").max())
-    for world, charge_id, watts in highest.iter_rows():
-        peaks.setdefault((world, charge_id), {})[month] = Decimal(watts).scaleb(-3)
+def _not_told(measured: Iterable[_Measured], loads: Iterable[BillLoad]) -> dict[tuple[str, str], dict[str, Decimal]]:
+    """Own peaks that no load tells, as NaN: a ratchet that looks back to one is refused, not taken from the others."""
+    worlds = {world for load in loads for world in load.load.get_column("scenario").unique()}
+    peaks: dict[tuple[str, str], dict[str, Decimal]] = {}
+    for told, _, charge_ids in measured:
+        for world, charge_id in itertools.product(worlds, charge_ids):
+            peaks.setdefault((world, charge_id), {})[told.period.month] = Decimal("NaN")
+    return peaks

@@ -83,7 +83,7 @@ def _loads(worlds: pl.DataFrame) -> Iterator[BillLoad]:
             )
             for scenario, world in ((METERED, "actual"), (_BASELINE, "baseline"))
         )
-        yield BillLoad(period, load, part.filter(~pl.col("known")).select("interval_start", "duration_s"))
+        yield BillLoad(period, load, part.filter(~pl.col("known")).get_column("interval_start"))
 
 
 def _terms(site: Site, loads: list[BillLoad]) -> Terms:
