@@ -31,7 +31,7 @@ from pipeline.tariff.clock import (
 )
 from pipeline.tariff.hours import clock
 from pipeline.tariff.matrix import Matrix, in_windows, slid
-from pipeline.tariff.model import DemandQuantity
+from pipeline.tariff.model import ALL_WEEKDAYS, MINUTES_OF_DAY, DemandQuantity
 from pipeline.tariff.peaks import MISSING, holds_runs, peak_of, reactive_range, values_of
 from pipeline.tariff.resolve import ResolvedTariff
 from pipeline.tariff.slots import Slot
@@ -157,7 +157,10 @@ class BillWindows:
     def _refuse_straddling(self, slot: Slot) -> None:
         """Hours that begin or end inside a window would be billed as the hours of its start."""
         length = self.duration_s if self.sliding else self.window_s
-        for edge in {edge for mask in slot.masks for span in mask.minutes for edge in span}:
+        edges = {edge for mask in slot.masks for span in mask.minutes for edge in span}
+        if all(mask.weekdays == ALL_WEEKDAYS for mask in slot.masks):
+            edges -= {MINUTES_OF_DAY}
+        for edge in edges:
             if ((self._minutes < edge) & (edge < self._minutes + length // 60)).any():
                 place = f"charge {slot.charge_id!r}, band {slot.band!r}"
                 allowed = "windows that begin and end where its hours do"

@@ -179,7 +179,9 @@ def _periods_on(charge: Charge, day: date) -> tuple[TouPeriod, ...]:
     return tuple(replace(period, when=masks) for period, masks in seasonal if masks)
 
 
-def _months(first: date, until: date) -> frozenset[int]:
+def _months(tariff: Tariff, first: date, until: date) -> frozenset[int]:
+    """The months of the tariff's clock that some days reach: without summer time a day begins in the one before."""
+    first -= timedelta(days=tariff.clock == "standard")
     last = until - timedelta(days=1)
     count = (last.year - first.year) * 12 + last.month - first.month + 1
     return frozenset((first.month - 1 + step) % 12 + 1 for step in range(count))
@@ -278,7 +280,8 @@ def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> Resol
     else:
         spans = (_span(tariff, charge, period, period.read_from, period.read_to),)
     # a demand charge looks for its peak in the whole bill, whatever the days a price holds
-    whole = _months(period.read_from, period.read_to) if charge.bills_a_peak else None
+    whole = _months(tariff, period.read_from, period.read_to) if charge.bills_a_peak else None
+    narrowed = (_narrowed(span, whole or _months(tariff, span.first, span.until)) for span in spans)
     return ResolvedCharge(
         charge_id=charge.charge_id,
         kind=charge.kind,
@@ -287,9 +290,7 @@ def _resolve_charge(tariff: Tariff, charge_id: str, period: BillPeriod) -> Resol
         prorate=charge.prorate,
         applies_to=charge.applies_to,
         rounding=charge.rounding,
-        spans=tuple(
-            _named(_narrowed(span, whole or _months(span.first, span.until)), split=len(spans) > 1) for span in spans
-        ),
+        spans=tuple(_named(span, split=len(spans) > 1) for span in narrowed),
         of=charge.of,
         free_pct=charge.free_pct,
     )
