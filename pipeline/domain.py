@@ -200,19 +200,6 @@ REASONS: Final[Mapping[str, Reason]] = {
             "fleet.availability_pct",
         ),
     ),
-    "check_not_computed": Reason(
-        "V2B days were not compared with reference days.",
-        (
-            "check.method",
-            "check.v2b_days",
-            "check.reference_days",
-            "check.metered_kw",
-            "check.estimated_kw",
-            "check.low",
-            "check.high",
-            "check.smallest_detectable_kw",
-        ),
-    ),
     "check_not_possible": Reason(
         "V2B days could not be compared with reference days: too few of either have a baseline.",
         (

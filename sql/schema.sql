@@ -262,6 +262,62 @@ comment on column charger_interval.discharge_wh is 'Energy out of cars [Wh]';
 comment on column charger_interval.covered is 'True where the registers tell this window''s energy';
 comment on column charger_interval.error_wh is 'Bound of the error of the energy in and out together, null where not covered [Wh]';
 
+create table day_class (
+    site_id varchar not null,
+    month varchar not null,
+    local_day date not null,
+    day_class varchar not null,
+    basis varchar not null,
+    reason varchar,
+    window_h double not null,
+    charge_wh bigint not null,
+    discharge_wh bigint not null,
+    complete boolean not null,
+    like_day boolean not null
+);
+comment on table day_class is 'One row per site and local day of a bill: a V2B day, a reference day, or neither.';
+comment on column day_class.site_id is 'Site';
+comment on column day_class.month is 'Bill, YYYY-MM';
+comment on column day_class.local_day is 'Local calendar day at the site';
+comment on column day_class.day_class is 'v2b, reference or excluded';
+comment on column day_class.basis is 'What chose the V2B days: armed (arming.csv) or observed (what was discharged)';
+comment on column day_class.reason is 'Why the day is excluded, null for the others';
+comment on column day_class.window_h is 'Length of the event window on this day [h]';
+comment on column day_class.charge_wh is 'Energy into cars inside the event window [Wh]';
+comment on column day_class.discharge_wh is 'Energy out of cars inside the event window [Wh]';
+comment on column day_class.complete is 'True where meter and chargers are known all day';
+comment on column day_class.like_day is 'True where the day may serve in the baseline of a later day of its kind';
+
+create table baseline_day (
+    site_id varchar not null,
+    month varchar not null,
+    local_day date not null,
+    day_class varchar not null,
+    method varchar not null,
+    baseline_mean_kw double,
+    baseline_peak_kw double,
+    actual_mean_kw double,
+    actual_peak_kw double,
+    difference_kw double,
+    logged_cut_kw double,
+    low_kw double,
+    high_kw double
+);
+comment on table baseline_day is 'One row per site, V2B or reference day and baseline rule: the event window as other days tell it.';
+comment on column baseline_day.site_id is 'Site';
+comment on column baseline_day.month is 'Bill, YYYY-MM';
+comment on column baseline_day.local_day is 'Local calendar day at the site';
+comment on column baseline_day.day_class is 'v2b or reference';
+comment on column baseline_day.method is 'Baseline rule, as in docs/methods.md';
+comment on column baseline_day.baseline_mean_kw is 'Mean of the baseline in the event window, null where the rule found too few days [kW]';
+comment on column baseline_day.baseline_peak_kw is 'Highest window of the baseline [kW]';
+comment on column baseline_day.actual_mean_kw is 'Mean net load as metered [kW]';
+comment on column baseline_day.actual_peak_kw is 'Highest window of the net load as metered [kW]';
+comment on column baseline_day.difference_kw is 'Baseline less metered, means [kW]';
+comment on column baseline_day.logged_cut_kw is 'Mean of discharge less charge by the charger logs [kW]';
+comment on column baseline_day.low_kw is 'Lower end of the 90 % interval of the difference, by the placebo days; V2B days only [kW]';
+comment on column baseline_day.high_kw is 'Upper end of the 90 % interval of the difference, by the placebo days; V2B days only [kW]';
+
 create table load_interval (
     site_id varchar not null,
     month varchar not null,
@@ -426,6 +482,14 @@ create table savings_month (
     discharged_kwh double,
     round_trip_efficiency double,
     equivalent_full_cycles double,
+    check_verdict varchar,
+    check_method varchar,
+    check_metered_kw double,
+    check_estimated_kw double,
+    check_low_kw double,
+    check_high_kw double,
+    clock_offset_s bigint,
+    beta double,
     meter_coverage_pct double,
     charger_coverage_pct double,
     input_hash varchar not null,
@@ -497,6 +561,14 @@ comment on column savings_month.charged_kwh is 'Energy into cars [kWh]';
 comment on column savings_month.discharged_kwh is 'Energy out of cars [kWh]';
 comment on column savings_month.round_trip_efficiency is 'Energy out over energy in for one round trip [1]';
 comment on column savings_month.equivalent_full_cycles is 'Throughput in full battery cycles [1]';
+comment on column savings_month.check_verdict is 'What other days say about the logged cut: confirms, consistent, contradicts or no_check';
+comment on column savings_month.check_method is 'Baseline rule the verdict rests on';
+comment on column savings_month.check_metered_kw is 'Mean cut in the event window of the V2B days, by the charger logs [kW]';
+comment on column savings_month.check_estimated_kw is 'The same by the meter and the baseline [kW]';
+comment on column savings_month.check_low_kw is 'Lower end of its 90 % interval [kW]';
+comment on column savings_month.check_high_kw is 'Upper end of its 90 % interval [kW]';
+comment on column savings_month.clock_offset_s is 'Offset of the charger clock that is farthest off, where the meter tells [s]';
+comment on column savings_month.beta is 'What the meter saw of each kWh the chargers logged [1]';
 comment on column savings_month.meter_coverage_pct is 'Windows measured by every billing meter [%]';
 comment on column savings_month.charger_coverage_pct is 'Windows whose charger energy is known [%]';
 comment on column savings_month.input_hash is 'Hash of everything the numbers depend on';

@@ -32,9 +32,11 @@ _MONTH_TABLES: Final[Mapping[str, Sequence[str]]] = {
     "charger_interval": ("charger_reading",),
     "load_interval": ("meter_interval", "charger_interval", "charging_session"),
     "quality_finding": ("load_interval",),
+    "day_class": ("load_interval",),
+    "baseline_day": ("load_interval", "day_class", "weather_hour"),
     "billing_determinant": ("load_interval",),
     "bill_line": ("billing_determinant",),
-    "savings_month": ("bill_line", "load_interval", "charging_session"),
+    "savings_month": ("bill_line", "load_interval", "charging_session", "baseline_day"),
     "site_month": ("savings_month",),
 }
 _ONE_RUN: Final = BackfillPolicy.single_run()

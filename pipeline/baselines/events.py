@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -45,11 +46,16 @@ class SiteDays:
     events: tuple[tuple[int, int] | None, ...]
     temperature_f: Floats | None = None
 
-    @property
+    @cached_property
     def weekday(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """ISO weekday of every day, a holiday counted as Sunday."""
         iso = np.array([day.isoweekday() for day in self.days], dtype=np.int64)
         return np.where(self.sunday_like & (iso < 6), 7, iso)
+
+    @cached_property
+    def row_of(self) -> Mapping[date, int]:
+        """The row of every day."""
+        return {day: row for row, day in enumerate(self.days)}
 
 
 def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
@@ -64,7 +70,7 @@ def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
 
 
 def _fits(site: SiteDays, first: date) -> dict[str, Towt | None]:
-    return {name: _fit(site, site.days.index(first), rule) for name, rule in REGRESSIONS.items()}
+    return {name: _fit(site, site.row_of[first], rule) for name, rule in REGRESSIONS.items()}
 
 
 def _fit(site: SiteDays, before: int, rule: Regression) -> Towt | None:
@@ -80,7 +86,7 @@ def _fit(site: SiteDays, before: int, rule: Regression) -> Towt | None:
 
 
 def _rows(site: SiteDays, day: date, day_class: str, fits: Mapping[str, Towt | None]) -> Iterator[tuple[Any, ...]]:
-    row = site.days.index(day)
+    row = site.row_of[day]
     slots = site.events[row]
     if slots is None:
         return

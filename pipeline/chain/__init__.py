@@ -6,21 +6,29 @@ prices the worlds and sums up.
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
-from pipeline.chain.inputs import Earlier, Inputs, OwnPeaks, Prepared, Result
+from pipeline.chain.inputs import EARLIER_WINDOW, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
 from pipeline.chain.sessions import found_sessions, known_sessions
 from pipeline.chain.findings import load_findings, log_findings, meter_findings
 from pipeline.chain.loads import prepare
 from pipeline.chain.hashing import input_hash, result_hash
+from pipeline.chain.event_window import in_event_window
+from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
 from pipeline.chain.results import compute
 
 __all__ = [
+    "CHECKED_DAY",
+    "EARLIER_WINDOW",
+    "WEATHER",
+    "Checked",
     "Earlier",
     "Inputs",
     "OwnPeaks",
     "Prepared",
     "Result",
+    "check_days",
     "compute",
     "found_sessions",
+    "in_event_window",
     "input_hash",
     "known_sessions",
     "load_findings",

@@ -48,6 +48,7 @@ def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.
             quality.gaps(windows, "covered", name="charger.gap", source="chargers", what="Charger data"),
             quality.clock_offsets(windows, fits, inputs.clock_bound_s),
             quality.unit_against_chargers(windows, fits, meters),
+            quality.wiring_faults(windows, fits),
             quality.conservation(windows, meters),
         ]
     return pl.concat(found)

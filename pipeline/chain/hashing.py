@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from hashlib import sha256
@@ -27,7 +28,21 @@ def input_hash(prepared: Prepared) -> str:
     digest.update(_sessions_of_bill(prepared).write_json().encode())
     digest.update(json.dumps(_other_inputs(prepared), sort_keys=True, default=str).encode())
     digest.update(prepared.inputs.tariff.canonical().encode())
+    for frame in (prepared.inputs.earlier.windows, prepared.inputs.earlier.baseline_days, prepared.inputs.weather):
+        _add(digest, frame)
     return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, frame: pl.DataFrame) -> None:
+    """Take in a frame by its bytes: names, then each column's values and which of them are missing."""
+    for column in frame.get_columns():
+        plain = column.to_physical()
+        digest.update(column.name.encode() + str(column.dtype).encode())
+        if column.dtype == pl.String:
+            digest.update("\0".join(value or "" for value in plain).encode())
+        else:
+            digest.update(plain.fill_null(0).to_numpy().tobytes())
+        digest.update(column.is_null().to_numpy().tobytes())
 
 
 def _sessions_of_bill(prepared: Prepared) -> pl.DataFrame:
@@ -55,6 +70,8 @@ def _other_inputs(prepared: Prepared) -> dict[str, Any]:
         "incomplete": sorted(inputs.earlier.incomplete & inputs.reach),
         "demand_amounts": sorted((*k, str(v.normalize())) for k, v in inputs.earlier.demand_amounts.items()),
         "clock_bound_s": inputs.clock_bound_s,
+        "armed": sorted(inputs.armed.items()) if inputs.armed is not None else None,
+        "beta": prepared.wiring.beta,
         "clock": [prepared.clock.state, prepared.clock.offset_s],
         "findings": prepared.findings.get_column("sentence").to_list(),
         "utility": [[str(bill) for bill in inputs.utility_bills], inputs.reconcile_pct],

@@ -6,16 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from pipeline import quality, savings, scenarios
+from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import add_months, period_utc
 from pipeline.charging import RoundTrip
-from pipeline.domain import BillPeriod
+from pipeline.domain import UTC, BillPeriod
 from pipeline.portfolio import Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, ratchet_months
+
+_WORLDS_COMPARED: Final = ("no_ev", "actual")
+EARLIER_WINDOW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "interval_start": UTC,
+    "duration_s": pl.Int64,
+    "metered": pl.Boolean,
+    "covered": pl.Boolean,
+    "charge_wh": pl.Int64,
+    "discharge_wh": pl.Int64,
+    **{f"{world}_{side}_wh": pl.Int64 for world in _WORLDS_COMPARED for side in ("import", "export")},
+}
+WEATHER: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {"observed_at": UTC, "temperature_c": pl.Float64}
 
 OwnPeaks = Mapping[tuple[str, str], Mapping[str, Decimal]]
 """(scenario, charge_id) -> month -> own peak [kW]."""
@@ -32,6 +45,9 @@ class Earlier:
     # determinants of the last two years' bills; frames have no single truth value to compare by
     measured: Mapping[str, pl.DataFrame] = field(default_factory=dict, compare=False)
     seeds: frozenset[str] = frozenset()  # months before V2B began
+    # loads (EARLIER_WINDOW) and baselines (BASELINE_DAY) by which V2B days are compared with other days
+    windows: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_WINDOW), compare=False)
+    baseline_days: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BASELINE_DAY), compare=False)
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,8 @@ class Inputs:
     coming: Mapping[str, ResolvedTariff] = field(default_factory=dict)  # of `savings.coming_tariffs`
     utility_bills: Sequence[UtilityBill] = ()  # that concern this bill
     reconcile_pct: float = 0.5  # how far apart our bill and the utility's may be [%]
+    armed: Mapping[date, bool] | None = None  # the days of the arming log; None where there is none
+    weather: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WEATHER))  # of a year and this bill
 
     @property
     def is_seed(self) -> bool:
@@ -90,6 +108,7 @@ class Prepared:
     outside_sessions: bool
     findings: pl.DataFrame
     clock: quality.Clock
+    wiring: quality.Wiring
 
     @property
     def billed_windows(self) -> pl.DataFrame:

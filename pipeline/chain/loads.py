@@ -45,7 +45,18 @@ def prepare(inputs: Inputs) -> Prepared:
     found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
     findings = pl.concat([findings, *found])
     clock = quality.clock_of(fits, inputs.clock_bound_s)
-    return Prepared(inputs, window_min, windows, charger_windows, sessions, round_trip, outside, findings, clock)
+    return Prepared(
+        inputs=inputs,
+        window_min=window_min,
+        windows=windows,
+        charger_windows=charger_windows,
+        known_sessions=sessions,
+        round_trip=round_trip,
+        outside_sessions=outside,
+        findings=findings,
+        clock=clock,
+        wiring=quality.wiring_of(fits),
+    )
 
 
 def _window_min(inputs: Inputs) -> int:

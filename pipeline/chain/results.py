@@ -12,12 +12,13 @@ from babel.numbers import get_currency_precision
 
 from pipeline import fleet, quality, savings, scenarios
 from pipeline.calendars import period_utc
+from pipeline.chain.checking import Checked, check_days
+from pipeline.chain.event_window import in_event_window
 from pipeline.chain.findings import METER_GAPS, ZERO_RUN
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import OwnPeaks, Prepared, Result
 from pipeline.domain import CHARGING_SESSION, SCENARIOS, Scenario
-from pipeline.portfolio import minute_of_day
-from pipeline.tariff import Bill, dearest_window, masks_expr, measure, price, with_billed_time
+from pipeline.tariff import Bill, ResolvedTariff, measure, price
 
 
 def compute(prepared: Prepared) -> Result:
@@ -35,8 +36,9 @@ def compute(prepared: Prepared) -> Result:
     priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
     bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
     compared = _reconciled(prepared, bills)
-    findings = pl.concat([prepared.findings, _refusals(bills), _differences(compared)])
-    facts = _with_worth(prepared, determinants, _facts(prepared, bills, findings, compared))
+    findings = pl.concat([prepared.findings, _refusals(bills), _answered(inputs.tariff), _differences(compared)])
+    checked = check_days(prepared)
+    facts = _with_worth(prepared, determinants, _facts(prepared, bills, findings, compared, checked))
     summary = savings.summarise(_with_notes(facts, prepared))
     frames = {
         "charger_interval": prepared.charger_windows,
@@ -46,6 +48,8 @@ def compute(prepared: Prepared) -> Result:
         "bill_line": _line_frame(bills),
         "quality_finding": findings,
         "utility_bill": _utility_frame(compared),
+        "day_class": checked.day_class,
+        "baseline_day": checked.baseline_day,
     }
     return Result(summary, frames, result_hash(summary))
 
@@ -56,6 +60,19 @@ def _refusals(bills: Mapping[str, Bill]) -> pl.DataFrame:
     rows = [
         {"name": "tariff.refused", "source": field, "sentence": f"The tariff's {field} is not priced: {reason}."}
         for field, reason in refused
+    ]
+    return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING))
+
+
+def _answered(tariff: ResolvedTariff) -> pl.DataFrame:
+    """One finding per thing that the tariff's file leaves open and a person decided."""
+    rows = [
+        {
+            "name": "tariff.answered",
+            "source": answer.question,
+            "sentence": f"The tariff leaves {answer.question} open; answered {answer.answer!r}: {answer.reason}.",
+        }
+        for answer in tariff.answers
     ]
     return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING))
 
@@ -91,7 +108,9 @@ def _sessions_begun(prepared: Prepared) -> pl.DataFrame:
     return prepared.known_sessions.filter(begun).select(CHARGING_SESSION.keys())
 
 
-def _doubts(prepared: Prepared, known: tuple[Scenario, ...], compared: Sequence[savings.Comparison]) -> list[str]:
+def _doubts(
+    prepared: Prepared, known: tuple[Scenario, ...], compared: Sequence[savings.Comparison], checked: Checked
+) -> list[str]:
     """Codes of what forbids a proved saving."""
     inputs, windows = prepared.inputs, prepared.windows
     doubts = []
@@ -108,15 +127,23 @@ def _doubts(prepared: Prepared, known: tuple[Scenario, ...], compared: Sequence[
         doubts.append("ratchet_history_incomplete")
     if savings.demand_refuted(compared):
         doubts.append("demand_not_reconciled")
+    if not prepared.wiring.accepted:
+        doubts.append("wiring_contradicted")
+    if checked.check.verdict == "contradicts":
+        doubts.append("check_contradicts")
     return doubts
 
 
 def _facts(
-    prepared: Prepared, bills: Mapping[str, Bill], findings: pl.DataFrame, compared: Sequence[savings.Comparison]
+    prepared: Prepared,
+    bills: Mapping[str, Bill],
+    findings: pl.DataFrame,
+    compared: Sequence[savings.Comparison],
+    checked: Checked,
 ) -> savings.Facts:
     inputs, windows = prepared.inputs, prepared.windows
     known = _known_worlds(prepared)
-    doubts = _doubts(prepared, known, compared)
+    doubts = _doubts(prepared, known, compared, checked)
     energy = _energy(prepared)
     return savings.Facts(
         site=inputs.site,
@@ -135,6 +162,8 @@ def _facts(
         provable=not doubts and not inputs.is_seed,
         prior=inputs.earlier.prior,
         reconciled=compared,
+        check=checked.section,
+        beta=prepared.wiring.beta,
     )
 
 
@@ -234,12 +263,12 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
     seen = {month for months in inputs.earlier.own_peaks.values() for month in months}
     notes = {
         f"clock_{prepared.clock.state}": bool(inputs.site.chargers) and prepared.clock.state != "contradicted",
-        "wiring_not_compared": bool(inputs.site.chargers),
+        "wiring_not_compared": bool(inputs.site.chargers) and prepared.wiring.beta is None,
         "range_not_computed": True,
         **dict.fromkeys(facts.outlook.gaps, True),
         "levers_not_known": facts.provable and not facts.bills.keys() >= set(SCENARIOS),
         "capture_not_computed": True,
-        "check_not_computed": True,
+        "check_not_possible": facts.check is not None and facts.check["verdict"] == "no_check",
         "no_demand_charge": bool(facts.bills) and facts.demand_line is None,
         "no_peak_window": facts.energy.window_import_wh is None,
         "no_departures": facts.fleet["departures"] == 0,
@@ -270,33 +299,15 @@ def _fleet(prepared: Prepared, energy: savings.Energy) -> dict[str, Any]:
 
 def _energy(prepared: Prepared) -> savings.Energy:
     windows = prepared.billed_windows
-    inside = _peak_hours(prepared)
+    inside = in_event_window(prepared.inputs, windows)
     return savings.Energy(
         import_wh={world: int(windows.get_column(f"{world}_import_wh").sum()) for world in SCENARIOS},
         charge_wh=int(windows.get_column("charge_wh").sum()),
         discharge_wh=int(windows.get_column("discharge_wh").sum()),
         window_import_wh=None
-        if inside is None
+        if inside is None or inside.is_empty()
         else {world: int(inside.get_column(f"{world}_import_wh").sum()) for world in SCENARIOS},
     )
-
-
-def _peak_hours(prepared: Prepared) -> pl.DataFrame | None:
-    """The windows inside the site's peak window, else in the tariff's dearest hours; None where there are neither."""
-    inputs = prepared.inputs
-    peak = inputs.site.peak_window
-    if peak is None:
-        dearest = dearest_window(inputs.tariff)
-        billed = with_billed_time(prepared.billed_windows, inputs.site.timezone, inputs.tariff, inputs.tariff_holidays)
-        inside = billed.filter(masks_expr(dearest)) if dearest else billed.clear()
-    else:
-        inside = prepared.billed_windows.filter(
-            pl.col("local_month").is_in(peak.months)
-            & pl.col("local_weekday").is_in(peak.weekdays)
-            & (pl.col("local_minute") >= minute_of_day(peak.start))
-            & (pl.col("local_minute") < minute_of_day(peak.end))
-        )
-    return None if inside.is_empty() else inside
 
 
 def _line_frame(bills: Mapping[str, Bill]) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from pipeline.portfolio.models import (
     minute_of_day,
 )
 from pipeline.portfolio.tables import TABLES, read_series, read_table
+from pipeline.portfolio.arming import read_arming
 from pipeline.portfolio.utility_bills import UtilityBill
 from pipeline.portfolio.load import Portfolio, load_portfolio, load_site, read_cycles, read_seeds
 
@@ -30,6 +31,7 @@ __all__ = [
     "load_portfolio",
     "load_site",
     "minute_of_day",
+    "read_arming",
     "read_cycles",
     "read_seeds",
     "read_series",

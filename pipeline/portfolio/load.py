@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from pipeline.calendars import add_months, calendar_month, month_of, months_between
 from pipeline.domain import BillPeriod, ConfigError
+from pipeline.portfolio.arming import read_arming
 from pipeline.portfolio.models import Config, ExactDecimal, Month, PortfolioSettings, Site
 from pipeline.portfolio.tables import read_cycle_rows, read_seed_rows, read_series, read_table
 from pipeline.portfolio.utility_bills import UtilityBill, read_utility_bills
@@ -108,6 +109,7 @@ class Portfolio:
     refused: Mapping[str, ConfigError]
     cycles: Mapping[str, tuple[BillPeriod, ...]]
     utility_bills: Mapping[str, tuple[UtilityBill, ...]] = field(default_factory=dict)
+    armed: Mapping[str, Mapping[date, bool]] = field(default_factory=dict)  # sites without an arming log are absent
 
     def tariff_path(self, name: str) -> Path | None:
         """Return the file of a tariff, native TOML before URDB JSON; None where there is none."""
@@ -223,7 +225,8 @@ def load_portfolio(root: Path) -> Portfolio:
         except ConfigError as error:
             refused[path.stem] = error
     known = {*sites, *refused}
-    return Portfolio(root, settings, sites, refused, _cycles(root, known), read_utility_bills(root, known))
+    cycles, utility_bills = _cycles(root, known), read_utility_bills(root, known)
+    return Portfolio(root, settings, sites, refused, cycles, utility_bills, read_arming(root, known))
 
 
 __all__ = ["Portfolio", "add_months", "load_portfolio", "load_site", "read_toml"]

@@ -28,6 +28,8 @@ SCAN_S: Final = (*range(-1800, 1801, 60), *(1800 * half for half in range(-28, 2
 LARGEST_STEP_S: Final = 300.0
 STEPS: Final = (*[1.0] * 3, *[0.5] * 7)
 """How much of each step is taken; half ones end a swing between two offsets."""
+WORST_CONDITION: Final = 1e10
+"""Beyond it, columns of the normal equations tell the same: two chargers that cannot be told apart."""
 LAGS: Final = 4
 """Windows over which residuals of changes still hang together."""
 LEAST_WINDOWS: Final = 200
@@ -218,6 +220,19 @@ def _errors(design: Numbers, residual: Numbers) -> Numbers:
     return errors
 
 
+def _solved(design: Numbers, target: Numbers) -> Numbers | None:
+    """Least squares by the normal equations of columns of one size; None where they depend on each other."""
+    sizes = np.sqrt((design**2).sum(axis=0))
+    if not sizes.all():
+        return None
+    columns = design / sizes
+    gram = columns.T @ columns
+    if np.linalg.cond(gram) > WORST_CONDITION:
+        return None
+    solution: Numbers = np.linalg.solve(gram, columns.T @ target) / sizes
+    return solution
+
+
 def _fit(target: Numbers, registers: list[_Register], edges: Numbers, groups: Numbers) -> list[Fit]:
     def changes(energies: Numbers) -> Numbers:
         return _usual_removed(np.diff(energies), groups)
@@ -235,8 +250,8 @@ def _fit(target: Numbers, registers: list[_Register], edges: Numbers, groups: Nu
         energy = [changes(register.shifted(edges, at)) for register, at in pairs]
         slope = [changes(register.slope(edges, at)) for register, at in pairs]
         design = np.column_stack([*energy, *slope])
-        solution, _, rank, _ = np.linalg.lstsq(design, target, rcond=None)
-        if rank < 2 * count:
+        solution = _solved(design, target)
+        if solution is None:
             return []
         gain = solution[:count]
         step = np.clip(solution[count:] / np.where(gain == 0, 1.0, gain), -LARGEST_STEP_S, LARGEST_STEP_S)
@@ -246,7 +261,9 @@ def _fit(target: Numbers, registers: list[_Register], edges: Numbers, groups: Nu
     offset_errors = errors[count:] / np.abs(np.where(gain == 0, 1.0, gain))
     told = (np.abs(step) <= np.maximum(1.0, offset_errors)) & (offset_errors <= LARGEST_ERROR_S)
     in_time = np.column_stack([changes(register.shifted(edges, 0.0)) for register in registers])
-    plain = np.linalg.lstsq(in_time, target, rcond=None)[0]
+    plain = _solved(in_time, target)
+    if plain is None:
+        return []
     plain_errors = _errors(in_time, target - in_time @ plain)
     # an offset that never settled or is known badly says nothing; the gain is then that of clocks that are right
     return [

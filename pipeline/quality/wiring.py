@@ -16,7 +16,11 @@ from pipeline.quality.clock import Fit
 from pipeline.quality.findings import ENDS, as_findings, nothing_found
 
 ACCEPTED: Final = 0.03
-"""How far the gain may lie from 1, or two standard errors where that is more."""
+STANDARD_ERRORS: Final = 4.0
+"""How far the gain may lie from 1: 3 %, or this many standard errors where that is more.
+
+At two of them a sound site with six chargers would be doubted in one month of four.
+"""
 TELLING_ERROR: Final = 0.05
 """A gain known worse than this is near too many explanations."""
 
@@ -43,7 +47,7 @@ class Wiring:
 
 def is_accepted(fit: Fit) -> bool:
     """Tell whether one charger's gain is 1 as far as can be told."""
-    return abs(fit.gain - 1) <= max(ACCEPTED, 2 * fit.gain_error)
+    return abs(fit.gain - 1) <= max(ACCEPTED, STANDARD_ERRORS * fit.gain_error)
 
 
 def wiring_of(fits: Sequence[Fit]) -> Wiring:
@@ -51,7 +55,7 @@ def wiring_of(fits: Sequence[Fit]) -> Wiring:
     weights = {fit.charger_id: fit.gain_error**-2 for fit in fits if 0 < fit.gain_error < float("inf")}
     known = [fit for fit in fits if fit.charger_id in weights]
     beta = sum(fit.gain * weights[fit.charger_id] for fit in known) / sum(weights.values()) if known else None
-    return Wiring(beta, all(is_accepted(fit) for fit in fits))
+    return Wiring(None if beta is None else round(beta, 4), all(is_accepted(fit) for fit in fits))
 
 
 def wiring_faults(windows: pl.DataFrame, fits: Sequence[Fit]) -> pl.DataFrame:

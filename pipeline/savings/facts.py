@@ -112,6 +112,8 @@ class Facts:
     parts: Mapping[str, Decimal] | None = None  # of `decompose`
     outlook: Outlook = Outlook()
     reconciled: Sequence[Comparison] = ()
+    check: Mapping[str, Any] | None = None  # the check section; None where V2B days were not compared with others
+    beta: float | None = None  # what the meter saw of each kWh the chargers logged [1]
 
 
 def with_reasons(facts: Facts, codes: Sequence[str]) -> Facts:

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import polars as pl
 
+from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import add_months
-from pipeline.chain import Earlier
+from pipeline.chain import EARLIER_WINDOW, Earlier
 from pipeline.domain import SCENARIOS
 from pipeline.portfolio import Site
 from pipeline.savings import LineKey, PriorBill
@@ -18,6 +19,8 @@ from pipeline.tariff import DETERMINANT
 from pipeline.warehouse import Warehouse
 
 _YEAR: Final = 11  # earlier bills that share a year with this one
+_LOOK_BACK: Final = 13  # months that hold the days a baseline may look back to
+_TABLES: Final = ("billing_determinant", "bill_line", "charging_session", "load_interval", "baseline_day")
 _TWO_YEARS: Final = 24  # months whose determinants a look ahead may take: last year's, and a seed of the year before
 
 
@@ -33,6 +36,8 @@ class SiteHistory:
     sessions: dict[str, pl.DataFrame] = field(default_factory=dict)
     measured: dict[str, pl.DataFrame] = field(default_factory=dict)
     seeds: set[str] = field(default_factory=set)
+    windows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    baseline_days: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     def before(self, month: str, no_sessions: pl.DataFrame) -> tuple[Earlier, pl.DataFrame]:
         """Return what the bill of `month` takes from earlier bills, and the sessions they stored."""
@@ -53,7 +58,16 @@ class SiteHistory:
         first = add_months(month, -_TWO_YEARS)
         measured = {m: frame for m, frame in self.measured.items() if first <= m < month}
         seed_months = frozenset(m for m in self.seeds if m < month)
-        found = Earlier(own, earlier_months, amounts, prior, measured, seed_months)
+        found = Earlier(
+            own,
+            earlier_months,
+            amounts,
+            prior,
+            measured,
+            seed_months,
+            windows=_since(self.windows, add_months(month, -_LOOK_BACK), month, EARLIER_WINDOW),
+            baseline_days=_since(self.baseline_days, first, month, BASELINE_DAY),
+        )
         return found, pl.concat([no_sessions, *stored])
 
     _charge_ids: tuple[str, ...] = ()
@@ -73,13 +87,17 @@ class SiteHistory:
             self._learn_demand(month, frames["bill_line"])
         if "charging_session" in frames:
             self.sessions[month] = frames["charging_session"]
+        if "load_interval" in frames:
+            self.windows[month] = frames["load_interval"].select(EARLIER_WINDOW.keys())
+        if "baseline_day" in frames:
+            self.baseline_days[month] = frames["baseline_day"].select(BASELINE_DAY.keys())
         self._learn_summary(month, summary)
 
     def forget(self, month: str) -> None:
         """Drop what is known of one bill, because it failed or is computed anew."""
         for months in self.peaks.values():
             months.pop(month, None)
-        for table in (self.demand, self.prior, self.sessions, self.measured):
+        for table in (self.demand, self.prior, self.sessions, self.measured, self.windows, self.baseline_days):
             table.pop(month, None)
         self.incomplete.discard(month)
         self.seeds.discard(month)
@@ -118,12 +136,23 @@ class SiteHistory:
             self.prior[month] = PriorBill(month, saved, summary["provable"], reduction, low)
 
 
+def _since(
+    frames: Mapping[str, pl.DataFrame], first: str, before: str, schema: Mapping[str, pl.DataType | type[pl.DataType]]
+) -> pl.DataFrame:
+    """Put the frames of some months under each other, in month order."""
+    found = (frame for month, frame in sorted(frames.items()) if first <= month < before)
+    return pl.concat([pl.DataFrame(schema=pl.Schema(schema)), *found])
+
+
 def stored_history(warehouse: Warehouse, site: Site, summaries: Mapping[str, Mapping[str, Any]]) -> SiteHistory:
     """Read a site's history back; `summaries` are its stored results by month."""
     history = SiteHistory(site)
     by_month: dict[str, dict[str, pl.DataFrame]] = {}
-    for table in ("billing_determinant", "bill_line", "charging_session"):
-        rows = warehouse.query(f"select * exclude (site_id) from {table} where site_id = ?", [site.site_id])  # noqa: S608
+    for table in _TABLES:
+        rows = warehouse.query(
+            f"select * exclude (site_id) from {table} where site_id = ? order by all",  # noqa: S608
+            [site.site_id],
+        )
         for part in rows.partition_by("month"):
             by_month.setdefault(str(part.item(0, "month")), {})[table] = part.drop("month")
     for month, summary in summaries.items():

@@ -25,6 +25,7 @@ from pipeline.warehouse import Warehouse
 
 LOG: Final = logging.getLogger(__name__)
 _MARGIN: Final = timedelta(days=7)  # readings beyond a bill's ends that complete sessions across them
+_YEAR: Final = timedelta(days=366)  # the longest look-back of a baseline
 _NO_SESSIONS: Final = pl.DataFrame(schema=dict(CHARGING_SESSION))
 
 
@@ -204,6 +205,16 @@ def _inputs(run: _SiteRun, period: BillPeriod, tariff: Tariff) -> Inputs:
         coming=coming_tariffs(tariff, period),
         utility_bills=[bill for bill in run.portfolio.utility_bills.get(run.site.site_id, ()) if bill.concerns(period)],
         reconcile_pct=thresholds.reconcile_pct,
+        armed=run.portfolio.armed.get(run.site.site_id),
+        weather=_weather(run, begin, end),
+    )
+
+
+def _weather(run: _SiteRun, begin: datetime, end: datetime) -> pl.DataFrame:
+    return run.warehouse.query(
+        "select observed_at, temperature_c from weather_hour "
+        "where station_id = ? and observed_at >= ? and observed_at < ? order by all",
+        [run.site.weather_station, begin - _YEAR, end],
     )
 
 

@@ -47,14 +47,14 @@ def test_a_charger_wired_as_configured_is_accepted():
     assert quality.wiring_faults(frame, fits).is_empty()
 
 
-def test_three_per_cent_or_two_standard_errors_are_accepted():
-    assert faults(fit(1.029), fit(0.971), fit(1.1, 0.051), fit(0.0, 0.5)) == []
-    assert len(faults(fit(1.031), fit(0.969))) == 2
+def test_three_per_cent_or_four_standard_errors_are_accepted():
+    assert faults(fit(1.029, 0.005), fit(0.971, 0.005), fit(1.1, 0.026), fit(0.0, 0.26)) == []
+    assert len(faults(fit(1.031, 0.005), fit(0.969, 0.005), fit(1.1, 0.024))) == 3
 
 
 def test_a_dc_register_is_told_from_an_ac_one_where_the_gain_is_known_well():
-    assert "DC side" in faults(fit(0.94))[0]
-    assert "DC side" in faults(fit(1.06))[0]
+    assert "DC side" in faults(fit(0.94, 0.005))[0]
+    assert "DC side" in faults(fit(1.06, 0.005))[0]
 
 
 def test_a_number_without_one_plain_explanation_gets_none():

@@ -1,0 +1,221 @@
+"""Compares V2B days with other days: day classes, baselines by every rule, and the verdict on the mean cut.
+
+The look-back takes the loads of earlier bills as they were stored, the placebo days their stored baselines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from pipeline.baselines import (
+    BASELINE_DAY,
+    DAY_CLASS,
+    Check,
+    DayErrors,
+    SiteDays,
+    aligned,
+    baselines_of,
+    classify_days,
+    day_grid,
+    hourly_grid,
+    independent_check,
+)
+from pipeline.calendars import holiday_dates, with_local_time
+from pipeline.chain.event_window import in_event_window
+from pipeline.chain.inputs import EARLIER_WINDOW, Prepared
+
+CHECKED_DAY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    **BASELINE_DAY,
+    "low_kw": pl.Float64,  # 90 % interval of the day's difference, by the placebo days
+    "high_kw": pl.Float64,
+}
+_NO_WINDOW: Final = Check("no_check", "the site has no peak window and its tariff no dearest hours", 0, 0)
+_MINUTES_OF_DAY: Final = 1440
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The days of one bill (DAY_CLASS, CHECKED_DAY), the verdict and the baseline rule it rests on."""
+
+    day_class: pl.DataFrame
+    baseline_day: pl.DataFrame
+    check: Check
+    method: str | None
+
+    @property
+    def section(self) -> dict[str, Any]:
+        """The `check` section of the result contract."""
+        found = self.check
+        return {
+            "verdict": found.verdict,
+            "method": self.method,
+            "v2b_days": found.v2b_days,
+            "reference_days": found.reference_days,
+            "metered_kw": _to_watts(found.metered_kw),
+            "estimated_kw": _to_watts(found.estimated_kw),
+            "low": _to_watts(found.low),
+            "high": _to_watts(found.high),
+            "smallest_detectable_kw": _to_watts(found.smallest_detectable_kw),
+        }
+
+
+def _to_watts(kw: float | None) -> float | None:
+    """Return a power [kW] without digits below a watt, which differ between machines."""
+    return None if kw is None else round(kw, 3)
+
+
+def check_days(prepared: Prepared) -> Checked:
+    """Return what other days say about the cut of this bill's V2B days."""
+    inputs = prepared.inputs
+    windows = _all_windows(prepared)
+    inside = in_event_window(inputs, windows, any_month=True)
+    if inside is None or inside.is_empty():
+        return Checked(pl.DataFrame(schema=DAY_CLASS), pl.DataFrame(schema=CHECKED_DAY), _NO_WINDOW, None)
+    classes = _classes(prepared, windows, inside)
+    site = _site_days(prepared, windows, inside, classes)
+    mine = pl.col("local_day").is_between(inputs.period.read_from, inputs.period.read_to, closed="left")
+    own = classes.filter(mine)
+    asked = own.filter(pl.col("day_class") != "excluded").select("local_day", "day_class")
+    found = baselines_of(site, dict(asked.iter_rows()))
+    known = pl.concat([inputs.earlier.baseline_days.select(BASELINE_DAY.keys()), found])
+    method = _method(known, found)
+    check = _verdict(known, found, method, armed=inputs.armed is not None)
+    return Checked(own, _with_intervals(found, known), check, method)
+
+
+def _all_windows(prepared: Prepared) -> pl.DataFrame:
+    """This bill's windows after those of earlier bills, with the local calendar; energy null where not metered."""
+    earlier = prepared.inputs.earlier.windows.select(EARLIER_WINDOW.keys())
+    mine = prepared.windows.select(EARLIER_WINDOW.keys())
+    net = {
+        f"{world}_wh": pl.when("metered").then(pl.col(f"{world}_import_wh") - pl.col(f"{world}_export_wh"))
+        for world in ("no_ev", "actual")
+    }
+    whole = pl.concat([earlier, mine]).with_columns(**net)
+    return with_local_time(whole, prepared.inputs.site.timezone)
+
+
+def _classes(prepared: Prepared, windows: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
+    inputs = prepared.inputs
+    begun = pl.lit(value=False) if inputs.programme_start is None else pl.col("local_day") >= inputs.programme_start
+    whole = windows.group_by("local_day").agg(complete=(pl.col("metered") & (pl.col("covered") | ~begun)).all())
+    event = inside.group_by("local_day").agg(
+        window_h=pl.col("duration_s").sum() / 3600,
+        charge_wh=pl.col("charge_wh").sum(),
+        discharge_wh=pl.col("discharge_wh").sum(),
+    )
+    days = whole.join(event, on="local_day", how="left").with_columns(
+        pl.col("window_h").fill_null(0.0), pl.col("charge_wh", "discharge_wh").fill_null(0)
+    )
+    rated_kw = sum(float(charger.rated_discharge_kw) for charger in inputs.site.chargers)
+    return classify_days(days, rated_kw, inputs.armed, _working(prepared, days.get_column("local_day").to_list()))
+
+
+def _working(prepared: Prepared, days: list[date]) -> dict[date, bool]:
+    free = holiday_dates(prepared.inputs.site.holidays, sorted({day.year for day in days}))
+    return {day: day.isoweekday() < 6 and day not in free for day in days}
+
+
+def _site_days(prepared: Prepared, windows: pl.DataFrame, inside: pl.DataFrame, classes: pl.DataFrame) -> SiteDays:
+    slot_min = prepared.window_min
+    no_ev = day_grid(windows.with_columns(energy_wh=pl.col("no_ev_wh")), slot_min)
+    actual = day_grid(windows.with_columns(energy_wh=pl.col("actual_wh")), slot_min)
+    minute = pl.col("local_minute")
+    spans = inside.group_by("local_day").agg(minute.min().alias("first"), minute.max().alias("last"))
+    events = {day: (first // slot_min, last // slot_min + 1) for day, first, last in spans.iter_rows()}
+    like = dict(classes.select("local_day", "like_day").iter_rows())
+    working = _working(prepared, list(no_ev.days))
+    return SiteDays(
+        days=no_ev.days,
+        slot_min=slot_min,
+        no_ev_kw=no_ev.kw,
+        actual_kw=aligned(actual, no_ev.days),
+        sunday_like=np.array([not working[day] for day in no_ev.days], dtype=np.bool_),
+        like_day=np.array([bool(like.get(day)) for day in no_ev.days], dtype=np.bool_),
+        events=tuple(events.get(day) for day in no_ev.days),
+        temperature_f=_temperatures(prepared, no_ev.days),
+    )
+
+
+def _temperatures(prepared: Prepared, days: tuple[date, ...]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+    """Hourly means on the slots of the load [degF]; None where the site has no weather."""
+    weather = prepared.inputs.weather
+    if weather.is_empty():
+        return None
+    local = with_local_time(weather.rename({"observed_at": "interval_start"}), prepared.inputs.site.timezone)
+    hourly = aligned(hourly_grid(local, "temperature_c"), days) * 1.8 + 32
+    slots = np.arange(_MINUTES_OF_DAY // prepared.window_min) * prepared.window_min // 60
+    return np.asarray(hourly[:, slots])
+
+
+def _errors(days: pl.DataFrame, value: pl.Expr) -> DayErrors:
+    kw = days.select(value.cast(pl.Float64)).to_series().fill_null(float("nan")).to_numpy()
+    return DayErrors(days.select(pl.col("local_day").to_physical().cast(pl.Int64)).to_series().to_numpy(), kw)
+
+
+_ESTIMATED: Final = pl.col("difference_kw")
+_LOGGED: Final = pl.col("logged_cut_kw")
+_PLACEBO: Final = _ESTIMATED - _LOGGED  # baseline - load without cars: the baseline's own error
+
+
+def _method(known: pl.DataFrame, found: pl.DataFrame) -> str | None:
+    """The rule whose placebo days scatter least, of those that state most of this bill's V2B days."""
+    stated = found.filter(pl.col("day_class") == "v2b").group_by("method").agg(days=_ESTIMATED.count())
+    spread = (
+        known.filter((pl.col("day_class") == "reference") & _PLACEBO.is_not_null())
+        .group_by("method")
+        .agg(references=pl.len(), spread=_PLACEBO.std())
+    )
+    best = stated.join(spread, on="method").sort(
+        pl.col("references") >= 60, "days", -pl.col("spread"), "method", descending=True, nulls_last=True
+    )
+    return None if best.is_empty() else str(best.item(0, "method"))
+
+
+def _verdict(known: pl.DataFrame, found: pl.DataFrame, method: str | None, *, armed: bool) -> Check:
+    """This month's verdict; a contradiction over all known V2B days, which a month can be too short to show, counts."""
+    by_method = pl.col("method") == (method or "")
+    placebo = _errors(known.filter(by_method & (pl.col("day_class") == "reference")), _PLACEBO)
+
+    def over(days: pl.DataFrame) -> Check:
+        v2b = days.filter(by_method & (pl.col("day_class") == "v2b"))
+        return independent_check(_errors(v2b, _LOGGED), _errors(v2b, _ESTIMATED), placebo, armed=armed)
+
+    month = over(found)
+    year = over(_last_year(known))
+    if month.verdict in ("confirms", "consistent") and year.verdict == "contradicts":
+        return replace(month, verdict="contradicts", reason=f"over twelve months, {year.reason}")
+    return month
+
+
+def _last_year(known: pl.DataFrame) -> pl.DataFrame:
+    return known.filter(pl.col("local_day") > pl.col("local_day").max().dt.offset_by("-12mo"))
+
+
+def _with_intervals(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Add the 90 % interval of each V2B day's difference: the next error of a rule that errs as on its placebo days."""
+    placebo = known.filter((pl.col("day_class") == "reference") & _PLACEBO.is_not_null())
+    rules = placebo.group_by("method").agg(centre=_PLACEBO.mean(), spread=_PLACEBO.std(), count=pl.len())
+    factors = pl.Series(
+        [float(stats.t.ppf(0.95, n - 1) * (1 + 1 / n) ** 0.5) if n > 1 else None for n in rules.get_column("count")],
+        dtype=pl.Float64,
+    )
+    half = rules.select("method", "centre", half=pl.col("spread") * factors)
+    is_v2b = pl.col("day_class") == "v2b"
+    return (
+        found.join(half, on="method", how="left")
+        .with_columns(
+            low_kw=pl.when(is_v2b).then(_ESTIMATED - pl.col("centre") - pl.col("half")),
+            high_kw=pl.when(is_v2b).then(_ESTIMATED - pl.col("centre") + pl.col("half")),
+        )
+        .select(CHECKED_DAY.keys())
+        .with_columns(pl.col(pl.Float64).round(3))
+        .sort("local_day", "method")
+    )
