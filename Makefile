@@ -14,7 +14,7 @@ help:
 	@echo "make demo    build the Atsugi example in $(PORTFOLIO)/, run every month, print what V2B saved"
 	@echo "make test    make check, then every test but the long counts"
 	@echo "make check   ruff, ruff format, mypy --strict, sqlfluff, architecture test"
-	@echo "make soak    the long counts, with a new seed each time (SEED=... repeats one)"
+	@echo "make soak    the long counts, with a new seed each time (SEED=... repeats one); most of an hour"
 	@echo "make bench   measured times, each beside a floor no program can beat"
 	@echo "make ui      the Dagster UI on $(PORTFOLIO)/"
 	@echo "make lock    requirements.lock anew from pyproject.toml (UPGRADE=1 takes newer versions)"
@@ -61,7 +61,7 @@ test: check
 soak: $(READY)
 	@seed=$${SEED:-$$(date +%s)}; \
 	echo "soak seed $$seed (make soak SEED=$$seed repeats it)"; \
-	V2B_SOAK_SEED=$$seed $(BIN)/pytest -m soak -s --hypothesis-seed=$$seed
+	V2B_SOAK_SEED=$$seed $(BIN)/pytest -n 2 --dist load -vv -m soak --durations=20 --hypothesis-seed=$$seed
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench

@@ -56,9 +56,7 @@ def test_a_comparison_that_cannot_fail_would_prove_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.soak
-def test_many_seeds(tmp_path: Path) -> None:
-    first = int(os.environ.get("V2B_SOAK_SEED", "100"))
-    for seed in range(first, first + 20):
-        print(f"seed {seed}")
-        wrong = compared(tmp_path / str(seed), seed, 3, 13, SimulationOptions())
-        assert wrong == [], f"seed {seed}"
+@pytest.mark.parametrize("number", range(20))
+def test_many_seeds(tmp_path: Path, number: int) -> None:
+    seed = int(os.environ.get("V2B_SOAK_SEED", "100")) + number
+    assert compared(tmp_path / "p", seed, 3, 13, SimulationOptions()) == [], f"seed {seed}"
