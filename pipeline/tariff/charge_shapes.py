@@ -162,7 +162,8 @@ class DemandShape(PeakShape):
 
     @model_validator(mode="after")
     def _top_of_a_mean(self) -> DemandShape:
-        if (self.statistic == "mean") != (self.top is not None and self.top_of is not None):
+        given = [key is not None for key in (self.top, self.top_of)]
+        if given != [self.statistic == "mean"] * 2:
             raise ValueError('top and top_of with statistic = "mean", and only with it')
         return self
 

@@ -1,12 +1,29 @@
 """Native tariffs: what is read, and every refusal with its place, value and what is allowed."""
 
+from datetime import datetime
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
+from pipeline.calendars import calendar_month
 from pipeline.domain import TariffError
-from pipeline.tariff import Mask, Ratchet, Rounding, load_tariff
-from tests.tariff.bench import DATA, HEAD, day, native
+from pipeline.tariff import (
+    CHARGE_KINDS,
+    Cycle,
+    EventSet,
+    Mask,
+    PowerFactor,
+    QuantityStep,
+    Ratchet,
+    Rounding,
+    TierRule,
+    load_tariff,
+    measure,
+    price,
+    resolve,
+)
+from tests.tariff.bench import DATA, HEAD, ZONE, day, load, native
 
 FLAT = '[[charges]]\nid = "energy"\nkind = "energy"\nrate = "10"\n'
 
@@ -15,7 +32,66 @@ def example():
     return load_tariff(DATA / "example.toml", lambda _: [(day("2012-01-01"), Decimal(5))])
 
 
-def test_example_holds_every_charge_kind_and_labels_what_is_assumed() -> None:
+EVENTS = [(day("2012-07-17"), Decimal(16)), (day("2012-08-02"), Decimal("16.5"))]
+
+
+def large():
+    return load_tariff(DATA / "example-large.toml", lambda _: EVENTS)
+
+
+def test_the_examples_hold_every_charge_kind() -> None:
+    versions = (*example().versions, *large().versions)
+    assert {charge.kind for version in versions for charge in version.charges} == set(CHARGE_KINDS)
+
+
+def test_the_large_example_prices_its_contract_in_each_world_and_names_what_it_cannot_know() -> None:
+    """Charges on the peak that begin on 16 July are first billed in August, as they take what holds on the first day.
+
+    The load has no reactive energy, and the peaks of 2012 are not known.
+    """
+    july = calendar_month("2013-07")
+    frames = [load(july, lambda _: 100_000, scenario=world, window_min=15) for world in ("actual", "no_ev")]
+    resolved = resolve(large(), july)
+    bills = price(resolved, july, measure(resolved, july, pl.concat(frames), zone=ZONE, holidays=frozenset()), {})
+    contract = {
+        world: [line.quantity for line in bill.lines if line.charge_id == "contract" and "from" in line.band]
+        for world, bill in bills.items()
+    }
+    share = [Decimal(15) / 31, Decimal(16) / 31]
+    assert contract["no_ev"][0] == round(1100 * share[0], 12)
+    assert contract["actual"][0] == round(1080 * share[0], 12)
+    assert {refusal.field for refusal in bills["actual"].refused} == {"energy", "reactive"}
+    august = calendar_month("2013-08")
+    (line, over, *_), refused = priced_august(august)
+    assert (line.quantity, over.quantity, refused) == (
+        1080,
+        0,
+        {"on-peak", "facilities", "capacity", "energy", "reactive"},
+    )
+
+
+def priced_august(august):
+    resolved = resolve(large(), august)
+    frame = load(august, lambda _: 100_000, window_min=15)
+    bill = price(resolved, august, measure(resolved, august, frame, zone=ZONE, holidays=frozenset()), {})["actual"]
+    return bill.lines, {refusal.field for refusal in bill.refused}
+
+
+def test_demand_charge_reads_what_it_bills() -> None:
+    on_peak, facilities, top, capacity = large().versions[1].charges[1:5]
+    assert on_peak.quantity.unit == "kVA"
+    assert facilities.quantity.step == QuantityStep(Decimal(1), "half_up")
+    assert facilities.quantity.ratchets == (Ratchet(Decimal(75), 11, (6, 7, 8, 9), of="on-peak"),)
+    assert facilities.quantity.power_factor == PowerFactor(Decimal(90), "ratio", rounding=QuantityStep(Decimal(1)))
+    assert (top.quantity.statistic, top.quantity.top, top.quantity.top_of) == ("mean", 5, "days")
+    assert capacity.quantity.events == (
+        EventSet((datetime(2012, 7, 17, 16), datetime(2012, 8, 2, 16, 30)), day("2013-06-01"), day("2014-06-01")),
+    )
+    assert (large().clock, large().cycle) == ("standard", Cycle(Decimal(30), (27, 33)))
+    assert large().versions[1].charges[5].tiers == TierRule("kW", "facilities")
+
+
+def test_the_example_labels_what_is_assumed() -> None:
     tariff = example()
     (version,) = tariff.versions
     assert [charge.kind for charge in version.charges] == [
@@ -86,6 +162,7 @@ def test_notes_over_several_lines_become_one() -> None:
 
 
 PEAK = '[[charges.periods]]\nname = "peak"\nhours = ["13:00-16:00"]\nrate = 3\n'
+DEMAND = '[[charges]]\nid = "d"\nkind = "demand"\nrate = 1\n'
 ENERGY = '[[charges]]\nid = "energy"\nkind = "energy"\n'
 REFUSED = {
     "unknown key at the top": ("colour = 1\n" + FLAT, "colour", "colour", "demand_window_min"),
@@ -208,6 +285,57 @@ REFUSED = {
         "charges[1].applies_to",
         "demand",
         "energy",
+    ),
+    "ratchet on no charge": (
+        DEMAND + '[[charges.ratchets]]\npercent = 9\nlook_back_months = 3\nof = "e"\n',
+        "charges[0], the charge it looks at",
+        "e",
+        "in this version: d",
+    ),
+    "hours of use of no charge": (
+        FLAT + 'tier_per = "kW"\ntier_demand = "d"\n',
+        "charges[0], the charge it looks at",
+        "d",
+        "none",
+    ),
+    "credit per kW of an energy charge": (
+        FLAT + '[[charges]]\nid = "c"\nkind = "credit"\nrate = 1\nper = "kW"\nof = "energy"\n',
+        "charges[1].of",
+        "energy",
+        "none",
+    ),
+    "top without a mean": (
+        DEMAND + "top = 3\n",
+        "charges[0]",
+        "a table",
+        "statistic",
+    ),
+    "event with an offset": (
+        '[[charges]]\nid = "c"\nkind = "coincident"\nrate = 1\nevents = [{starts = [2013-07-10T15:00:00Z]}]\n',
+        "charges[0].events[0]",
+        "a table",
+        "without an offset",
+    ),
+    "unknown key of a contract": (
+        DEMAND.replace('"demand"', '"contract_demand"') + 'contract = [{from = 2013-01-01, kw = 1, world = "a"}]\n',
+        "charges[0].contract[0].world",
+        "world",
+        "from, kw, worlds",
+    ),
+    "pooled tiers of two sizes": (
+        ENERGY
+        + 'tier_scope = "pooled"\n'
+        + PEAK.replace("rate = 3", "tiers = [{up_to = 5, rate = 1}, {rate = 2}]")
+        + '[[charges.periods]]\nname = "o"\notherwise = true\ntiers = [{up_to = 6, rate = 1}, {rate = 2}]\n',
+        "charges[0]",
+        "a table",
+        "pooled",
+    ),
+    "a period named like a helper": (
+        ENERGY + PEAK.replace('"peak"', '"(peak)"'),
+        "charges[0].periods[0].name",
+        "(peak)",
+        "bracket",
     ),
     "no currency": (FLAT, "currency", "None", "required"),
     "no charges": ("", "file", "a table", "exactly one of charges, versions"),
