@@ -84,11 +84,11 @@ def _price(
     resolved: ResolvedTariff, worlds: Mapping[str, Rows], history: History, currency_digits: int | None
 ) -> dict[str, Bill]:
     default = None if currency_digits is None else Rounding(currency_digits, "half_up")
-    period = resolved.period
+    period, length = resolved.period, resolved.months
     days = (period.read_to - period.read_from).days
     bills = {}
     for scenario, rows in worlds.items():
-        case = Case(Demands(resolved, scenario, period, rows, history), days)
+        case = Case(Demands(resolved, scenario, period, rows, history), days, length)
         bills[scenario] = _price_scenario(case, resolved.rounding or default)
     return bills
 

@@ -55,6 +55,7 @@ class Case:
 
     demands: Demands
     days: int
+    length: tuple[int, Decimal] | None = None  # days of the bill and of the tariff's month, where they differ
     rounding: Rounding | None = None
     lines: list[BillLine] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -65,7 +66,7 @@ class Case:
 
     def months(self, value: Decimal, span: PricedSpan) -> Decimal:
         """Return a span's part of what a month costs, for a bill that may be longer or shorter than a month."""
-        length = self.demands.resolved.months
+        length = self.length
         return self.share(value if length is None else value * length[0] / length[1], span)
 
     def refuse(self, charge: ResolvedCharge, error: UnpricedError) -> None:
@@ -88,9 +89,20 @@ def shown(value: Decimal) -> Decimal:
     return round(value, _DECIMALS) if isinstance(exponent, int) and exponent < -_DECIMALS else value
 
 
+Trace = tuple[Any, ...]
+_UNTRACED: Final[Trace] = ()
+
+
 def _line(
-    case: Case, charge: ResolvedCharge, band: str, unit: str, quantity: Decimal, rate: Decimal, **trace: Any
+    case: Case,
+    charge: ResolvedCharge,
+    band: str,
+    unit: str,
+    quantity: Decimal,
+    rate: Decimal,
+    trace: Trace = _UNTRACED,
 ) -> BillLine:
+    """A line; `trace` are the fields of `BillLine` from `set_at` on."""
     return BillLine(
         case.demands.scenario,
         charge.charge_id,
@@ -98,10 +110,10 @@ def _line(
         charge.kind,
         charge.description,
         unit,
-        shown(quantity),
+        shown(quantity) if charge.divides or case.length else quantity,
         rate,
         rounded(quantity * rate, case.rounding),
-        **trace,
+        *trace,
     )
 
 
@@ -160,14 +172,16 @@ def _hours_of_use(charge: ResolvedCharge, case: Case, number: int, span: PricedS
     return own_peak(row, "the highest demand, which the tiers count", span.quantity)
 
 
-def _trace(billed: Billed) -> dict[str, Any]:
-    return {
-        "set_at": billed.set_at,
-        "own_peak_kw": None if billed.own is None else shown(billed.own),
-        "billing_demand_kw": shown(billed.demand),
-        "carried_from": billed.carried_from,
-        "power_factor_pct": None if billed.power_factor_pct is None else shown(billed.power_factor_pct),
-    }
+def _trace(billed: Billed) -> Trace:
+    """Own peaks are whole watts; a carried demand, a mean or a power factor may have endless decimals."""
+    own, demand, pct = billed.own, billed.demand, billed.power_factor_pct
+    return (
+        billed.set_at,
+        own,
+        demand if demand is own else shown(demand),
+        billed.carried_from,
+        pct if pct is None else shown(pct),
+    )
 
 
 def _demand(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
@@ -179,7 +193,8 @@ def _demand(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
                 case.refuse(charge, error)
                 continue
             yield from _tiered_demand(charge, case, (span, band), billed)
-            yield from _over_contract(charge, case, (span, band), billed)
+            if charge.kind == "contract_demand":
+                yield from _over_contract(charge, case, (span, band), billed)
 
 
 def _tiered_demand(
@@ -198,8 +213,8 @@ def _tiered_demand(
     for place_of, tier in enumerate(band.tiers):
         trace = _trace(billed)
         if low is not None and high is not None:
-            trace |= {"quantity_low": shown(low[place_of]), "quantity_high": shown(high[place_of])}
-        yield _line(case, charge, band.lines[place_of], span.quantity.unit, quantities[place_of], tier.rate, **trace)
+            trace = (*trace, shown(low[place_of]), shown(high[place_of]))
+        yield _line(case, charge, band.lines[place_of], span.quantity.unit, quantities[place_of], tier.rate, trace)
 
 
 def _over_contract(
@@ -207,7 +222,7 @@ def _over_contract(
 ) -> Iterator[BillLine]:
     span, band = place
     factor = span.quantity.over_contract_factor
-    if charge.kind != "contract_demand" or factor is None:
+    if factor is None:
         return
     if billed.own is None:
         case.refuse(charge, UnpricedError("whether demand went over the contract: windows have no data"))
@@ -215,7 +230,7 @@ def _over_contract(
     name = f"{band.lines[0]} over contract"
     over = case.months(max(Decimal(0), billed.own - billed.demand), span)
     rate = band.tiers[-1].rate * factor
-    yield _line(case, charge, name, span.quantity.unit, over, rate, **_trace(billed))
+    yield _line(case, charge, name, span.quantity.unit, over, rate, _trace(billed))
 
 
 def _reactive(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
@@ -228,7 +243,7 @@ def _reactive(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
                 case.refuse(charge, error)
                 continue
             unit, rate = span.quantity.unit, band.tiers[0].rate
-            yield _line(case, charge, band.lines[0], unit, quantity, rate, set_at=row.peak_set_at)
+            yield _line(case, charge, band.lines[0], unit, quantity, rate, (row.peak_set_at,))
 
 
 def _reactive_quantity(charge: ResolvedCharge, case: Case, number: int, band: str) -> Decimal:

@@ -198,6 +198,8 @@ class Demands:
 
 def _demand(world: Demands, charge: ResolvedCharge, quantity: DemandQuantity, row: Measured, band: str) -> Billed:
     own = own_peak(row, f"band {band!r}", quantity)
+    if not (quantity.ratchets or quantity.floor_kw or quantity.step or row.own_peak_high_w):
+        return Billed(own, own, own, row.peak_set_at)
     named = {ratchet.of for ratchet in quantity.ratchets if ratchet.of}
     others = {charge_id: (world.own_of(charge_id), world.past(charge_id)) for charge_id in named}
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 
 from pipeline.calendars import holiday_dates
@@ -89,6 +90,20 @@ class ResolvedCharge:
     spans: tuple[PricedSpan, ...]
     of: str = ""
     free_pct: Decimal = Decimal(0)
+
+    @cached_property
+    def divides(self) -> bool:
+        """Whether a quantity may have endless decimals: shares of days, of pooled tiers, power factors, means."""
+        plain = {"energy", "per_kwh_rider", "export", "demand"}
+        first = self.spans[0]
+        return (
+            len(self.spans) > 1
+            or self.kind not in plain
+            or first.tiers.scope == "pooled"
+            or first.tiers.per == "kW"
+            or first.quantity.power_factor is not None
+            or bool(first.quantity.ratchets)
+        )
 
     @property
     def quantity(self) -> DemandQuantity:
