@@ -42,7 +42,10 @@ def meter_findings(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame:
 def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.Fit]) -> pl.DataFrame:
     """Return what the loads of the worlds show, and the chargers laid beside the meter; `fits` as of `clock_fits`."""
     meters = _meters(inputs)
-    found = [quality.spikes(windows, meters)]
+    found = [
+        quality.spikes(windows, meters),
+        quality.unit_against_earlier(windows, inputs.earlier.windows, meters),
+    ]
     if not inputs.is_seed:
         found += [
             quality.gaps(windows, "covered", name="charger.gap", source="chargers", what="Charger data"),

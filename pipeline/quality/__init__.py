@@ -8,7 +8,7 @@ or low), clock (chargers against the meter), wiring (what their gain says), logs
 from pipeline.quality.clock import Clock, Fit, clock_of, clock_offsets, fitted_offsets, unit_against_chargers
 from pipeline.quality.findings import FINDING, nothing_found
 from pipeline.quality.gaps import clock_change_gaps, gaps
-from pipeline.quality.levels import conservation, spikes, unit_jumps
+from pipeline.quality.levels import conservation, spikes, unit_against_earlier, unit_jumps
 from pipeline.quality.logs import incomplete_sessions, missing_samples, register_repairs
 from pipeline.quality.meter import (
     copied_hours,
@@ -45,6 +45,7 @@ __all__ = [
     "stuck_values",
     "twins",
     "unit_against_chargers",
+    "unit_against_earlier",
     "unit_jumps",
     "wiring_faults",
     "wiring_of",

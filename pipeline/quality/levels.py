@@ -18,6 +18,9 @@ LEVEL_TOLERANCE: Final = 1.25
 """How near a day's lowest and mean load must be to a factor of units: days differ, their nights little."""
 LEAST_UNIT_FACTOR: Final = 4
 """kW over kWh is a factor of 4 at 15 minutes; the 2 of half hours is within what a busy day does."""
+BEFORE_DAYS: Final = 31
+FEWEST_DAYS: Final = 7
+"""A week on either side of a bill's begin: less may be a holiday."""
 METERING_SHARE: Final = 0.03
 """How far meter and charger register may disagree [share of the charged energy]."""
 METERING_WH: Final = 100
@@ -88,6 +91,52 @@ def unit_jumps(meter: pl.DataFrame) -> pl.DataFrame:
         "days",
     )
     return as_findings(runs, "meter.unit", pl.col("meter_id"), "1", sentence)
+
+
+def unit_against_earlier(windows: pl.DataFrame, earlier: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Return one finding where a whole bill is a factor of units away from the month before; the value is the factor.
+
+    `windows` and `earlier`: interval_start (UTC), duration_s [s], metered, actual_import_wh [Wh]. Nights, mean and
+    highest windows must all have moved alike: no season and no new tenant does that. Half-hourly data moves by a factor
+    of two only, which is no evidence.
+    """
+    begin = pl.lit(windows.get_column("interval_start").min())
+    recent = pl.col("interval_start") >= begin - pl.duration(days=BEFORE_DAYS)
+    now, then = _typical_day(windows), _typical_day(earlier.filter(recent))
+    if now is None or then is None or min(then) <= 0:
+        return nothing_found()
+    per_hour = 3600 / float(windows.select(pl.col("duration_s").max()).item())
+    factors = [1000.0, 0.001, *([per_hour, 1 / per_hour] if per_hour >= LEAST_UNIT_FACTOR else [])]
+    ratios = [new / old for new, old in zip(now, then, strict=True)]
+    meant = [k for k in factors if all(k / LEVEL_TOLERANCE <= ratio <= k * LEVEL_TOLERANCE for ratio in ratios)]
+    if not meant:
+        return nothing_found()
+    found = windows.select(span_from=pl.col("interval_start").min(), span_to=ENDS.max()).with_columns(value=meant[0])
+    sentence = pl.format(
+        "The load is {} times that of the days before this bill, at night, in the mean and at its highest alike: "
+        "another unit may stand under the same header on one side of its begin.",
+        "value",
+    )
+    return as_findings(found, "meter.unit", pl.lit(source), "1", sentence)
+
+
+def _typical_day(windows: pl.DataFrame) -> tuple[float, float, float] | None:
+    """Medians over the wholly metered days (UTC) of their lowest, mean and highest power [W]; None of too few."""
+    watts = pl.col("actual_import_wh") * 3600 / pl.col("duration_s")
+    days = (
+        windows.group_by(day=pl.col("interval_start").dt.truncate("1d"))
+        .agg(
+            whole=pl.col("metered").all() & (pl.col("duration_s").sum() == 86_400),
+            low=watts.min(),
+            mean=watts.mean(),
+            high=watts.max(),
+        )
+        .filter("whole")
+    )
+    if days.height < FEWEST_DAYS:
+        return None
+    low, mean, high = days.select(pl.col("low", "mean", "high").median()).row(0)
+    return low, mean, high
 
 
 def conservation(windows: pl.DataFrame, source: str) -> pl.DataFrame:

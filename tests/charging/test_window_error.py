@@ -110,10 +110,8 @@ def test_the_bound_holds_the_truth_for_many_sites_and_logs():
     for sample_s, step_wh, offset_s in itertools.product((60, 300, 900), (1, 10, 100), (-120, -60, 0, 60, 120)):
         options = SimulationOptions(sample_s=sample_s, register_step_wh=step_wh, clock_offset_s=offset_s, loss_pct=10)
         for on_change in (True, False):
-            drawn = [
-                held(number, seed, options, on_change=on_change) for seed in (first, first + 1) for number in (0, 1, 2)
-            ]
+            drawn = [held(number, first, options, on_change=on_change) for number in (0, 1)]
             share = pl.concat(drawn)["held"].mean()
             lowest = min(lowest, share)
             assert share >= 0.95, f"seed {first}: {options}, on_change {on_change}: {share}"
-    print(f"error bound: at least {lowest:.4f} of windows held, seeds {first} and {first + 1}")
+    print(f"error bound: at least {lowest:.4f} of windows held, seed {first}")

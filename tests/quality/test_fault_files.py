@@ -2,11 +2,13 @@
 
 `expected.json`: the site's zone, demand window [min], meters and chargers (rating [kW]), the bill's days, and the
 findings as name, source, from, to, value, unit; a value of null may be any. `beside` names further findings that the
-same fault may give; `estimated` and `rejected` count intervals and records.
+same fault may give; `before` is the first day of the bill before; `estimated` and `rejected` count intervals and
+records.
 """
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.chain import Prepared, prepare
+from pipeline.chain import EARLIER_WINDOW, Prepared, prepare
 from pipeline.domain import CHARGER_RECORD, METER_RECORD, BillPeriod
 from pipeline.ingest import localised, read_file
-from tests.chain.cases import inputs
+from tests.chain.cases import NOTHING_EARLIER, inputs
 from tests.factories import site
 
 FAULTS = Path(__file__).resolve().parents[1] / "data" / "faults" / "quality"
@@ -50,6 +52,11 @@ def read_all(folder: Path, root: Path, zone: str) -> tuple[dict[str, pl.DataFram
 def prepared(expected: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Prepared:
     begin, end = date.fromisoformat(expected["from"]), date.fromisoformat(expected["to"])
     chargers = expected.get("chargers", {})
+    earlier = NOTHING_EARLIER
+    if "before" in expected:
+        days = {"from": expected["before"], "to": expected["from"]}
+        bill_before = prepared({key: expected[key] for key in ("zone", "window_min")} | days, frames)
+        earlier = replace(earlier, windows=bill_before.windows.select(EARLIER_WINDOW.keys()))
     return prepare(
         inputs(
             site=site(
@@ -63,6 +70,7 @@ def prepared(expected: dict[str, Any], frames: dict[str, pl.DataFrame]) -> Prepa
             programme_start=begin,
             meter=frames["meter"],
             readings=frames["charger"],
+            earlier=earlier,
         )
     )
 

@@ -118,6 +118,31 @@ def test_kw_under_a_kwh_header_shows_against_the_chargers() -> None:
     assert row["value"] == pytest.approx(4, abs=0.2)
 
 
+BILL = 14 * 96
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(4, [4.0]), (0.25, [0.25]), (1000, [1000.0]), (2, []), (1, [])])
+def test_a_whole_bill_in_another_unit_shows_against_the_days_before(factor: float, expected: list[float]) -> None:
+    loads = [round(wh * (factor if number >= BILL else 1)) for number, wh in enumerate(load_wh())]
+    frame = windows(loads)
+    found = quality.unit_against_earlier(frame[BILL:], frame[:BILL], "main")
+    assert found.get_column("value").to_list() == expected
+    assert set(found.get_column("span_from")) <= {STARTS[BILL]}
+
+
+def test_a_building_that_grew_in_part_is_in_no_other_unit() -> None:
+    """Four times by day and in the mean, the same at night: a new process."""
+    loads = [wh * 5 if number >= BILL and wh > 12_000 else wh for number, wh in enumerate(load_wh())]
+    frame = windows(loads)
+    assert quality.unit_against_earlier(frame[BILL:], frame[:BILL], "main").is_empty()
+
+
+def test_too_few_days_before_prove_nothing() -> None:
+    frame = windows([round(wh * (4 if number >= BILL else 1)) for number, wh in enumerate(load_wh())])
+    assert quality.unit_against_earlier(frame[BILL:], frame[BILL - 5 * 96 : BILL], "main").is_empty()
+    assert quality.unit_against_earlier(frame[BILL:], frame.clear(), "main").is_empty()
+
+
 def stays(*rows: tuple[str, str, str, str | None]) -> pl.DataFrame:
     table = [
         {
