@@ -33,7 +33,7 @@ from pipeline.ingest.canonical_csv import (
 )
 from pipeline.ingest.records import Records, empty_rejects, in_schema, joined_rejects
 
-BLOCK_BYTES: Final = 16 << 20
+BLOCK_BYTES: Final = 8 << 20
 LARGE_BYTES: Final = 2 * BLOCK_BYTES
 _HEAD_BYTES: Final = 65_536
 _LONGEST_LINE: Final = 1 << 20

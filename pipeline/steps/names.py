@@ -86,14 +86,23 @@ def owned(
     found = {name: owner_of(names, kind, name, hints, sites) for name in frame.get_column(column).unique().sort()}
     rejects = [refusal("file", column, name, owner) for name, owner in found.items() if isinstance(owner, str)]
     owners = [(name, *owner) for name, owner in found.items() if not isinstance(owner, str)]
-    table = pl.DataFrame(
-        owners, schema={column: pl.String, "site_id": pl.String, "configured": pl.String}, orient="row"
-    )
-    kept = frame.join(table, on=column, how="inner", maintain_order="left").with_columns(
-        pl.col("configured").alias(column)
-    )
-    kept = _configured_vehicles(kept.drop("configured"), names)
+    kept = _of_one(frame, column, owners[0]) if len(owners) == len(found) == 1 else _of_many(frame, column, owners)
+    kept = _configured_vehicles(kept, names)
     return kept, pl.concat(rejects) if rejects else refusal("file", "", "", "").clear()
+
+
+def _of_one(frame: pl.DataFrame, column: str, owner: tuple[str, str, str]) -> pl.DataFrame:
+    """Records that all bear one name, as most pieces of a large file do."""
+    _, site, configured = owner
+    return frame.with_columns(pl.lit(configured).alias(column), site_id=pl.lit(site))
+
+
+def _of_many(frame: pl.DataFrame, column: str, owners: Sequence[tuple[str, str, str]]) -> pl.DataFrame:
+    schema = {column: pl.String, "site_id": pl.String, "configured": pl.String}
+    kept = frame.join(
+        pl.DataFrame(owners, schema=schema, orient="row"), on=column, how="inner", maintain_order="left"
+    ).with_columns(pl.col("configured").alias(column))
+    return kept.drop("configured")
 
 
 def _configured_vehicles(frame: pl.DataFrame, names: Names) -> pl.DataFrame:

@@ -32,7 +32,16 @@ class Unread:
         if self.read is not None:
             yield self.read.result()
         else:
-            yield from read_batches(self.path, self.hints, by_time=by_time)
+            yield from _one_ahead(read_batches(self.path, self.hints, by_time=by_time))
+
+
+def _one_ahead(pieces: Iterator[Records]) -> Iterator[Records]:
+    """Yield pieces in their order, the next one being read while the last one is loaded."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="v2b-read") as pool:
+        following = pool.submit(next, pieces, None)
+        while (piece := following.result()) is not None:
+            following = pool.submit(next, pieces, None)
+            yield piece
 
 
 def read_ahead(files: Sequence[tuple[SeenFile, Path]]) -> Generator[Unread, None, None]:

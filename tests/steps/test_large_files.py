@@ -1,0 +1,176 @@
+"""A file too large for memory is loaded in pieces: the same warehouse as in one, in bounded memory, whole or not."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.ingest import canonical_blocks
+from pipeline.ingest.records import Records, empty_rejects
+from pipeline.journal import Journal
+from pipeline.portfolio import load_portfolio
+from pipeline.steps import reading
+from pipeline.steps.loading import FileOutcome, ingest
+from pipeline.warehouse import FileLoad, Warehouse
+from tests.factories import METER_HEADER, portfolio_folder
+
+START = datetime(2013, 7, 1, tzinfo=UTC)
+TABLES = ("meter_interval", "meter_interval_history", "rejected_record", "source_file")
+ROWS = 200
+Load = Callable[[Path], list[FileOutcome]]
+
+
+@pytest.fixture(params=["whole", "in pieces"])
+def load(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Ingest a portfolio; in pieces, one file is dozens of them."""
+    if request.param == "in pieces":
+        monkeypatch.setattr(canonical_blocks, "BLOCK_BYTES", 400)
+        monkeypatch.setattr(canonical_blocks, "LARGE_BYTES", 0)
+        monkeypatch.setattr(canonical_blocks, "_ROWS_A_SPAN", 30)
+        monkeypatch.setattr(reading, "_SMALL_BYTES", 0)
+
+    def loaded(root: Path) -> list[FileOutcome]:
+        with Warehouse(root) as warehouse:
+            return ingest(load_portfolio(root), warehouse, Journal(root), now=START)
+
+    return loaded
+
+
+def lines(changed: range = range(0), name: Callable[[int], str] = lambda _: "main") -> list[str]:
+    """Half hours of one meter in order of time; those of `changed` say one kWh more."""
+    return [
+        f"{name(n)},{START + timedelta(minutes=30 * n):%Y-%m-%dT%H:%M:%SZ},1800,{n % 7 + (n in changed)}.5,0\n"
+        for n in range(ROWS)
+    ]
+
+
+def land(root: Path, name: str, text: list[str]) -> None:
+    (root / "landing" / name).write_text(METER_HEADER + "".join(text), encoding="utf-8")
+
+
+def content(root: Path) -> dict[str, list[tuple[object, ...]]]:
+    with Warehouse(root) as warehouse:
+        return {table: warehouse.query(f"select * from {table} order by all").rows() for table in TABLES}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return portfolio_folder(tmp_path / "portfolio")
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_every_row_is_loaded_once_and_a_copy_changes_nothing(root: Path, load: Load, backwards: bool) -> None:
+    land(root, "1.csv", lines()[:: -1 if backwards else 1])
+    assert [(o.outcome, o.result.loaded, o.rejected) for o in load(root)] == [("loaded", ROWS, 0)]
+    before = content(root)
+    assert [(row[2], row[4]) for row in before["meter_interval"]] == [
+        (START + timedelta(minutes=30 * n), n % 7 * 1000 + 500) for n in range(ROWS)
+    ]
+    land(root, "2.csv", lines())
+    copy = load(root)[1]
+    assert (copy.outcome, copy.result.loaded, copy.result.unchanged) == ("unchanged", 0, ROWS)
+    after = content(root)
+    assert [after[table] for table in TABLES[:3]] == [before[table] for table in TABLES[:3]]
+
+
+def test_a_corrected_file_supersedes_what_it_says_otherwise(root: Path, load: Load) -> None:
+    land(root, "1.csv", lines())
+    load(root)
+    land(root, "2.csv", lines(changed=range(90, 110)))
+    corrected = load(root)[1]
+    assert (corrected.result.loaded, corrected.result.unchanged, corrected.result.superseded) == (20, 180, 20)
+    found = content(root)
+    assert {row[2] for row in found["meter_interval_history"]} == {
+        START + timedelta(minutes=30 * n) for n in range(90, 110)
+    }
+    assert sum(int(str(row[4])) for row in found["meter_interval"]) == 1000 * (sum(n % 7 for n in range(ROWS)) + 120)
+
+
+def test_two_names_of_one_meter_meet_in_different_pieces(root: Path, load: Load) -> None:
+    """One name's rows end before the other's begin in the file, but lie among them in time."""
+    site = root / "sites" / "atsugi.toml"
+    text = site.read_text(encoding="utf-8").replace('meter_id = "main"', 'meter_id = "main"\naliases = ["old"]')
+    site.write_text(text, encoding="utf-8")
+    every = lines(name=lambda n: "main" if n % 3 else "old")
+    land(root, "1.csv", sorted(every, reverse=True))  # all of `old`, then all of `main`
+    load(root)
+    assert [row[2] for row in content(root)["meter_interval"]] == [
+        START + timedelta(minutes=30 * n) for n in range(ROWS)
+    ]
+
+
+def test_an_error_in_a_late_piece_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch, load: Load) -> None:
+    land(root, "1.csv", lines())
+    calls, add = [], FileLoad.add
+
+    def die_late(file: FileLoad, *rest: object) -> object:
+        calls.append(1)
+        if len(calls) > 3 or canonical_blocks.LARGE_BYTES:
+            raise OSError("no room")
+        return add(file, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileLoad, "add", die_late)
+        with pytest.raises(OSError, match="no room"):
+            load(root)
+    assert all(not rows for rows in content(root).values())
+    assert [outcome.outcome for outcome in load(root)] == ["loaded"]
+
+
+def test_pieces_come_in_order_and_an_error_among_them_is_told() -> None:
+    pieces = [Records("", str(number), {}, empty_rejects()) for number in range(50)]
+    assert list(reading._one_ahead(iter(pieces))) == pieces
+
+    def cut() -> Iterator[Records]:
+        yield pieces[0]
+        raise OSError("cut")
+
+    ahead = reading._one_ahead(cut())
+    assert next(ahead) is pieces[0]
+    with pytest.raises(OSError, match="cut"):
+        next(ahead)
+
+
+# Loads a file in pieces, then a copy of it; tells the peak memory after half of the pieces and after all.
+CHILD = """
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import polars as pl
+from pipeline.warehouse import FileLoad, Warehouse
+
+def peak_mb():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) >> 10
+
+rows, told = 100_000, []
+with Warehouse(Path(sys.argv[1])) as warehouse:
+    for load_id in (1, 2):
+        with warehouse.one_thread(), FileLoad(warehouse, load_id) as file:
+            for piece in range(12):
+                first = datetime(2013, 1, 1, tzinfo=UTC) + timedelta(minutes=piece * rows)
+                starts = pl.datetime_range(first, first + timedelta(minutes=rows - 1), "1m", eager=True)
+                file.add("meter", pl.DataFrame({"interval_start": starts}).with_columns(
+                    site_id=pl.lit("atsugi"), meter_id=pl.lit("main"), duration_s=pl.lit(60, dtype=pl.Int64),
+                    import_wh=pl.int_range(rows), export_wh=pl.lit(0, dtype=pl.Int64),
+                    quality=pl.lit("measured"), local_day=pl.col("interval_start").dt.date(),
+                    bill_month=pl.col("interval_start").dt.strftime("%Y-%m")))
+                if piece in (5, 11):
+                    told.append(peak_mb())
+print(*told)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_memory_does_not_grow_with_the_pieces_of_a_file(tmp_path: Path) -> None:
+    here = Path(__file__).parent.parent.parent
+    environment = {**os.environ, "PYTHONPATH": str(here), "POLARS_MAX_THREADS": "1"}
+    command = [sys.executable, "-c", CHILD, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=here, check=True).stdout
+    half, whole, copied_half, copied_whole = map(int, told.split())
+    assert whole - half < 35, told  # a piece that stays takes 9 MB
+    assert copied_whole - copied_half < 60, told  # and beside what it is compared with 20 MB
