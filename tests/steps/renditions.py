@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from hypothesis import strategies as st
 
 from tests.factories import FLAT_TARIFF, METER_HEADER
 
@@ -226,3 +227,40 @@ def bundle(contents: Sequence[bytes]) -> bytes:
         for number, content in enumerate(contents):
             archive.writestr(zipfile.ZipInfo(f"{number}.any"), content)
     return out.getvalue()
+
+
+DAY = 1440
+
+
+@dataclass(frozen=True)
+class Says:
+    """A file that says `value` of every interval of a part of the day [minutes]."""
+
+    form: str
+    low: int
+    high: int
+    length: int
+    value: int
+    estimated: bool
+
+    @property
+    def claims(self) -> list[Claim]:
+        starts = range(self.low, self.high - self.length + 1, self.length)
+        torn = starts[-1] if self.form == "torn" else None
+        return [Claim(at, self.length, self.value, 0, self.estimated or at == torn) for at in starts]
+
+    @property
+    def content(self) -> bytes:
+        return METER_FORMS[self.form](self.claims)
+
+
+@st.composite
+def contradictions(draw: st.DrawFn) -> Says:
+    """A file about a day, whose parts may shift against those of others by a quarter of an hour."""
+    form, length = draw(st.sampled_from(sorted(METER_FORMS))), draw(st.sampled_from([30, 15]))
+    low, high = 0, DAY
+    if form != "nem12":
+        low = draw(st.integers(0, DAY // 15 - 2)) * 15
+        high = min(DAY, low + draw(st.integers(1, 24)) * length)
+    estimated = form in {"espi", "nem12"} and draw(st.booleans())
+    return Says(form, low, high, length, draw(st.integers(1, 3)) * 1000, estimated)
