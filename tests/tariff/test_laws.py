@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
 import polars as pl
 from hypothesis import given, settings
@@ -71,15 +72,73 @@ def test_scaling_every_rate_scales_the_bill(rates, wh, factor) -> None:
     assert bill(tariff(scaled), week(wh), WEEK).total == factor * bill(tariff(rates), week(wh), WEEK).total
 
 
+KINDS = {
+    "fixed": "",
+    "energy": "",
+    "per_kwh_rider": "",
+    "export": "",
+    "demand": 'step = {step = 1, mode = "half_up"}\n',
+    "contract_demand": "contract = [{from = 2013-01-01, kw = 700}]\nover_contract_factor = 2\n",
+    "coincident": "events = [{starts = [2013-07-03T15:00:00]}]\n",
+    "credit": 'per = "kWh"\n',
+}
+
+
 @few
-@given(RATE, LOAD, st.integers(0, 1000))
-def test_two_charges_that_share_a_rate_bill_what_one_does(rate, wh, permille) -> None:
+@given(RATE, LOAD, st.integers(0, 1000), st.sampled_from(sorted(KINDS)))
+def test_two_charges_that_share_a_rate_bill_what_one_does(rate, wh, permille, kind) -> None:
     part = rate * permille / 1000
-    one = '[[charges]]\nid = "{0}"\nkind = "{1}"\nrate = "{2:f}"\n'
-    for kind in ("energy", "demand"):
-        whole = bill(native(one.format("a", kind, rate)), week(wh), WEEK).total
-        shared = native(one.format("a", kind, part) + one.format("b", kind, rate - part))
-        assert bill(shared, week(wh), WEEK).total == whole
+    one = '[[charges]]\nid = "{0}"\nkind = "{1}"\nrate = "{2:f}"\n{3}'
+    frame = week(wh).with_columns(export_wh=pl.col("import_wh") // 3)
+    whole = bill(native(one.format("a", kind, rate, KINDS[kind])), frame, WEEK)
+    shared = native(one.format("a", kind, part, KINDS[kind]) + one.format("b", kind, rate - part, KINDS[kind]))
+    assert bill(shared, frame, WEEK).total == whole.total
+    assert not whole.refused
+
+
+LARGE = (
+    '[[charges]]\nid = "contract"\nkind = "contract_demand"\nrate = "{0}"\nover_contract_factor = 2\n'
+    "contract = [{{from = 2013-01-01, kw = 700}}]\n"
+    '[[charges]]\nid = "top"\nkind = "demand"\nrate = "{1}"\nstatistic = "mean"\ntop = 3\ntop_of = "windows"\n'
+    '[[charges]]\nid = "daily"\nkind = "demand"\nrate = "{2}"\nstatistic = "sum_of_days"\n'
+    '[[charges]]\nid = "cp"\nkind = "coincident"\nrate = "{3}"\n'
+    "events = [{{starts = [2013-07-03T15:00:00, 2013-07-04T16:00:00]}}]\n"
+    '[[charges]]\nid = "least"\nkind = "minimum"\nrate = "{4}"\n'
+    '[[charges]]\nid = "rider"\nkind = "percent_rider"\npercent = "{5}"\n'
+)
+
+
+@few
+@given(RATES, LOAD, ROUNDINGS, st.integers(0, WINDOWS - 1), st.integers(0, 500_000))
+def test_more_load_never_lowers_the_bill_of_a_large_customer(rates, wh, rounding, place, more) -> None:
+    """Means are rounded to 1 W, which a higher window never undoes."""
+    known = native(LARGE.format(*rates), head=HEAD + rounding)
+    raised = [value + (more if n == place else 0) for n, value in enumerate(wh)]
+    low, high = bill(known, week(wh), WEEK), bill(known, week(raised), WEEK)
+    assert high.total >= low.total
+    assert sum(line.amount for line in low.lines) == low.total
+
+
+@few
+@given(RATES, LOAD, st.integers(0, 50))
+def test_scaling_every_rate_scales_the_bill_of_a_large_customer(rates, wh, factor) -> None:
+    scaled = (*(rate * factor for rate in rates[:5]), rates[5])
+    one, many = (bill(native(LARGE.format(*figures)), week(wh), WEEK).total for figures in (rates, scaled))
+    assert many == factor * one
+
+
+@few
+@given(LOAD, st.integers(1, 50_000), st.booleans())
+def test_pooled_tiers_bill_every_kwh_once(wh, end, all_units) -> None:
+    """At a price of 1 in every tier and period the bill is the kWh, to the 12 decimals that a share is shown in."""
+    tiers = f"tiers = [{{up_to = {end}, rate = 1}}, {{rate = 1}}]\n"
+    text = (
+        f'[[charges]]\nid = "e"\nkind = "energy"\ntier_scope = "pooled"\nall_units = {str(all_units).lower()}\n'
+        '[[charges.periods]]\nname = "peak"\nhours = ["13:00-16:00"]\n' + tiers + "[[charges.periods]]\n"
+        'name = "rest"\notherwise = true\n' + tiers
+    )
+    total = bill(native(text), week(wh), WEEK).total
+    assert abs(total - Decimal(sum(wh)) / 1000) < Decimal("1e-11")
 
 
 @few
