@@ -1,5 +1,6 @@
 """Measured times, each beside a floor: the least any program must do with the same input. `make bench` runs them.
 
 cases    what is measured
+loading  a large meter CSV into the warehouse, each side in a process of its own
 tariffs  exact bills of many site-years, beside plain SQL and NREL PySAM; a run of its own
 """

@@ -22,6 +22,8 @@ from pipeline.steps.loading import ingest
 from pipeline.steps.months import compute_months
 from pipeline.steps.scope import Scope
 from pipeline.warehouse import FileLoad, Warehouse
+from tests.bench import loading
+from tests.bench.loading import Run
 
 YEAR_QUARTERS = 35_040
 METERS = 10
@@ -32,13 +34,16 @@ START = datetime(2013, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the table; `work` and `floor` each return something countable, so that neither can do nothing."""
+    """One line of the table; `work` and `floor` each return something countable, so that neither can do nothing.
+
+    What runs in a process of its own returns its time and memory with it.
+    """
 
     name: str
     size: str
-    work: Callable[[], int]
+    work: Callable[[], int | Run]
     floor_name: str
-    floor: Callable[[], int]
+    floor: Callable[[], int | Run]
 
 
 def meter_frame() -> pl.DataFrame:
@@ -199,6 +204,20 @@ def months_case(folder: Path, open_for: ExitStack) -> Case:
     return Case("records to bills, Atsugi", f"{len(months)} months", compute, "reading the same records", read)
 
 
+def loading_case(folder: Path) -> Case:
+    """The whole way of `v2b ingest`; V2B_BENCH_ROWS takes another count of rows."""
+    folder.mkdir()
+    path = folder / "meter.csv"
+    loading.write_meter_csv(path)
+    return Case(
+        "meter CSV to the warehouse",
+        f"{loading.ROWS:,} rows",
+        lambda: loading.apart("work", path),
+        "create table as read_csv",
+        lambda: loading.apart("floor", path),
+    )
+
+
 def all_cases(folder: Path, open_for: ExitStack) -> Iterator[Case]:
     """Every case, its input written below `folder`; what it opens is closed with `open_for`."""
     yield meter_csv_case(folder)
@@ -206,3 +225,4 @@ def all_cases(folder: Path, open_for: ExitStack) -> Iterator[Case]:
     yield window_case()
     yield from warehouse_cases(folder / "loading", open_for)
     yield months_case(folder / "atsugi", open_for)
+    yield loading_case(folder / "large")
