@@ -9,7 +9,7 @@ finding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -52,6 +52,12 @@ class _Register:
 
     def shifted(self, edges: Numbers, offset_s: float) -> Numbers:
         return np.diff(np.interp(edges + offset_s, self.instants, self.energy_wh))
+
+    def is_coarse(self, window_s: float) -> bool:
+        """Tell whether most energy flowed in pieces longer than half a window [s]: when it flowed is then unknown."""
+        moved = np.abs(np.diff(self.energy_wh))
+        long = np.diff(self.instants) > window_s / 2
+        return float(moved[long].sum()) > float(moved.sum()) / 2
 
     def slope(self, edges: Numbers, offset_s: float) -> Numbers:
         """How the window energies change per second of offset [Wh/s], over a minute to either side."""
@@ -266,9 +272,14 @@ def _fit(target: Numbers, registers: list[_Register], edges: Numbers, groups: Nu
         return []
     plain_errors = _errors(in_time, target - in_time @ plain)
     # an offset that never settled or is known badly says nothing; the gain is then that of clocks that are right
-    return [
+    found = [
         Fit(register.charger_id, float(offsets[n]), float(offset_errors[n]), float(gain[n]), float(errors[n]))
         if told[n]
         else Fit(register.charger_id, 0.0, float("inf"), float(plain[n]), float(plain_errors[n]))
         for n, register in enumerate(registers)
+    ]
+    window_s = float(edges[1] - edges[0])
+    return [
+        replace(fit, error_s=float("inf"), gain_error=float("inf")) if register.is_coarse(window_s) else fit
+        for fit, register in zip(found, registers, strict=True)
     ]

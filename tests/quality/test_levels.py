@@ -103,6 +103,15 @@ def test_clocks_are_measured_bounded_or_contradicted(
     assert (found.state, found.offset_s) == expected
 
 
+def test_a_register_read_once_a_window_tells_neither_clock_nor_wiring() -> None:
+    """Read in the middle of every window, it tells how much flowed, and not in which half."""
+    loads, energies = with_cars()
+    coarse = readings(energies, 300).gather_every(15, offset=7)
+    (found,) = quality.fitted_offsets(windows(loads, energies), coarse)
+    assert (found.error_s, found.gain_error) == (float("inf"), float("inf"))
+    assert quality.clock_of([found], 60).state == "bounded"
+
+
 def test_a_charger_that_never_charged_tells_nothing() -> None:
     flat = charger_records([(STARTS[0], 5, 5), (STARTS[-1], 5, 5)])
     assert quality.fitted_offsets(windows(load_wh()), flat) == []
