@@ -191,14 +191,17 @@ REASONS: Final[Mapping[str, Reason]] = {
         "The tariff has no ratchet, so no peak is carried into later bills.", ("annual.next_roll_off",)
     ),
     "no_roll_off": Reason("No peak that a ratchet carries ends before this bill's own do.", ("annual.next_roll_off",)),
-    "capture_not_computed": Reason(
-        "The best possible result was not computed, so there is no capture share.",
-        (
-            "capture.best_possible_peak_kw",
-            "capture.capture_kw_pct",
-            "capture.capture_money_pct",
-            "fleet.availability_pct",
-        ),
+    "capture_not_known": Reason(
+        "What the cars could have reached at best is not known: it needs their states of charge and capacities, and a "
+        "demand charge on the highest window.",
+        ("capture.best_possible_peak_kw", "capture.capture_kw_pct"),
+    ),
+    "capture_money_not_computed": Reason(
+        "The share of the possible saving in money is not computed yet.", ("capture.capture_money_pct",)
+    ),
+    "availability_not_known": Reason(
+        "No hours to work in, no chargers, or sessions without an end: the plugged-in share is not known.",
+        ("fleet.availability_pct",),
     ),
     "check_not_possible": Reason(
         "V2B days could not be compared with reference days: too few of either have a baseline.",

@@ -13,18 +13,21 @@ from pipeline.chain.loads import prepare
 from pipeline.chain.hashing import input_hash, result_hash
 from pipeline.chain.event_window import in_event_window
 from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
+from pipeline.chain.capturing import Capture, capture_of
 from pipeline.chain.results import compute
 
 __all__ = [
     "CHECKED_DAY",
     "EARLIER_WINDOW",
     "WEATHER",
+    "Capture",
     "Checked",
     "Earlier",
     "Inputs",
     "OwnPeaks",
     "Prepared",
     "Result",
+    "capture_of",
     "check_days",
     "compute",
     "found_sessions",

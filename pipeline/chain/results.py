@@ -12,6 +12,7 @@ from babel.numbers import get_currency_precision
 
 from pipeline import fleet, quality, savings, scenarios
 from pipeline.calendars import period_utc
+from pipeline.chain.capturing import capture_of
 from pipeline.chain.checking import Checked, check_days
 from pipeline.chain.event_window import in_event_window
 from pipeline.chain.findings import METER_GAPS, ZERO_RUN
@@ -162,9 +163,19 @@ def _facts(
         provable=not doubts and not inputs.is_seed,
         prior=inputs.earlier.prior,
         reconciled=compared,
+        capture=_captured(prepared, bills),
         check=checked.section,
         beta=prepared.wiring.beta,
     )
+
+
+def _captured(prepared: Prepared, bills: Mapping[str, Bill]) -> dict[str, Any] | None:
+    line = _demand_line(prepared, bills)
+    baseline = savings.line_of(bills.get(prepared.inputs.site.headline), line)
+    if prepared.inputs.is_seed or baseline is None or baseline.own_peak_kw is None:
+        return None
+    found = capture_of(prepared, line, float(baseline.own_peak_kw))
+    return None if found is None else found.section
 
 
 def _demand_line(prepared: Prepared, bills: Mapping[str, Bill]) -> savings.LineKey | None:
@@ -267,7 +278,9 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "range_not_computed": True,
         **dict.fromkeys(facts.outlook.gaps, True),
         "levers_not_known": facts.provable and not facts.bills.keys() >= set(SCENARIOS),
-        "capture_not_computed": True,
+        "capture_not_known": facts.capture is None and facts.demand_line is not None,
+        "capture_money_not_computed": True,
+        "availability_not_known": facts.fleet["availability_pct"] is None,
         "check_not_possible": facts.check is not None and facts.check["verdict"] == "no_check",
         "no_demand_charge": bool(facts.bills) and facts.demand_line is None,
         "no_peak_window": facts.energy.window_import_wh is None,
@@ -294,7 +307,18 @@ def _fleet(prepared: Prepared, energy: savings.Energy) -> dict[str, Any]:
         energy.discharge_wh,
         sum(vehicle.usable_kwh for vehicle in site.vehicles) * 1000,
         prepared.round_trip.efficiency,
+        _availability_pct(prepared),
     )
+
+
+def _availability_pct(prepared: Prepared) -> float | None:
+    """The plugged-in share of charger time in the hours V2B works in."""
+    inside = in_event_window(prepared.inputs, prepared.windows)
+    sessions = prepared.known_sessions
+    if inside is None or sessions.get_column("plugged_out_at").null_count():
+        return None
+    share = fleet.availability_pct(sessions, inside, len(prepared.inputs.site.chargers))
+    return None if share is None else round(share, 2)
 
 
 def _energy(prepared: Prepared) -> savings.Energy:

@@ -52,7 +52,12 @@ def equivalent_full_cycles(charge_wh: int, discharge_wh: int, usable_wh: float) 
 
 
 def fleet_section(
-    counted: Departures, charge_wh: int, discharge_wh: int, usable_wh: float, round_trip_efficiency: float
+    counted: Departures,
+    charge_wh: int,
+    discharge_wh: int,
+    usable_wh: float,
+    round_trip_efficiency: float,
+    availability_pct: float | None = None,
 ) -> dict[str, Any]:
     """Return the `fleet` block of `summary.json` for energies of one bill [Wh]; no round trip without discharge."""
     return {
@@ -65,7 +70,7 @@ def fleet_section(
         "discharged_kwh": discharge_wh / 1000,
         "round_trip_efficiency": round_trip_efficiency if discharge_wh else None,
         "equivalent_full_cycles": equivalent_full_cycles(charge_wh, discharge_wh, usable_wh),
-        "availability_pct": None,
+        "availability_pct": availability_pct,
     }
 
 

@@ -112,6 +112,7 @@ class Facts:
     parts: Mapping[str, Decimal] | None = None  # of `decompose`
     outlook: Outlook = Outlook()
     reconciled: Sequence[Comparison] = ()
+    capture: Mapping[str, Any] | None = None  # the capture section; None where what was possible is not known
     check: Mapping[str, Any] | None = None  # the check section; None where V2B days were not compared with others
     beta: float | None = None  # what the meter saw of each kWh the chargers logged [1]
 

@@ -57,7 +57,7 @@ def summarise(facts: Facts) -> dict[str, Any]:
         "lines": _lines(facts),
         "reconciliation": _reconciliation(facts),
         "fleet": dict(facts.fleet),
-        "capture": {"best_possible_peak_kw": None, "capture_kw_pct": None, "capture_money_pct": None, "missed": []},
+        "capture": _no_capture() if facts.capture is None else dict(facts.capture),
         "check": _no_check() if facts.check is None else dict(facts.check),
         "data": {
             "meter_coverage_pct": facts.meter_coverage_pct,
@@ -306,6 +306,10 @@ def _lines(facts: Facts) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _no_capture() -> dict[str, Any]:
+    return {"best_possible_peak_kw": None, "capture_kw_pct": None, "capture_money_pct": None, "missed": []}
 
 
 def _no_check() -> dict[str, Any]:
