@@ -38,7 +38,7 @@ def read(path: Path, hints: Sequence[str]) -> Records:
     readings, unknown, notes = _meant(feed, hints[-1] if hints else "meter")
     values, wrong = _values(readings)
     intervals, refusals, more = espi_intervals.combined(values)
-    rejects = pl.concat([feed.rejects, joined_rejects([unknown, wrong, refusals])])
+    rejects = pl.concat([feed.rejects, joined_rejects([_with_raw(pl.concat([unknown, wrong, refusals]), feed)])])
     notes += more
     if intervals.is_empty():
         return refused(FORMAT, rejects if rejects.height else _nothing(notes), "meter", notes)
@@ -66,7 +66,7 @@ def _meant(feed: Feed, fallback_name: str) -> tuple[pl.DataFrame, pl.DataFrame, 
         pl.col("passed").fill_null(""),
         *(pl.col(name).str.strip_chars() for name in READING_COLUMNS),
     )
-    readings = readings.with_columns(raw=_raw(), written=pl.col("line"), line=pl.col("line_order").cast(pl.Int64))
+    readings = readings.with_columns(written=pl.col("line"), line=pl.col("line_order").cast(pl.Int64))
     unknown = readings.filter(pl.col("wrong") != "").with_columns(count=pl.len().over("block"))
     unknown = unknown.unique("block", keep="first", maintain_order=True)
     passed = readings.filter(pl.col("passed") != "").group_by("meter", "passed").len().sort("meter", "passed")
@@ -75,14 +75,13 @@ def _meant(feed: Feed, fallback_name: str) -> tuple[pl.DataFrame, pl.DataFrame, 
     return good, rejects(unknown, "IntervalBlock", pl.format("readings: {}", "count"), pl.col("wrong")), notes
 
 
-def _raw() -> pl.Expr:
-    return pl.concat_str(
-        *(
-            pl.format("<{}>{}</{}>", pl.lit(name), pl.col(name).str.slice(0, 200), pl.lit(name))
-            for name in READING_COLUMNS
-        ),
-        ignore_nulls=True,
+def _with_raw(rejects: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    texts = (
+        pl.format("<{}>{}</{}>", pl.lit(name), pl.col(name).str.strip_chars().str.slice(0, 200), pl.lit(name))
+        for name in READING_COLUMNS
     )
+    raw = feed.readings[rejects.get_column("line")].select(pl.concat_str(*texts, ignore_nulls=True))
+    return rejects.with_columns(raw.to_series().alias("raw"))
 
 
 def _values(readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -111,7 +110,6 @@ def _values(readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     ws = (pl.col("number") * pl.col("factor").cast(cells.EXACT) * seconds).cast(espi_intervals.WATT_SECONDS)
     return good.select(
         "line",
-        "raw",
         "written",
         "meter",
         "direction",

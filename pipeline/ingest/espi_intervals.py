@@ -17,7 +17,10 @@ _STREAM: Final = ["meter", "direction"]
 
 
 def rejects(readings: pl.DataFrame, field: str, value: pl.Expr, allowed: str | pl.Expr) -> pl.DataFrame:
-    """Return a reject for each reading, placed by its line, or by its number where the line is beyond counting."""
+    """Return a reject for each reading, placed by its line, or by its number where the line is beyond counting.
+
+    `raw` is left empty.
+    """
     by_line = pl.format("line {}", "written")
     return readings.select(
         "line",
@@ -28,7 +31,7 @@ def rejects(readings: pl.DataFrame, field: str, value: pl.Expr, allowed: str | p
         pl.lit(field).alias("field"),
         value.cast(pl.String).fill_null("").str.slice(0, 200).alias("value"),
         (pl.lit(allowed) if isinstance(allowed, str) else allowed).alias("allowed"),
-        pl.col("raw").fill_null(""),
+        pl.lit("").alias("raw"),
     ).select("line", *REJECT)
 
 
@@ -84,9 +87,7 @@ def _without_parts(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     has_total = is_total.any().over(key)
     passed = values.filter(has_total & ~is_total)
     kept = values.filter(~has_total | is_total)
-    summed = kept.group_by(key).agg(
-        pl.col("ws").sum(), pl.col("estimated").any(), pl.col("line", "written", "raw").first()
-    )
+    summed = kept.group_by(key).agg(pl.col("ws").sum(), pl.col("estimated").any(), pl.col("line", "written").first())
     return summed, passed
 
 
@@ -120,9 +121,9 @@ def _both_directions(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, 
     both = both.join(exports.select("meter").unique().with_columns(exports=True), on="meter", how="left")
     no_import, no_export = pl.col("ws").is_null(), pl.col("ws_export").is_null()
     lost = no_import & pl.col("imports").fill_null(value=False)
-    about = both.filter(lost).select("line_export", "written_export", "raw_export", "interval_start")
+    about = both.filter(lost).select("line_export", "written_export", "interval_start")
     alone = rejects(
-        about.rename({"line_export": "line", "written_export": "written", "raw_export": "raw"}),
+        about.rename({"line_export": "line", "written_export": "written"}),
         "flowDirection",
         pl.col("interval_start").dt.to_string("%Y-%m-%dT%H:%M:%SZ"),
         "import of the same interval beside the export",

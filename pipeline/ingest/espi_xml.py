@@ -7,7 +7,7 @@ that memory grows with the readings only. Nesting and text sizes are bounded by 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,23 +20,27 @@ from pipeline.ingest.records import empty_rejects, refusal
 _CHUNK_BYTES = 65_536
 _CHUNK_READINGS = 100_000
 _EVENTS_KEPT = 256
+_READINGS_HELD = 512
+_MOST_UNKNOWN_BYTES = 4 << 20
 _DOCTYPE = re.compile(rb"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*<!DOCTYPE", re.DOTALL)
 READING_COLUMNS: Final = ("start", "duration", "value", "quality", "tou")
-_LEAVES: Final = frozenset(
-    {
-        *READING_COLUMNS,
-        "accumulationBehaviour",
-        "commodity",
-        "dataQualifier",
-        "defaultQuality",
-        "flowDirection",
-        "intervalLength",
-        "kind",
-        "phase",
-        "powerOfTenMultiplier",
-        "uom",
-    }
+_RESOURCES: Final = ("ReadingType", "UsagePoint", "MeterReading")
+_FIELDS: Final = (
+    "accumulationBehaviour",
+    "commodity",
+    "dataQualifier",
+    "defaultQuality",
+    "flowDirection",
+    "intervalLength",
+    "kind",
+    "phase",
+    "powerOfTenMultiplier",
+    "tou",
+    "uom",
 )
+_IN_BLOCK: Final = tuple(f"{{*}}{name}" for name in ("IntervalReading", *READING_COLUMNS))
+_IN_RESOURCE: Final = tuple(f"{{*}}{name}" for name in _FIELDS)
+_ENDS: Final = ("IntervalReading", "IntervalBlock", *_RESOURCES, "id", "link", "entry")
 _SCHEMA: Final = {**dict.fromkeys(READING_COLUMNS, pl.String), "line": pl.Int64, "block": pl.Int64}
 
 
@@ -72,6 +76,7 @@ def parse(path: Path) -> Feed:
             return Feed(collector.frame(), [], [], refusal("file", "DOCTYPE", "", "XML without a DOCTYPE"))
         parser = etree.XMLPullParser(
             events=("end",),
+            tag=[f"{{*}}{name}" for name in _ENDS],
             resolve_entities=False,
             load_dtd=False,
             no_network=True,
@@ -83,7 +88,11 @@ def parse(path: Path) -> Feed:
         try:
             while head:
                 parser.feed(head)
-                collector.take(parser)
+                collector.take(parser, len(head))
+                if collector.unknown_bytes > _MOST_UNKNOWN_BYTES:
+                    allowed = f"an entry or IntervalReading at least every {_MOST_UNKNOWN_BYTES} bytes"
+                    rejects = refusal("file", "XML", f"{collector.unknown_bytes} bytes without one", allowed)
+                    return Feed(collector.frame(), collector.blocks, collector.entries, rejects)
                 head = stream.read(_CHUNK_BYTES)
             parser.close()
         except etree.XMLSyntaxError as error:
@@ -105,40 +114,41 @@ class _Collector:
         self.entries: list[Entry] = []
         self.blocks: list[Entry] = []
         self._entry = Entry()
+        self.unknown_bytes = 0
         self._in_block = False
-        self._fields: dict[str, str] = {}
-        self._rows: list[tuple[Any, ...]] = []
+        self._held: list[Any] = []  # IntervalReadings of one parent, yet to be taken in
+        self._tags: list[str] = []
+        self._leaves: list[str] = []
+        self._places: list[tuple[int, int]] = []  # line and block of each reading
         self._frames: list[pl.DataFrame] = []
         self._local: dict[Any, str] = {}
         self._ends: dict[str, Callable[[Any], None]] = {
             "IntervalReading": self._reading,
-            "interval": self._forget,
             "IntervalBlock": self._block,
-            "ReadingType": self._resource,
-            "UsagePoint": self._resource,
-            "MeterReading": self._resource,
+            **dict.fromkeys(_RESOURCES, self._resource),
             "id": self._identify,
             "link": self._link,
             "entry": self._leave,
         }
 
-    def take(self, parser: Any) -> None:
-        """Take every element that has ended; now and then drop all that lie before it in the tree."""
-        local, ends, fields = self._local, self._ends, self._fields
+    def take(self, parser: Any, size: int) -> None:
+        """Take every element that has ended in a piece of `size` bytes; now and then drop what lies before it."""
+        ends, element = self._ends, None
         for number, (_, element) in enumerate(parser.read_events()):
-            tag = element.tag
-            name = local.get(tag)
-            if name is None:
-                name = str(tag).rpartition("}")[2]
-                if len(local) < 1000:
-                    local[tag] = name
-            if name in _LEAVES:
-                text = element.text or ""
-                fields[name] = f"{fields[name]},{text}" if name == "quality" and name in fields else text
-            elif name in ends:
-                ends[name](element)
-            if number % _EVENTS_KEPT == 0:
+            if taken := ends.get(self._name(element.tag)):
+                taken(element)
+            if number % _EVENTS_KEPT == 0 and not self._held:
                 _drop_before(element)
+        self.unknown_bytes = 0 if element is not None else self.unknown_bytes + size
+
+    def _name(self, tag: str) -> str:
+        """Return a tag without its namespace, remembered for the few tags of a feed."""
+        name = self._local.get(tag)
+        if name is None:
+            name = tag.rpartition("}")[2]
+            if len(self._local) < 1000:
+                self._local[tag] = name
+        return name
 
     def finish(self) -> None:
         """Close the document: what stood outside any entry, or in one that was cut, counts as an entry of its own."""
@@ -152,19 +162,39 @@ class _Collector:
         return pl.concat(self._frames)
 
     def _flush(self) -> None:
-        self._frames.append(pl.DataFrame(self._rows, schema=_SCHEMA, orient="row"))
-        self._rows.clear()
-
-    def _forget(self, _: Any) -> None:
-        self._fields.clear()
+        self._empty()
+        self._frames.append(_table(self._tags, self._leaves, self._places))
+        for column in (self._tags, self._leaves, self._places):
+            column.clear()
 
     def _reading(self, element: Any) -> None:
-        get = self._fields.get
+        if self._held and self._held[-1].getnext() is not element:
+            self._empty()
         self._in_block = True
-        self._rows.append((*(get(name) for name in READING_COLUMNS), element.sourceline or 0, len(self.blocks)))
-        self._fields.clear()
-        if len(self._rows) >= _CHUNK_READINGS:
+        self._held.append(element)
+        self._places.append((element.sourceline or 0, len(self.blocks)))
+        if len(self._held) >= _READINGS_HELD:
+            self._empty()
+        if len(self._places) >= _CHUNK_READINGS:
             self._flush()
+
+    def _empty(self) -> None:
+        """Take in the readings held, which follow each other, and drop what lies before them."""
+        if not self._held:
+            return
+        _drop_before(self._held[0])
+        leaves = _leaves_of(self._held)
+        self._tags += [leaf.tag for leaf in leaves]
+        self._leaves += [leaf.text or "" for leaf in leaves]
+        self._held.clear()
+
+    def _texts(self, element: Any, tags: Sequence[str]) -> dict[str, str]:
+        """Return the texts inside an element by name: the last of each, but all qualities."""
+        texts: dict[str, str] = {}
+        for leaf in element.iter(*tags):
+            name, text = self._name(leaf.tag), leaf.text or ""
+            texts[name] = f"{texts[name]},{text}" if name == "quality" and name in texts else text
+        return texts
 
     def _block(self, _: Any) -> None:
         self._in_block = False
@@ -172,12 +202,11 @@ class _Collector:
         self._entry.resource = self._entry.resource or "IntervalBlock"
 
     def _resource(self, element: Any) -> None:
-        name = self._local.get(element.tag) or str(element.tag).rpartition("}")[2]
         if self._entry.resource and self._entry.resource != "IntervalBlock":
             self._leave(element)
-        self._entry.resource = name
-        self._entry.fields = {key: text.strip() for key, text in self._fields.items()}
-        self._fields.clear()
+        self._entry.resource = self._name(element.tag)
+        texts = self._texts(element, _IN_RESOURCE)
+        self._entry.fields = {name: text.strip() for name, text in texts.items()}
 
     def _identify(self, element: Any) -> None:
         if _of_entry(element):
@@ -199,7 +228,30 @@ class _Collector:
         if self._entry.resource:
             self.entries.append(self._entry)
         self._entry = Entry()
-        self._fields.clear()
+
+
+def _leaves_of(readings: list[Any]) -> list[Any]:
+    """Return each of some neighbouring readings and then what stands in it: at once where they can be told apart."""
+    parent, after, tag = readings[0].getparent(), readings[-1].getnext(), readings[0].tag
+    if parent is None or parent.tag == tag or (after is not None and after.tag != tag):
+        return [leaf for reading in readings for leaf in reading.iter(*_IN_BLOCK)]
+    leaves = list(parent.iterdescendants(*_IN_BLOCK))
+    return leaves if after is None else leaves[: leaves.index(after)]
+
+
+def _table(tags: list[str], texts: list[str], places: list[tuple[int, int]]) -> pl.DataFrame:
+    """Return a row a reading: the last text of each name in it, but all qualities."""
+    names = {tag: tag.rpartition("}")[2] for tag in set(tags)}
+    leaves = pl.DataFrame({"tag": tags, "text": texts}, schema={"tag": pl.String, "text": pl.String})
+    leaves = leaves.with_columns(name=pl.col("tag").replace_strict(names, return_dtype=pl.String, default=None))
+    leaves = leaves.with_columns(reading=(pl.col("name") == "IntervalReading").cum_sum().cast(pl.Int64) - 1)
+    table = pl.DataFrame(places, schema={"line": pl.Int64, "block": pl.Int64}, orient="row").with_row_index("reading")
+    table = table.cast({"reading": pl.Int64})
+    for name in READING_COLUMNS:
+        own = leaves.filter(pl.col("name") == name).group_by("reading", maintain_order=True)
+        text = pl.col("text").str.join(",") if name == "quality" else pl.col("text").last()
+        table = table.join(own.agg(text.alias(name)), on="reading", how="left", maintain_order="left")
+    return table.select(list(_SCHEMA))
 
 
 def _drop_before(element: Any) -> None:
