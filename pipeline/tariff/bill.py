@@ -6,9 +6,11 @@ The total is the sum of the lines. Shares of days and long rates can have endles
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from itertools import repeat
+from operator import attrgetter
 from typing import Any, Final
 
 import polars as pl
@@ -41,8 +43,11 @@ def _step(scenario: str, charge_id: str, band: str, exact: Decimal, rounding: Ro
     return BillLine(scenario, charge_id, band, ROUNDING_CHARGE, "Rounding", "money", step, Decimal(1), step)
 
 
+_AMOUNT: Final[Callable[[BillLine], Decimal]] = attrgetter("amount")
+
+
 def _sum(lines: Iterable[BillLine]) -> Decimal:
-    return sum((line.amount for line in lines), Decimal(0))
+    return sum(map(_AMOUNT, lines), Decimal(0))
 
 
 def _price_scenario(case: Case, rounding: Rounding | None) -> Bill:
@@ -73,10 +78,14 @@ _MEASURED: Final = [name for name in DETERMINANT if name not in ("scenario", *_N
 def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Rows]]:
     """Return determinants by the values of some columns, then by scenario, then by charge, span and band."""
     found: dict[tuple[Any, ...], dict[str, dict[tuple[str, int, str], Measured]]] = {}
-    count = len(names)
-    for row in determinants.select(*names, "scenario", *_NAMES, *_MEASURED).rows():
-        worlds = found.setdefault(row[:count], {})
-        worlds.setdefault(row[count], {})[row[count + 1 : count + 4]] = Measured._make(row[count + 4 :])
+
+    def tuples(of: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+        columns = [determinants.get_column(name).to_list() for name in of]
+        return zip(*columns, strict=True) if columns else repeat((), determinants.height)
+
+    scenarios, rows = determinants.get_column("scenario").to_list(), map(Measured._make, tuples(_MEASURED))
+    for key, scenario, slot, row in zip(tuples(names), scenarios, tuples(_NAMES), rows, strict=True):
+        found.setdefault(key, {}).setdefault(scenario, {})[slot] = row
     return {key: dict(worlds) for key, worlds in found.items()}
 
 
@@ -130,16 +139,25 @@ def price_many(
     by_load = _rows_by(determinants, (*by, "month"))
     loads = dict.fromkeys(key[:-1] for key in by_load)
     found: dict[tuple[Any, ...], dict[str, Bill]] = {}
+    in_order = sorted(bills, key=lambda bill: bill.period.read_from)
+    looks_back = any(map(_looks_back, bills))
     with localcontext(EXACT):
         for load in loads:
             peaks = {key: dict(months) for key, months in (history or {}).get(load, {}).items()}
-            for resolved in sorted(bills, key=lambda bill: bill.period.read_from):
+            for resolved in in_order:
                 worlds = by_load.get((*load, resolved.period.month), {})
                 if seed:
                     _seed(peaks, resolved, worlds, seed)
                 found[*load, resolved.period.month] = _price(resolved, worlds, peaks, currency_digits)
-                _learn(peaks, resolved.period.month, worlds)
+                if looks_back:
+                    _learn(peaks, resolved.period.month, worlds)
     return {key: priced for key, priced in found.items() if priced}
+
+
+def _looks_back(resolved: ResolvedTariff) -> bool:
+    """Whether a bill may depend on a peak of an earlier one."""
+    quantities = (span.quantity for charge in resolved.charges for span in charge.spans)
+    return any(quantity.ratchets or quantity.events for quantity in quantities)
 
 
 def _seed(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.tariff.model import ChargeKind, DemandQuantity, Refusal, Rounding
 from pipeline.tariff.quantities import MODES, Billed, Demands, UnpricedError, complete, kilo, own_peak
@@ -23,8 +23,7 @@ _DECIMALS: Final = 12
 _QUANTA: Final = tuple(Decimal(1).scaleb(-digits) for digits in range(_DECIMALS + 1))
 
 
-@dataclass(frozen=True)
-class BillLine:
+class BillLine(NamedTuple):
     """One line of a bill with its trace; `unit` is that of `quantity`, money in major units of the currency.
 
     `quantity_low` and `quantity_high` say how far a demand in kVA can be off in a world whose reactive power is not
@@ -85,8 +84,8 @@ def rounded(amount: Decimal, rounding: Rounding | None) -> Decimal:
 
 def shown(value: Decimal) -> Decimal:
     """Return a value cut to 12 decimals where it has more."""
-    exponent = value.as_tuple().exponent
-    return round(value, _DECIMALS) if isinstance(exponent, int) and exponent < -_DECIMALS else value
+    cut = value.quantize(_QUANTA[_DECIMALS], None, EXACT)
+    return value if cut == value else cut
 
 
 Trace = tuple[Any, ...]
@@ -134,6 +133,8 @@ def _energy(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     for number, span in enumerate(charge.spans):
         rows = {band.band: case.demands.rows[charge.charge_id, number, band.band] for band in span.bands}
         for band, row in rows.items():
+            if row.windows >= row.expected:
+                continue
             try:
                 complete(row, f"band {band!r}")
             except UnpricedError as error:  # billed as metered and said so: kWh are a sum, a part of it is a part

@@ -23,6 +23,7 @@ MODES: Final[Mapping[RoundingMode, str]] = {
     "down": ROUND_DOWN,
     "up": ROUND_UP,
 }
+_THOUSANDTH: Final = Decimal("0.001")
 Peaks: TypeAlias = Mapping[str, Decimal]
 """Month -> own peak [kW] of one charge in one world; only months that exist."""
 History: TypeAlias = Mapping[tuple[str, str], Peaks]
@@ -65,7 +66,7 @@ class Billed(NamedTuple):
 
 def kilo(value: int) -> Decimal:
     """Return Wh as kWh, or W as kW, exactly."""
-    return Decimal(value).scaleb(-3)
+    return value * _THOUSANDTH
 
 
 def stepped(value: Decimal, step: QuantityStep | None) -> Decimal:
@@ -200,8 +201,7 @@ def _demand(world: Demands, charge: ResolvedCharge, quantity: DemandQuantity, ro
     own = own_peak(row, f"band {band!r}", quantity)
     if not (quantity.ratchets or quantity.floor_kw or quantity.step or row.own_peak_high_w):
         return Billed(own, own, own, row.peak_set_at)
-    named = {ratchet.of for ratchet in quantity.ratchets if ratchet.of}
-    others = {charge_id: (world.own_of(charge_id), world.past(charge_id)) for charge_id in named}
+    others = {r.of: (world.own_of(r.of), world.past(r.of)) for r in quantity.ratchets if r.of}
 
     def ratcheted(kw: Decimal) -> tuple[Decimal, str | None]:
         return billing_demand(quantity, world.period.month, kw, world.past(charge.charge_id), others)

@@ -70,7 +70,7 @@ class PricedSpan:
     quantity: DemandQuantity
     tiers: TierRule
 
-    @property
+    @cached_property
     def days(self) -> int:
         """Number of local days."""
         return (self.until - self.first).days

@@ -1,7 +1,6 @@
 """What holds of every bill, whatever the load and the rates; before rounding unless said."""
 
 import json
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -156,7 +155,7 @@ def test_identical_loads_give_identical_bills(rates, wh, rounding) -> None:
     frame = week(wh)
     worlds = pl.concat([frame.with_columns(scenario=pl.lit(name)) for name in ("actual", "no_ev", "unmanaged")])
     bills = price(resolved, WEEK, measure(resolved, WEEK, worlds, zone=ZONE, holidays=frozenset()), {})
-    lines = {tuple(replace(line, scenario="") for line in found.lines) for found in bills.values()}
+    lines = {tuple(line._replace(scenario="") for line in found.lines) for found in bills.values()}
     assert len(bills) == 3
     assert len(lines) == 1
 
