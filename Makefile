@@ -66,6 +66,7 @@ soak: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.tariffs
+	@$(BIN)/python -m tests.bench.formats
 
 ui: $(READY)
 	@$(BIN)/v2b ui --portfolio $(PORTFOLIO)
