@@ -141,6 +141,13 @@ def plant(warehouse: Warehouse, table: str, **values: Any) -> None:
 BILL = {"site_id": "atsugi", "month": "2013-07"}
 
 
+PARTS = {
+    "lever_hosting": 0.0, "lever_managed_charging": 4.0, "lever_discharge": 3.5, "saved_by_demand_own": 8.0,
+    **dict.fromkeys((f"saved_by_{part}" for part in ("energy_volume", "energy_shift", "demand_carried")), 0.0),
+    **dict.fromkeys((f"saved_by_{part}" for part in ("export", "riders", "tax")), 0.0), "saved_by_other": -0.5,
+}  # fmt: skip
+
+
 def a_sound_bill(warehouse: Warehouse) -> None:
     """100 W as metered, a car gave 10; two lines a world; 7.5 saved."""
     amounts = {"actual": ("90.5", "2"), "no_ev": ("98", "2"), "unmanaged": ("98", "2"), "managed": ("94", "2")}
@@ -149,7 +156,7 @@ def a_sound_bill(warehouse: Warehouse) -> None:
             line = {"charge_id": f"c{position}", "position": position, "amount": float(amount), "scenario": world}
             plant(warehouse, "bill_line", **BILL, **line, kind="demand", own_peak_kw=10.0, billing_demand_kw=10.0)
     plant(warehouse, "savings_month", **BILL, state="ok", headline="unmanaged", provable=True, saved=7.5,
-          bill_actual=92.5, bill_no_ev=100.0, bill_unmanaged=100.0, bill_managed=96.0, meter_coverage_pct=100.0,
+          bill_actual=92.5, bill_no_ev=100.0, bill_unmanaged=100.0, bill_managed=96.0, **PARTS, meter_coverage_pct=100.0,
           charger_coverage_pct=100.0, short=0)  # fmt: skip
     plant(warehouse, "site_month", **BILL, state="ok")
     plant(warehouse, "load_interval", **BILL, actual_import_wh=100, discharge_wh=10, no_ev_import_wh=110,
@@ -177,6 +184,9 @@ VIOLATIONS = [
     ("lines_sum_to_bill", "update savings_month set bill_no_ev = null", 1),
     ("one_row_per_bill", "insert into site_month select * from site_month", 1),
     ("one_row_per_bill", "insert into savings_month select * from savings_month", 1),
+    ("parts_sum_to_saving", "update savings_month set lever_discharge = 3.49", 1),
+    ("parts_sum_to_saving", "update savings_month set saved_by_tax = 0.01", 1),
+    ("parts_sum_to_saving", "update savings_month set saved_by_tax = null", 1),
     ("peaks_are_billed", "update bill_line set billing_demand_kw = 9.999 where scenario = 'actual'", 2),
     ("no_month_failed", "update site_month set state = 'failed'", 1),
     ("meter_is_complete", "update savings_month set meter_coverage_pct = 99.99", 1),

@@ -33,7 +33,22 @@ select
     ready_pct,
     charged_kwh,
     discharged_kwh,
-    reasons
+    reasons,
+    lever_hosting,
+    lever_managed_charging,
+    lever_discharge,
+    saved_by_energy_volume,
+    saved_by_energy_shift,
+    saved_by_demand_own,
+    saved_by_demand_carried,
+    saved_by_export,
+    saved_by_riders,
+    saved_by_tax,
+    saved_by_other,
+    locked,
+    run_rate,
+    first_paying_month,
+    reconciliation
 from savings_month;
 comment on view monthly_savings is 'One row per site and bill: what V2B was worth, with the month''s state and proof.';
 comment on column monthly_savings.site_id is 'Site';
@@ -69,3 +84,18 @@ comment on column monthly_savings.ready_pct is 'Share of departures that were re
 comment on column monthly_savings.charged_kwh is 'Energy into cars [kWh]';
 comment on column monthly_savings.discharged_kwh is 'Energy out of cars [kWh]';
 comment on column monthly_savings.reasons is 'Codes that say why a figure is null or what to know of it';
+comment on column monthly_savings.lever_hosting is 'Part of the saving: the cars charge here at all, 0 unless compared with no_ev [money]';
+comment on column monthly_savings.lever_managed_charging is 'Part of the saving: when the cars charged, modelled [money]';
+comment on column monthly_savings.lever_discharge is 'Part of the saving: what the cars gave back [money]';
+comment on column monthly_savings.saved_by_energy_volume is 'Part of the saving: how much energy was bought [money]';
+comment on column monthly_savings.saved_by_energy_shift is 'Part of the saving: when it was bought [money]';
+comment on column monthly_savings.saved_by_demand_own is 'Part of the saving: this bill''s own peaks [money]';
+comment on column monthly_savings.saved_by_demand_carried is 'Part of the saving: earlier peaks that ratchets carry [money]';
+comment on column monthly_savings.saved_by_export is 'Part of the saving: energy fed into the grid [money]';
+comment on column monthly_savings.saved_by_riders is 'Part of the saving: riders, levies and credits [money]';
+comment on column monthly_savings.saved_by_tax is 'Part of the saving: tax [money]';
+comment on column monthly_savings.saved_by_other is 'Part of the saving: every other line, rounding included [money]';
+comment on column monthly_savings.locked is 'What past peaks still bring if V2B stopped today and last year repeated [money]';
+comment on column monthly_savings.run_rate is 'What twelve months like the last would save at today''s tariff [money]';
+comment on column monthly_savings.first_paying_month is 'First bill whose billed demand was lower, YYYY-MM';
+comment on column monthly_savings.reconciliation is 'Whether the utility''s bill bears out ours: agrees, differs or not_supplied';

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.warehouse import Warehouse, read_copy
 from tests.e2e.conftest import content, tables, v2b
-from tests.e2e.truth import month_differences, window_differences
+from tests.e2e.truth import month_differences, sums_that_do_not_close, window_differences
 
 MONTHS = [*(f"2013-{month:02d}" for month in range(7, 13)), *(f"2014-{month:02d}" for month in range(1, 7))]
 
@@ -58,9 +58,22 @@ def test_twelve_months_save_about_half_a_million_yen(atsugi: Path) -> None:
     assert abs(sum(saved) - 500_000) < 10_000
 
 
+def test_what_lies_ahead_of_the_first_and_the_last_bill(atsugi: Path) -> None:
+    """July sets the year's peak: eleven bills carry its 25.6 kW. A year later the last of them is behind."""
+    first, last = summary(atsugi, "2013-07")["annual"], summary(atsugi, "2014-06")["annual"]
+    assert first["first_paying_month"] == last["first_paying_month"] == "2013-07"
+    exact = 11 * Decimal("25.6") * 1560 * Decimal("1.05")  # before each bill rounds its lines to whole yen
+    assert 0 <= exact - Decimal(first["locked"]) < 11
+    assert (last["locked"], first["run_rate"]) == ("0", None)
+    assert abs(Decimal(last["run_rate"]) - Decimal(last["realised"])) < 15_000
+    roll_off = last["next_roll_off"]
+    assert (roll_off["month"], roll_off["world"], roll_off["from_kw"]) == ("2014-07", "actual", 998.4)
+
+
 def test_every_window_and_month_is_the_true_one(atsugi: Path) -> None:
     with Warehouse(atsugi) as warehouse:
         assert window_differences(warehouse, atsugi) + month_differences(warehouse, atsugi) == []
+        assert sums_that_do_not_close(warehouse) == []
 
 
 def test_its_data_has_no_finding(atsugi: Path) -> None:

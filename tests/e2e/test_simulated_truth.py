@@ -9,7 +9,7 @@ import pytest
 from pipeline.simulate import SimulationOptions, write_portfolio
 from pipeline.warehouse import Warehouse
 from tests.e2e.conftest import computed
-from tests.e2e.truth import month_differences, window_differences
+from tests.e2e.truth import month_differences, sums_that_do_not_close, window_differences
 
 
 def compared(folder: Path, seed: int, sites: int, months: int, options: SimulationOptions) -> list[str]:
@@ -20,6 +20,8 @@ def compared(folder: Path, seed: int, sites: int, months: int, options: Simulati
     assert len(outcomes) == sites * months
     with Warehouse(folder) as warehouse:
         wrong += warehouse.query("select sentence from quality_finding").get_column("sentence").to_list()
+        assert warehouse.query("select count(*) from savings_month where provable and saved <> 0").item() > 0
+        wrong += sums_that_do_not_close(warehouse)
         return wrong + window_differences(warehouse, folder) + month_differences(warehouse, folder)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.domain import STATED_SCENARIOS
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import Warehouse, all_checks
 
 WINDOW_COLUMNS = {
     "actual_wh": "actual_import_wh",
@@ -41,6 +41,16 @@ def window_differences(warehouse: Warehouse, folder: Path) -> list[str]:
         ]
         wrong += [f"{true_name}: {off.height} windows differ"] if off.height else []
     return wrong
+
+
+def sums_that_do_not_close(warehouse: Warehouse) -> list[str]:
+    """Months whose lines, levers or parts do not sum to the bill and the saving, to the last digit."""
+    checks = {check.name: check for check in all_checks()}
+    return [
+        f"{name}: {row}"
+        for name in ("lines_sum_to_bill", "parts_sum_to_saving", "energy_is_conserved")
+        for row in warehouse.query(checks[name].sql).rows()
+    ]
 
 
 def month_differences(warehouse: Warehouse, folder: Path) -> list[str]:
