@@ -15,6 +15,7 @@ charts       the charts
 wording      the answer in one sentence, and in a mail's subject
 captions     titles, reading help and alt texts of the charts
 view         tiles, bill lines, data tables
+worth        what the saving came from, what lies ahead, the utility's bill beside ours
 notes        how sure we are
 templating   the Jinja2 environment
 email_body   the e-mail as HTML and text

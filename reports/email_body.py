@@ -15,7 +15,15 @@ from reports.templating import fill, stylesheet
 from reports.view import BillRow, bill_rows, bill_total
 from reports.wording import Voice, headline, subject
 
-IN_MAIL = ("Range and check", "Clocks and wiring", "Losses", "Not counted", "This site", "Second currency")
+IN_MAIL = (
+    "Range and check",
+    "Clocks and wiring",
+    "Losses",
+    "The year ahead",
+    "Not counted",
+    "This site",
+    "Second currency",
+)
 
 
 def email_html(facts: Facts, words: Language, common: dict[str, Any], figure: Caption | None) -> str:

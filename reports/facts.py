@@ -23,6 +23,7 @@ BLOCKING = (
     "charger_gap",
     "clock_contradicted",
     "sessions_unknown",
+    "demand_not_reconciled",
     "ratchet_history_incomplete",
 )
 

@@ -37,6 +37,7 @@ from reports.view import (
     tiles,
 )
 from reports.wording import Voice, cars, headline, subject
+from reports.worth import lever_rows, mostly_modelled, part_rows, utility_table
 
 __all__ = ["AlsoCurrency", "PeakHours", "RenderedReport", "ReportInput", "ReportSite", "render_report"]
 
@@ -121,6 +122,8 @@ def _page(facts: Facts, words: Language, common: dict[str, Any], figures: list[F
         "headline": headline(facts, Voice(words, html=True)),
         "figures": figures,
         "rows": bill_rows(facts, words),
+        "worth": ((words.say("By cause"), part_rows(facts, words)), (words.say("By lever"), lever_rows(facts, words))),
+        "utility": utility_table(facts, words),
         "total": bill_total(facts, words),
         "bill_month": words.month_year(facts.month),
         "bill_reading": _bill_reading(facts, words),
@@ -167,6 +170,8 @@ def _notices(facts: Facts, words: Language) -> list[str]:
     found = []
     if facts.figure("money", "partial"):
         found.append(words.say(reason_sentence("bill_partial")))
+    if mostly_modelled(facts):
+        found.append(words.say("More than half of this saving is when the cars charged, which is modelled."))
     if not facts.provable:
         found += [words.say(reason_sentence(code)) for code in facts.blocking[1:] if facts.state == "ok"]
     return found

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from reports.facts import Facts, reason_sentence
 from reports.language import NO_BREAK, Language
+from reports.worth import year_ahead
 
 # Reasons that a note of their own, or the headline, already says.
 CLOCKS_AND_WIRING = ("clock_measured", "clock_bounded", "clock_contradicted", "wiring_not_compared")
@@ -40,6 +41,7 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
         ("Data", _data(facts, words)),
         ("Losses", _losses(facts, words)),
         ("Ratchet", _ratchet(facts, words)),
+        ("The year ahead", year_ahead(facts, words)),
         ("Not counted", _not_counted(facts, words)),
         ("Also", _other_reasons(facts, words)),
         ("Tariff", _joined(facts.site.tariff_name, facts.site.tariff_notes)),

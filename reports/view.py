@@ -111,6 +111,10 @@ def _realised_tile(facts: Facts, words: Language) -> Tile:
         if proved is not None and proved != bills:
             count = words.say("{bills}, {proved} provable", bills=count, proved=words.number(proved))
         details.append(count)
+    for name, message in (("locked", "locked {amount}"), ("run_rate", "run-rate {amount} a year")):
+        amount = facts.money("annual", name)
+        if amount is not None:
+            details.append(words.say(message, amount=words.money(amount, facts.currency)))
     line = _numbers(facts.bills["realised"].to_list())
     return _money_tile(label, facts, realised, details, line, words)
 

@@ -224,6 +224,7 @@ def _doubt(facts: Facts, words: Language) -> str:
         "charger_log_empty": "no charger log",
         "clock_contradicted": "a charger's clock is wrong",
         "sessions_unknown": "charging sessions not known",
+        "demand_not_reconciled": "the utility billed another demand",
         "ratchet_history_incomplete": "an earlier peak is not known",
     }
     return words.say(short.get(code, "see the report"))

@@ -144,7 +144,8 @@ def _one(run: _SiteRun, period: BillPeriod) -> MonthOutcome:
         if run.hashes.get(period.month) == fresh:
             return MonthOutcome(run.site.site_id, period.month, state, written=False)
         stage = "bill"
-        result = compute(prepared)
+        coming = {} if inputs.is_seed else coming_tariffs(tariff, period)
+        result = compute(replace(prepared, inputs=replace(inputs, coming=coming)))
         _store(run, period, result, fresh)
     except V2BError as error:
         return _store_unstated(run, period, _NoFigures("failed", stage, str(error)))
@@ -202,7 +203,6 @@ def _inputs(run: _SiteRun, period: BillPeriod, tariff: Tariff) -> Inputs:
         sessions=sessions,
         earlier=earlier,
         clock_bound_s=thresholds.clock_bound_s,
-        coming=coming_tariffs(tariff, period),
         utility_bills=[bill for bill in run.portfolio.utility_bills.get(run.site.site_id, ()) if bill.concerns(period)],
         reconcile_pct=thresholds.reconcile_pct,
         armed=run.portfolio.armed.get(run.site.site_id),

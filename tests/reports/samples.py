@@ -155,6 +155,16 @@ def _line(
     }
 
 
+def parts(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """What the saving came from: a line of the bill each, for nothing is carried or shifted here."""
+    by_kind = {row["kind"]: row["saved"] for row in rows}
+    found = {"energy_volume": by_kind["energy"], "demand_own": by_kind["demand"], "tax": by_kind["tax"]}
+    names = (
+        "energy_volume", "energy_shift", "demand_own", "demand_carried", "export", "riders", "tax", "other",
+    )  # fmt: skip
+    return {name: found.get(name, "0") for name in names}
+
+
 def summary(
     site: ReportSite,
     load: pl.DataFrame,
@@ -231,8 +241,10 @@ def summary(
             "first_paying_month": month,
             "next_roll_off": None,
         },
-        "levers": {"hosting": None, "managed_charging": None, "discharge": None},
+        "levers": {"hosting": "0", "managed_charging": "0", "discharge": str(totals[2])},
+        "decomposition": parts(rows),
         "lines": rows,
+        "reconciliation": {"verdict": "not_supplied", "figures": []},
         "fleet": {
             "departures": 108,
             "ready": 108,
@@ -358,6 +370,8 @@ def not_provable() -> ReportInput:
         percent_saved={"peak": None, "moved_out_of_window": None, "bill": None},
         energy_kwh={"no_ev": None, "unmanaged": None},
         money={"bill_no_ev": None, "bill_unmanaged": None, "saved": None},
+        levers=dict.fromkeys(data.summary["levers"]),
+        decomposition=dict.fromkeys(data.summary["decomposition"]),
         annual={"realised": None, "provable_bills": 0, "first_paying_month": None},
         lines=[{**line, **empty} for line in data.summary["lines"]],
         data={"charger_coverage_pct": 35.4, "findings": ["Charger data: 960 windows missing from 12 July 2013."]},

@@ -18,6 +18,7 @@ from reports.notes import notes
 from reports.peak_day import find_peak_day
 from reports.view import bill_rows, bill_total, tiles
 from reports.wording import Voice, headline, subject
+from reports.worth import lever_rows, part_rows
 from tests.reports.pages import keyed, parse, text_of
 from tests.reports.samples import SAMPLES, full_year, good, with_summary
 
@@ -29,6 +30,8 @@ NULLABLE = (
     "energy_kwh",
     "money",
     "annual",
+    "levers",
+    "decomposition",
     "fleet",
     "data",
 )
@@ -44,6 +47,7 @@ def every_word(data: ReportInput) -> str:
     said = [headline(facts, Voice(WORDS)), subject(facts, WORDS)]
     said += [repr(replace(tile, line=())) for tile in tiles(facts, WORDS)]
     said += [note.text for note in notes(facts, WORDS)]
+    said += [repr(row) for row in (*part_rows(facts, WORDS), *lever_rows(facts, WORDS))]
     said += [repr(row) for row in (*bill_rows(facts, WORDS), bill_total(facts, WORDS))]
     day, days = find_peak_day(facts), find_days(facts)
     said += [repr(peak_day_caption(facts, day, WORDS))] if day else []
