@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,9 @@ def read_file(path: Path, hints: Sequence[str]) -> Records:
     """
     try:
         head = _head(path)
-        return archive.read(path, hints, _read_plain) if archive.sniff(head) else _read_plain(path, hints)
+        if archive.sniff(head):
+            return archive.read(path, hints, partial(_read_plain, landed=path))
+        return _read_plain(path, hints, landed=path)
     except IsADirectoryError:
         return _refused_file("a folder", "a file, not a folder")
     except OSError as error:
@@ -59,10 +62,10 @@ def _head(path: Path) -> bytes:
         return stream.read(_HEAD_BYTES)
 
 
-def _read_plain(path: Path, hints: Sequence[str]) -> Records:
-    """Read a file that is no archive."""
+def _read_plain(path: Path, hints: Sequence[str], *, landed: Path) -> Records:
+    """Read a file that is no archive; it, or the archive it was taken from, lies at `landed`."""
     head = _head(path)
-    if own := profile_csv.read_by_own(path, head, hints):
+    if own := profile_csv.read_by_own(path, head, hints, landed):
         return own
     found = next(
         (entry for entry in FORMATS if (b"\0" not in head or entry.name == parquet.FORMAT) and entry.sniff(head)), None

@@ -61,10 +61,13 @@ def read(path: Path, hints: Sequence[str]) -> Records:
     return _read_by(profile, path.read_bytes(), hints)
 
 
-def read_by_own(path: Path, head: bytes, hints: Sequence[str]) -> Records | None:
-    """Read a CSV by a profile of the portfolio itself, which goes before every other format; None where none fits."""
+def read_by_own(path: Path, head: bytes, hints: Sequence[str], landed: Path) -> Records | None:
+    """Read a CSV by a profile of the portfolio itself, which goes before every other format; None where none fits.
+
+    `landed` is the file in the portfolio's landing folder: the same, or the archive it was taken from.
+    """
     try:
-        profile = chosen(profiles_for(path), head)
+        profile = chosen(profiles_for(landed), head)
     except ConfigError as error:
         return refused(FORMAT, refusal(error.file, error.place, str(error.value), error.allowed))
     return _read_by(profile, path.read_bytes(), hints) if profile else None

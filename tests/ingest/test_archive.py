@@ -223,3 +223,38 @@ def test_real_zips_of_nem12_hold_what_a_second_reader_finds(path):
 
 def test_there_are_real_zips():
     assert len(ZIPS) == 4
+
+
+def test_an_entry_is_read_by_the_portfolios_own_profile(tmp_path):
+    """Half-hours of 2 and 4 kW: 1 and 2 kWh, under headings that no shipped profile knows."""
+    profile = """name = "own"
+description = "a load"
+kind = "meter"
+encodings = ["utf-8"]
+delimiter = ","
+header = ['moment', 'my load']
+[time]
+columns = ['moment']
+formats = ["%d.%m.%Y %H:%M"]
+stamp = "end"
+clock = "UTC"
+interval_minutes = 30
+[[values]]
+column = 'my load'
+unit = "kW"
+as = "import"
+"""
+    tmp_path.joinpath("profiles").mkdir()
+    tmp_path.joinpath("profiles", "own.toml").write_text(profile)
+    rows = "moment,my load\n10.07.2013 09:30,2\n10.07.2013 10:00,4\n"
+    place = tmp_path / "landing" / "site"
+    place.mkdir(parents=True)
+    place.joinpath("load.zip").write_bytes(zipped(("load.csv", rows)))
+    place.joinpath("load.csv.gz").write_bytes(gzip.compress(rows.encode()))
+    place.joinpath("load.csv").write_text(rows)
+    values = [
+        read_file(place / name, ("site", "load")).local[0].frame["import_kwh"].to_list()
+        for name in ("load.csv", "load.zip", "load.csv.gz")
+    ]
+    assert values == [values[0]] * 3
+    assert [float(value) for value in values[0]] == [1.0, 2.0]
