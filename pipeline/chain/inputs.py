@@ -12,11 +12,11 @@ import polars as pl
 
 from pipeline import quality, savings, scenarios
 from pipeline.baselines import BASELINE_DAY
-from pipeline.calendars import add_months, period_utc
+from pipeline.calendars import period_utc
 from pipeline.charging import RoundTrip
 from pipeline.domain import UTC, BillPeriod
 from pipeline.portfolio import Site, UtilityBill
-from pipeline.tariff import ResolvedTariff, ratchet_months
+from pipeline.tariff import ResolvedTariff, history_months
 
 _WORLDS_COMPARED: Final = ("no_ev", "actual")
 EARLIER_WINDOW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
@@ -91,8 +91,8 @@ class Inputs:
 
     @property
     def reach(self) -> frozenset[str]:
-        """The earlier months the tariff's ratchets look back to."""
-        return frozenset(add_months(self.period.month, -back) for back in range(1, ratchet_months(self.tariff) + 1))
+        """The earlier months the tariff's ratchets and coincident peaks look back to."""
+        return history_months(self.tariff)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ from pipeline.tariff.resolve import (
     ResolvedCharge,
     ResolvedTariff,
     demand_charges,
+    history_months,
     ratchet_months,
     resolve,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "billing_demand",
     "dearest_window",
     "demand_charges",
+    "history_months",
     "load_tariff",
     "main_demand_charge",
     "masks_expr",

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from pipeline.calendars import holiday_dates
+from pipeline.calendars import add_months, holiday_dates, month_of
 from pipeline.domain import BillPeriod, TariffError
 from pipeline.tariff.model import (
     ALL_MONTHS,
@@ -351,6 +351,19 @@ def resolve(tariff: Tariff, period: BillPeriod) -> ResolvedTariff:
 def demand_charges(resolved: ResolvedTariff) -> tuple[str, ...]:
     """Return the ids of the charges with an own peak, in the order of the bill."""
     return tuple(charge.charge_id for charge in resolved.charges if charge.kind in DEMAND_KINDS)
+
+
+def history_months(resolved: ResolvedTariff) -> frozenset[str]:
+    """Return the earlier months whose own peaks this bill depends on: of ratchets and coincident peaks."""
+    month = resolved.period.month
+    found: set[str] = set()
+    for quantity in (span.quantity for charge in resolved.charges for span in charge.spans):
+        for ratchet in quantity.ratchets:
+            reach = (add_months(month, -back) for back in range(1, ratchet.look_back_months + 1))
+            found |= {earlier for earlier in reach if int(earlier[5:]) in ratchet.months}
+        charged = (events for events in quantity.events if events.charges(resolved.period))
+        found |= {month_of(start.date()) for events in charged for start in events.starts}
+    return frozenset(earlier for earlier in found if earlier < month)
 
 
 def ratchet_months(resolved: ResolvedTariff) -> int:

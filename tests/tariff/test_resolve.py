@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.calendars import calendar_month
 from pipeline.domain import BillPeriod, TariffError
-from pipeline.tariff import Mask, dearest_window, demand_charges, load_tariff, ratchet_months, resolve
+from pipeline.tariff import Mask, dearest_window, demand_charges, history_months, load_tariff, ratchet_months, resolve
 from tests.tariff.bench import DATA, HEAD, JULY, amounts, bill, day, load, native
 
 MIDDLE = BillPeriod("2013-07", day("2013-06-21"), day("2013-07-21"))  # 10 days in June, 20 in July
@@ -168,6 +168,18 @@ def test_look_back_and_demand_charges_of_a_bill() -> None:
     resolved = resolve(tariff, JULY)
     assert (ratchet_months(resolved), demand_charges(resolved)) == (11, ("basic",))
     assert ratchet_months(resolve(native(TAX, SERIES), JULY)) == 0
+
+
+def test_a_bill_looks_only_at_the_months_its_ratchets_and_coincident_peaks_name() -> None:
+    text = (
+        '[[charges]]\nid = "d"\nkind = "demand"\nrate = 1\n'
+        "[[charges.ratchets]]\npercent = 80\nlook_back_months = 11\nmonths = [6, 7, 8]\n"
+        '[[charges]]\nid = "tag"\nkind = "coincident"\nrate = 1\nevents = [{starts = [2012-01-20T16:00:00], '
+        "bill_from = 2013-06-01, bill_to = 2014-06-01}]\n"
+    )
+    resolved = resolve(native(text), JULY)
+    assert history_months(resolved) == {"2012-01", "2012-08", "2013-06"}
+    assert ratchet_months(resolved) == 11
 
 
 def test_dearest_hours_sum_all_charges_and_are_none_at_a_flat_price() -> None:
