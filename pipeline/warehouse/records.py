@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -31,6 +31,11 @@ class _Target:
     def stamp(self) -> str | None:
         """The time in the key, if it holds one."""
         return next((column for column in self.key if column.endswith(("_at", "_start"))), None)
+
+    @property
+    def is_interval(self) -> bool:
+        """Whether a record covers a span of time, not a moment."""
+        return "duration_s" in self.values
 
 
 TARGETS: Final[Mapping[str, _Target]] = {
@@ -136,29 +141,35 @@ class FileLoad:
         them. They are remembered here; to look for them among all rows loaded so far would cost more with every piece.
         """
         site, device, stamp = target.key
-        spans = frame.group_by(site, device).agg(low=pl.col(stamp).min(), high=pl.col(stamp).max())
+        length = pl.duration(seconds="duration_s") if target.is_interval else pl.duration(seconds=0)
+        spans = frame.group_by(site, device).agg(
+            low=pl.col(stamp).min(), high=pl.col(stamp).max(), until=(pl.col(stamp) + length).max()
+        )
         among = False
-        for of, owner, low, high in spans.iter_rows():
+        for of, owner, low, high, _ in spans.iter_rows():
             before = self._hulls.get((target.table, of, owner))
             among |= before is not None and low <= before[1] and before[0] <= high
             self._hulls[target.table, of, owner] = (
                 (low, high) if before is None else (min(low, before[0]), max(high, before[1]))
             )
         tables = (target.table,) if target.fills_gaps else (target.table, target.history)
-        return not among and not any(self._is_near(str(table), target.key, spans) for table in tables)
+        return not among and not any(self._is_met(str(table), target, spans) for table in tables)
 
-    def _is_near(self, table: str, key: Sequence[str], spans: pl.DataFrame) -> bool:
-        site, device, stamp = key
+    def _is_met(self, table: str, target: _Target, spans: pl.DataFrame) -> bool:
+        """Whether a record of another load shares a moment with a span; the bounds let DuckDB pass over the rest."""
+        site, device, stamp = target.key
+        meets = f"c.{stamp} between k.low and k.high"
+        if target.is_interval:
+            meets = f"c.{stamp} < k.until and c.{stamp} + to_seconds(c.duration_s) > k.low"
         found = self._committed.execute(
             f"""
             with span as (
                 select unnest($sites) as site, unnest($devices) as device,
-                       unnest($lows) as low, unnest($highs) as high
+                       unnest($lows) as low, unnest($highs) as high, unnest($untils) as until
             )
             select exists (
                 select 1 from {table} as c inner join span as k on c.{site} = k.site and c.{device} = k.device
-                where c.{stamp} between $first - interval 1 day and $last + interval 1 day
-                    and c.{stamp} between k.low - interval 1 day and k.high + interval 1 day
+                where c.{stamp} between $first - interval 1 day and $last + interval 1 day and {meets}
             )
             """,
             {
@@ -166,6 +177,7 @@ class FileLoad:
                 "devices": spans.get_column(device).to_list(),
                 "lows": spans.get_column("low").to_list(),
                 "highs": spans.get_column("high").to_list(),
+                "untils": spans.get_column("until").to_list(),
                 "first": spans.get_column("low").min(),
                 "last": spans.get_column("high").max(),
             },
