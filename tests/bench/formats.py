@@ -133,7 +133,10 @@ def write_green_button(path: Path) -> None:
         out.write(entry("ReadingType/1", "ReadingType", "", f"<ReadingType {espi}>{kind}</ReadingType>"))
         for first in range(0, READINGS, BLOCK):
             block = "".join(reading(number) for number in range(first, min(first + BLOCK, READINGS)))
-            content = f"<IntervalBlock {espi}>\n{block}</IntervalBlock>"
+            span = (
+                f"<interval><duration>{900 * BLOCK}</duration><start>{1_356_998_400 + 900 * first}</start></interval>"
+            )
+            content = f"<IntervalBlock {espi}>\n{span}\n{block}</IntervalBlock>"
             out.write(entry(f"{meter}/IntervalBlock/{first}", f"{meter}/IntervalBlock", "", content))
         out.write("</feed>\n")
 
