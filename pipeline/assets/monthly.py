@@ -36,6 +36,7 @@ _MONTH_TABLES: Final[Mapping[str, Sequence[str]]] = {
     "baseline_day": ("load_interval", "day_class", "weather_hour"),
     "billing_determinant": ("load_interval",),
     "bill_line": ("billing_determinant",),
+    "utility_bill": ("bill_line",),
     "savings_month": ("bill_line", "load_interval", "charging_session", "baseline_day"),
     "site_month": ("savings_month",),
 }
