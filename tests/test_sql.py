@@ -156,8 +156,8 @@ def a_sound_bill(warehouse: Warehouse) -> None:
             line = {"charge_id": f"c{position}", "position": position, "amount": float(amount), "scenario": world}
             plant(warehouse, "bill_line", **BILL, **line, kind="demand", own_peak_kw=10.0, billing_demand_kw=10.0)
     plant(warehouse, "savings_month", **BILL, state="ok", headline="unmanaged", provable=True, saved=7.5,
-          bill_actual=92.5, bill_no_ev=100.0, bill_unmanaged=100.0, bill_managed=96.0, **PARTS, meter_coverage_pct=100.0,
-          charger_coverage_pct=100.0, short=0)  # fmt: skip
+          bill_actual=92.5, bill_no_ev=100.0, bill_unmanaged=100.0, bill_managed=96.0, **PARTS,
+          meter_coverage_pct=100.0, charger_coverage_pct=100.0, short=0)  # fmt: skip
     plant(warehouse, "site_month", **BILL, state="ok")
     plant(warehouse, "load_interval", **BILL, actual_import_wh=100, discharge_wh=10, no_ev_import_wh=110,
           unmanaged_charge_wh=5, unmanaged_import_wh=115,

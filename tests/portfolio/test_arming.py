@@ -1,5 +1,6 @@
 """The arming log, and what it refuses."""
 
+import re
 from datetime import date
 
 import pytest
@@ -35,6 +36,5 @@ def test_no_file_is_no_log(tmp_path):
     ],
 )
 def test_what_is_refused(tmp_path, rows, said):
-    with pytest.raises(ConfigError, match=".") as refused:
+    with pytest.raises(ConfigError, match=re.escape(said)):
         read_arming(log(tmp_path, *rows), {"a", "b"})
-    assert said in str(refused.value)
