@@ -166,7 +166,8 @@ VERDICTS = {
     "confirms": "Other days confirm it: the meter shows {estimated} ({low} to {high}), the charger logs {logged}.",
     "consistent": "Other days neither confirm nor contradict it: the meter shows {estimated} ({low} to {high}), "
     "the charger logs {logged}.",
-    "contradicts": "Other days contradict it: the meter shows {estimated} ({low} to {high}), the charger logs {logged}.",
+    "contradicts": "Other days contradict it: the meter shows {estimated} ({low} to {high}), "
+    "the charger logs {logged}.",
 }
 """What the independent check found about the mean cut in the event window of the V2B days."""
 
