@@ -92,3 +92,30 @@ def test_the_world_without_cars_as_headline() -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_samples_say_no_none(name: str) -> None:
     assert "None" not in every_word(SAMPLES[name]())
+
+
+CHECKED = {
+    "method": "caiso_10_in_10",
+    "v2b_days": 20,
+    "reference_days": 90,
+    "metered_kw": 7.9,
+    "estimated_kw": 7.1,
+    "low": 3.2,
+    "high": 11.0,
+    "smallest_detectable_kw": 5.5,
+}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("confirms", "Other days confirm it: the meter shows 7.1\N{NO-BREAK SPACE}kW"),
+        ("consistent", "Other days neither confirm nor contradict it: the meter shows"),
+        ("contradicts", "Other days contradict it: the meter shows"),
+    ],
+)
+def test_the_check_is_said_with_its_interval(verdict: str, said: str) -> None:
+    text = every_word(with_summary(good(), check={**CHECKED, "verdict": verdict}))
+    assert said in text
+    assert "the charger logs 7.9" in text
+    assert "20 V2B days, baseline caiso_10_in_10, 90 reference days" in text
