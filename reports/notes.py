@@ -11,7 +11,8 @@ from reports.worth import year_ahead
 
 # Reasons that a note of their own, or the headline, already says.
 CLOCKS_AND_WIRING = ("clock_measured", "clock_bounded", "clock_contradicted", "wiring_not_compared")
-SAID_ELSEWHERE = frozenset({*CLOCKS_AND_WIRING, "range_not_computed", "check_not_possible", "wear_not_configured"})
+IN_OTHER_NOTES = ("range_not_computed", "check_not_possible", "wear_not_configured", "no_ratchet", "no_roll_off")
+SAID_ELSEWHERE = frozenset({*CLOCKS_AND_WIRING, *IN_OTHER_NOTES, "capture_not_known"})
 
 BASELINES = {
     "unmanaged": (
@@ -39,6 +40,7 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
         ("Range and check", _range(facts, words)),
         ("Clocks and wiring", _joined(*(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
         ("Data", _data(facts, words)),
+        ("Best possible", _best(facts, words)),
         ("Losses", _losses(facts, words)),
         ("Ratchet", _ratchet(facts, words)),
         ("The year ahead", year_ahead(facts, words)),
@@ -94,6 +96,21 @@ def _data(facts: Facts, words: Language) -> str:
         parts.append(words.say("{count} intervals are estimated.", count=words.number(estimated)))
     parts += [_joined(str(finding)) for finding in facts.figure("data", "findings") or ()]
     return " ".join(parts)
+
+
+def _best(facts: Facts, words: Language) -> str:
+    """What perfect foresight could have reached with the same cars, and what was missed of it."""
+    best, share = facts.figure("capture", "best_possible_peak_kw"), facts.figure("capture", "capture_kw_pct")
+    if best is None:
+        return _reason(facts, "capture_not_known", words)
+    said = [words.say("With perfect foresight the same cars could have held the peak at {kw}.", kw=words.kw(best))]
+    if share is not None:
+        said.append(words.say("{share} of the possible cut was made.", share=words.percent(share)))
+    plugged = facts.figure("fleet", "availability_pct")
+    if plugged is not None:
+        message = "Cars were plugged in for {share} of the charger hours V2B works in."
+        said.append(words.say(message, share=words.percent(plugged)))
+    return " ".join(said)
 
 
 def _share(percent: float, words: Language) -> str:
