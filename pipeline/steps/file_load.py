@@ -91,8 +91,7 @@ def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, nam
             tally.add(records, result, rejects)
             if unread.read is None:
                 tell("load", tally.result.loaded + tally.result.unchanged, None, file.path)
-        row = pl.DataFrame([_source_row(file, tally, names)], schema_overrides={"notes": pl.List(pl.String)})
-        warehouse.insert("source_file", row)
+        warehouse.insert_row("source_file", _source_row(file, tally, names))
     return tally
 
 

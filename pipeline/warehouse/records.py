@@ -126,7 +126,7 @@ class FileLoad:
             return LoadResult()
         incoming = frame.with_columns(load_id=pl.lit(self._load_id, dtype=pl.Int64))
         if target.history is not None and self._nothing_near(target, frame):
-            columns = ", ".join(_columns(self._warehouse, target.table))
+            columns = ", ".join(self._warehouse.columns(target.table))
             self._warehouse.execute_on(incoming, f"insert into {target.table} by name select {columns} from given")
             loaded, unchanged, superseded = frame.height, 0, 0
         else:
@@ -152,25 +152,28 @@ class FileLoad:
             self._hulls[target.table, of, owner] = (
                 (low, high) if before is None else (min(low, before[0]), max(high, before[1]))
             )
-        tables = (target.table,) if target.fills_gaps else (target.table, target.history)
-        return not among and not any(self._is_met(str(table), target, spans) for table in tables)
+        return not among and not self._is_met(target, spans)
 
-    def _is_met(self, table: str, target: _Target, spans: pl.DataFrame) -> bool:
+    def _is_met(self, target: _Target, spans: pl.DataFrame) -> bool:
         """Whether a record of another load shares a moment with a span; the bounds let DuckDB pass over the rest."""
         site, device, stamp = target.key
         meets = f"c.{stamp} between k.low and k.high"
         if target.is_interval:
             meets = f"c.{stamp} < k.until and c.{stamp} + to_seconds(c.duration_s) > k.low"
+        columns = f"{site}, {device}, {stamp}" + (", duration_s" if target.is_interval else "")
+        tables = (target.table,) if target.fills_gaps else (target.table, str(target.history))
+        stored = " union all ".join(
+            f"select {columns} from {table} where {stamp} between $first - interval 1 day and $last + interval 1 day"
+            for table in tables
+        )
         found = self._committed.execute(
             f"""
             with span as (
                 select unnest($sites) as site, unnest($devices) as device,
                        unnest($lows) as low, unnest($highs) as high, unnest($untils) as until
             )
-            select exists (
-                select 1 from {table} as c inner join span as k on c.{site} = k.site and c.{device} = k.device
-                where c.{stamp} between $first - interval 1 day and $last + interval 1 day and {meets}
-            )
+            select 1 from ({stored}) as c
+            inner join span as k on c.{site} = k.site and c.{device} = k.device where {meets} limit 1
             """,
             {
                 "sites": spans.get_column(site).to_list(),
@@ -182,7 +185,7 @@ class FileLoad:
                 "last": spans.get_column("high").max(),
             },
         ).fetchone()
-        return found == (True,)
+        return found is not None
 
 
 def _extent(frame: pl.DataFrame, stamp: str) -> tuple[datetime | None, datetime | None]:
@@ -258,7 +261,7 @@ def _retired_before(target: _Target) -> str:
 
 def _apply(warehouse: Warehouse, target: _Target, compared: pl.DataFrame, load_id: int) -> int:
     table, history = target.table, target.history
-    columns = _columns(warehouse, table)
+    columns = warehouse.columns(table)
     changed = compared.filter(pl.col("mark") == "changed").select(target.key)
     join = " and ".join(f"t.{column} = k.{column}" for column in target.key)
     is_changed = f"exists (select 1 from given as k where {join})"
@@ -288,10 +291,3 @@ def _written(target: _Target, column: str) -> str:
     if column == "load_id" and target.fills_gaps:  # an earlier file that fills a gap does not lower the row's rank
         return "greatest(k.load_id, k.now_load_id) as load_id"
     return f"k.{column}"
-
-
-def _columns(warehouse: Warehouse, table: str) -> list[str]:
-    rows = warehouse.connection.execute(
-        "select column_name from duckdb_columns() where table_name = ? and not internal order by column_index", [table]
-    ).fetchall()
-    return [name for (name,) in rows]

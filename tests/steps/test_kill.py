@@ -58,12 +58,11 @@ def deadly(function, name):
 Journal.note_files = deadly(Journal.note_files, "before the journal")
 Journal.files = deadly(Journal.files, "after the journal")
 FileLoad.add = deadly(FileLoad.add, "before the records")
-insert = Warehouse.insert
-def last_insert(warehouse, table, frame):
-    insert(warehouse, table, frame)
-    if table == "source_file":
-        deadly(lambda: None, "before the commit")()
-Warehouse.insert = last_insert
+insert = Warehouse.insert_row
+def last_insert(warehouse, table, row):
+    insert(warehouse, table, row)
+    deadly(lambda: None, "before the commit")()
+Warehouse.insert_row = last_insert
 
 print("ready", flush=True)
 def told(outcome, done, total):

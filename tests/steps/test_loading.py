@@ -2,11 +2,11 @@
 
 import base64
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import polars as pl
 import pytest
 
 from pipeline.domain import InputError
@@ -305,16 +305,15 @@ def test_a_path_that_is_no_file_or_cannot_be_read_is_refused(root: Path, tmp_pat
 def failing(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The second insert into source_file dies, as a full disk would let it."""
     inserted: list[str] = []
-    insert = Warehouse.insert
+    insert = Warehouse.insert_row
 
-    def die_once(warehouse: Warehouse, table: str, frame: pl.DataFrame) -> None:
-        if table == "source_file":
-            inserted.append(table)
-            if len(inserted) == 2:
-                raise OSError("no space left")
-        insert(warehouse, table, frame)
+    def die_once(warehouse: Warehouse, table: str, row: Mapping[str, Any]) -> None:
+        inserted.append(table)
+        if len(inserted) == 2:
+            raise OSError("no space left")
+        insert(warehouse, table, row)
 
-    monkeypatch.setattr(Warehouse, "insert", die_once)
+    monkeypatch.setattr(Warehouse, "insert_row", die_once)
     yield
     monkeypatch.undo()
 
