@@ -16,6 +16,7 @@ from pipeline.journal import SeenFile
 
 _SMALL_BYTES: Final = 8 << 20
 _AHEAD: Final = 8
+_WORKERS: Final = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def _one_ahead(pieces: Iterator[Records]) -> Iterator[Records]:
 def read_ahead(files: Sequence[tuple[SeenFile, Path]]) -> Generator[Unread, None, None]:
     """Yield files in the given order, while the next small ones are being read; their order changes nothing."""
     waiting: deque[Unread] = deque()
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="v2b-read") as pool:
+    with ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="v2b-read") as pool:
         try:
             for file, path in files:
                 waiting.append(_started(pool, file, path))
