@@ -37,7 +37,7 @@ _MONTH_TABLES: Final[Mapping[str, Sequence[str]]] = {
     "billing_determinant": ("load_interval",),
     "bill_line": ("billing_determinant",),
     "utility_bill": ("bill_line",),
-    "savings_month": ("bill_line", "load_interval", "charging_session", "baseline_day"),
+    "savings_month": ("bill_line", "load_interval", "charging_session", "baseline_day", "utility_bill"),
     "site_month": ("savings_month",),
 }
 _ONE_RUN: Final = BackfillPolicy.single_run()

@@ -78,13 +78,12 @@ def test_numbers_flow_from_files_to_the_outcome() -> None:
     for _ in GRAPH.get_all_asset_keys():
         upstream |= {parent for key in upstream for parent in GRAPH.get(key).parent_keys}
     missing = {key.to_user_string() for key in GRAPH.get_all_asset_keys() - upstream}
-    # records of what was refused or replaced, findings and weather: nothing is computed from them yet
+    # records of what was refused or replaced, and findings: nothing is computed from them
     assert missing == {
         "rejected_record",
         "meter_interval_history",
         "charger_reading_history",
         "quality_finding",
-        "weather_hour",
     }
 
 
