@@ -1,7 +1,7 @@
 """The quick way through plain lines gives what the general rules give, and steps aside for every other line."""
 
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -46,6 +46,16 @@ def test_plain_lines_are_taken() -> None:
         "main,2013-07-01T00:30:00,1800,1.5,0",
         "main,2013-07-01T24:00:00Z,1800,1.5,0",
         "main,2013-02-29T00:00:00Z,1800,1.5,0",
+        "main,2013-07-00T00:00:00Z,1800,1.5,0",
+        "main,2013-00-01T00:00:00Z,1800,1.5,0",
+        "main,2013-13-01T00:00:00Z,1800,1.5,0",
+        "main,1999-12-31T00:00:00Z,1800,1.5,0",
+        "main,2013-07-01T00:60:00Z,1800,1.5,0",
+        "main,2013-07-01T00:30:60Z,1800,1.5,0",
+        "main,2013-07-01 00:30:00Z,1800,1.5,0",
+        "main,2013-7-01T00:30:00ZZ,1800,1.5,0",
+        "main,2013-07-01T00:30:00.5Z,1800,1.5,0",
+        "main,,1800,1.5,0",
         "main,2013-07-01T00:30:00+18:30,1800,1.5,0",
         "main,2013-07-01T00:30:00Z,0,1.5,0",
         "main,2013-07-01T00:30:00Z,9999999999,1.5,0",
@@ -86,6 +96,25 @@ def test_the_raw_line_is_rebuilt_with_the_columns_nobody_reads() -> None:
     found = plain_values(block, ["a", *HEADER, ""], 2, with_raw=True)
     assert found is not None
     assert found["raw"].to_list() == [block.decode().strip()]
+
+
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59))
+OFFSETS = st.sampled_from(["Z", "+00:00", "+05:45", "-03:30", "+17:59", "-12:00"])
+
+
+@given(st.lists(st.tuples(MOMENTS, OFFSETS), min_size=1, max_size=8))
+def test_a_moment_is_what_the_standard_library_reads(moments: list[tuple[datetime, str]]) -> None:
+    stamps = [f"{clock:%Y-%m-%dT%H:%M:%S}{offset}" for clock, offset in moments]
+    found = values(*(f"main,{stamp},1800,1.5,0" for stamp in stamps))
+    assert found is not None
+    assert found["interval_start"].to_list() == [datetime.fromisoformat(stamp) for stamp in stamps]
+
+
+def test_every_day_of_a_century_is_its_own() -> None:
+    days = pl.datetime_range(datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59), "1d", eager=True)
+    found = values(*(f"main,{day},1800,1.5,0" for day in days.dt.strftime("%Y-%m-%dT23:59:59Z")))
+    assert found is not None
+    assert (found["interval_start"].dt.replace_time_zone(None) - days == timedelta(days=1, seconds=-1)).all()
 
 
 @st.composite
