@@ -22,7 +22,7 @@ from pipeline.steps.loading import ingest
 from pipeline.steps.months import compute_months
 from pipeline.steps.scope import Scope
 from pipeline.warehouse import FileLoad, Warehouse
-from tests.bench import loading
+from tests.bench import loading, many_files
 from tests.bench.loading import Run
 
 YEAR_QUARTERS = 35_040
@@ -218,6 +218,18 @@ def loading_case(folder: Path) -> Case:
     )
 
 
+def many_files_case(folder: Path) -> Case:
+    """What a file costs beside its rows; V2B_BENCH_FILES takes another count of files."""
+    many, one = (many_files.land(folder / name, together=name == "one") for name in ("many", "one"))
+    return Case(
+        "day files to the warehouse",
+        f"{many_files.FILES:,} files",
+        lambda: many_files.load_afresh(many),
+        "the same rows in one file",
+        lambda: many_files.load_afresh(one),
+    )
+
+
 def all_cases(folder: Path, open_for: ExitStack) -> Iterator[Case]:
     """Every case, its input written below `folder`; what it opens is closed with `open_for`."""
     yield meter_csv_case(folder)
@@ -225,4 +237,5 @@ def all_cases(folder: Path, open_for: ExitStack) -> Iterator[Case]:
     yield window_case()
     yield from warehouse_cases(folder / "loading", open_for)
     yield months_case(folder / "atsugi", open_for)
+    yield many_files_case(folder / "files")
     yield loading_case(folder / "large")
