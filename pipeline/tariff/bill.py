@@ -6,11 +6,12 @@ The total is the sum of the lines. Shares of days and long rates can have endles
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
-from itertools import repeat
-from operator import attrgetter
+from functools import reduce
+from itertools import pairwise, repeat
+from operator import itemgetter, or_
 from typing import Any, Final
 
 import polars as pl
@@ -43,29 +44,30 @@ def _step(scenario: str, charge_id: str, band: str, exact: Decimal, rounding: Ro
     return BillLine(scenario, charge_id, band, ROUNDING_CHARGE, "Rounding", "money", step, Decimal(1), step)
 
 
-_AMOUNT: Final[Callable[[BillLine], Decimal]] = attrgetter("amount")
+_AMOUNT: Final[Callable[[BillLine], Decimal]] = itemgetter(BillLine._fields.index("amount"))
+_NOTHING: Final = Decimal(0)
 
 
 def _sum(lines: Iterable[BillLine]) -> Decimal:
-    return sum(map(_AMOUNT, lines), Decimal(0))
+    return sum(map(_AMOUNT, lines), _NOTHING)
 
 
 def _price_scenario(case: Case, rounding: Rounding | None) -> Bill:
-    resolved, scenario = case.demands.resolved, case.demands.scenario
+    resolved, scenario = case.demands.resolved, case.scenario
     place = rounding.at if rounding else "line"
     for charge in resolved.charges:
         case.rounding = charge.rounding or (rounding if place == "line" else None)
         # evaluated whole before the lines are added: a percentage is not taken of itself
         lines = list(PRICERS[charge.kind](charge, case))
-        case.lines.extend(lines)
+        case.lines += lines
         if place == "subtotal" and rounding and not charge.rounding and lines:
-            exact = _sum(case.lines[-len(lines) :])
+            exact = _sum(lines)
             case.lines.append(_step(scenario, charge.charge_id, ROUNDING_CHARGE, exact, rounding))
     if place == "total" and rounding:
         case.lines.append(_step(scenario, ROUNDING_CHARGE, "total", _sum(case.lines), rounding))
     refused = resolved.refused
     if any(refusal.only_with_export for refusal in refused):
-        exports = any(row.export_wh for row in case.demands.rows.values())
+        exports = any(row.export_wh for row in case.rows.values())
         refused = tuple(refusal for refusal in refused if exports or not refusal.only_with_export)
     return Bill(tuple(case.lines), _sum(case.lines), (*refused, *case.refused))
 
@@ -75,17 +77,34 @@ _NAMES: Final = ("charge_id", "span", "band")
 _MEASURED: Final = [name for name in DETERMINANT if name not in ("scenario", *_NAMES)]
 
 
+def _values(column: pl.Series) -> list[Any]:
+    """The Python values of a column; an instant, which is slow to make and often repeated, is made once."""
+    if not column.dtype.is_temporal():
+        return column.to_list()
+    once = column.unique()
+    made = dict(zip(once.to_physical().to_list(), once.to_list(), strict=True))
+    return list(map(made.get, column.to_physical().to_list()))
+
+
 def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Rows]]:
-    """Return determinants by the values of some columns, then by scenario, then by charge, span and band."""
+    """Return determinants by the values of some columns, then by scenario, then by charge, span and band.
+
+    The rows of one world of one bill mostly lie together, and are then filed together.
+    """
+    if determinants.is_empty():
+        return {}
+
+    def tuples(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
+        return zip(*map(_values, frame.iter_columns()), strict=True)
+
+    filed = determinants.select(*names, "scenario")
+    begins = reduce(or_, (column.ne_missing(column.shift()) for column in filed.iter_columns())).arg_true()
+    slots = list(tuples(determinants.select(_NAMES)))
+    rows = list(map(tuple.__new__, repeat(Measured), tuples(determinants.select(_MEASURED))))
     found: dict[tuple[Any, ...], dict[str, dict[tuple[str, int, str], Measured]]] = {}
-
-    def tuples(of: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-        columns = [determinants.get_column(name).to_list() for name in of]
-        return zip(*columns, strict=True) if columns else repeat((), determinants.height)
-
-    scenarios, rows = determinants.get_column("scenario").to_list(), map(Measured._make, tuples(_MEASURED))
-    for key, scenario, slot, row in zip(tuples(names), scenarios, tuples(_NAMES), rows, strict=True):
-        found.setdefault(key, {}).setdefault(scenario, {})[slot] = row
+    for head, (first, until) in zip(tuples(filed[begins]), pairwise([*begins, len(rows)]), strict=True):
+        world = found.setdefault(head[:-1], {}).setdefault(head[-1], {})
+        world.update(zip(slots[first:until], rows[first:until], strict=True))
     return {key: dict(worlds) for key, worlds in found.items()}
 
 
@@ -97,7 +116,8 @@ def _price(
     days = (period.read_to - period.read_from).days
     bills = {}
     for scenario, rows in worlds.items():
-        case = Case(Demands(resolved, scenario, period, rows, history), days, length)
+        demands = Demands(resolved, scenario, period, rows, history)
+        case = Case(demands, rows, scenario, days, length)
         bills[scenario] = _price_scenario(case, resolved.rounding or default)
     return bills
 

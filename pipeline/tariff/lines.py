@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pipeline.tariff.model import ChargeKind, DemandQuantity, Refusal, Rounding
-from pipeline.tariff.quantities import MODES, Billed, Demands, UnpricedError, complete, kilo, own_peak
+from pipeline.tariff.quantities import MODES, Billed, Demands, Rows, UnpricedError, complete, kilo, lacking, own_peak
 from pipeline.tariff.resolve import PricedBand, PricedSpan, ResolvedCharge
 from pipeline.tariff.slots import HIGHEST_WINDOW
 from pipeline.tariff.tiers import by_band, slices
@@ -39,7 +39,7 @@ class BillLine(NamedTuple):
     quantity: Decimal
     rate: Decimal | None
     amount: Decimal
-    set_at: datetime | None = None
+    set_at: datetime | None = None  # the trace begins here
     own_peak_kw: Decimal | None = None
     billing_demand_kw: Decimal | None = None
     carried_from: str | None = None
@@ -53,6 +53,8 @@ class Case:
     """One scenario of one bill while it is priced; `rounding` is that of the charge in hand."""
 
     demands: Demands
+    rows: Rows
+    scenario: str
     days: int
     length: tuple[int, Decimal] | None = None  # days of the bill and of the tariff's month, where they differ
     rounding: Rounding | None = None
@@ -65,8 +67,9 @@ class Case:
 
     def months(self, value: Decimal, span: PricedSpan) -> Decimal:
         """Return a span's part of what a month costs, for a bill that may be longer or shorter than a month."""
-        length = self.length
-        return self.share(value if length is None else value * length[0] / length[1], span)
+        if self.length is not None:
+            value = value * self.length[0] / self.length[1]
+        return value if span.days == self.days else value * span.days / self.days
 
     def refuse(self, charge: ResolvedCharge, error: UnpricedError) -> None:
         """Name a charge that is not priced, or not in full."""
@@ -76,20 +79,24 @@ class Case:
 
 
 def rounded(amount: Decimal, rounding: Rounding | None) -> Decimal:
-    """Return money rounded as stated; to 12 decimals at most without a statement."""
+    """Return money rounded as stated; to 12 decimals at most without a statement. Needs the context `EXACT`."""
     if rounding is None:
         return shown(amount)
-    return amount.quantize(_QUANTA[rounding.digits], MODES[rounding.mode], EXACT)
+    return amount.quantize(_QUANTA[rounding.digits], MODES[rounding.mode])
 
 
 def shown(value: Decimal) -> Decimal:
-    """Return a value cut to 12 decimals where it has more."""
-    cut = value.quantize(_QUANTA[_DECIMALS], None, EXACT)
+    """Return a value cut to 12 decimals where it has more. Needs the context `EXACT`."""
+    cut = value.quantize(_QUANTA[_DECIMALS])
     return value if cut == value else cut
 
 
-Trace = tuple[Any, ...]
-_UNTRACED: Final[Trace] = ()
+Trace: TypeAlias = tuple[Any, ...]
+"""All fields of `BillLine` from `set_at` on."""
+_UNTRACED: Final[Trace] = (None,) * 7
+_ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
+_NEW: Final = tuple.__new__
 
 
 def _line(
@@ -101,26 +108,19 @@ def _line(
     rate: Decimal,
     trace: Trace = _UNTRACED,
 ) -> BillLine:
-    """A line; `trace` are the fields of `BillLine` from `set_at` on."""
-    return BillLine(
-        case.demands.scenario,
-        charge.charge_id,
-        band,
-        charge.kind,
-        charge.description,
-        unit,
-        shown(quantity) if charge.divides or case.length else quantity,
-        rate,
-        rounded(quantity * rate, case.rounding),
-        *trace,
-    )
+    """A line, made as `BillLine._make` does, without its checks: most of the time of a bill is spent here."""
+    amount = rounded(quantity * rate, case.rounding)
+    if charge.divides or case.length:
+        quantity = shown(quantity)
+    fields = (case.scenario, charge.charge_id, band, charge.kind, charge.description, unit, quantity, rate, amount)
+    return _NEW(BillLine, fields + trace)
 
 
 def _fixed(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     sign = -1 if charge.kind == "credit" else 1
     for span in charge.spans:
         for band in span.bands:
-            quantity = Decimal(span.days) if charge.per == "day" else case.months(Decimal(1), span)
+            quantity = Decimal(span.days) if charge.per == "day" else case.months(_ONE, span)
             yield _line(case, charge, band.lines[0], charge.per, quantity, sign * band.tiers[0].rate)
 
 
@@ -131,36 +131,32 @@ _SIDES: Final[Mapping[ChargeKind, tuple[str, int]]] = {"export": ("export_wh", -
 def _energy(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     side, sign = _SIDES.get(charge.kind, ("import_wh", 1))
     for number, span in enumerate(charge.spans):
-        rows = {band.band: case.demands.rows[charge.charge_id, number, band.band] for band in span.bands}
-        for band, row in rows.items():
-            if row.windows >= row.expected:
-                continue
-            try:
-                complete(row, f"band {band!r}")
-            except UnpricedError as error:  # billed as metered and said so: kWh are a sum, a part of it is a part
-                case.refuse(charge, error)
-        quantities = {band: kilo(getattr(row, side)) for band, row in rows.items()}
-        yield from _tiered_energy(charge, case, (number, span), quantities, sign)
+        quantities = []
+        for band in span.bands:
+            row = case.rows[charge.charge_id, number, band.band]
+            if row.windows < row.expected:  # billed as metered and said so: kWh are a sum, a part of it is a part
+                case.refuse(charge, lacking(row, band.label))
+            quantities.append(kilo(getattr(row, side)))
+        try:
+            end_of = _tier_ends(charge, case, number, span)
+        except UnpricedError as error:
+            case.refuse(charge, error)
+            continue
+        for band, parts in by_band(span, quantities, end_of):
+            for name, tier, part in zip(band.lines, band.tiers, parts, strict=True):
+                yield _line(case, charge, name, "kWh", part, tier.rate if sign == 1 else -tier.rate)
 
 
-def _tiered_energy(
-    charge: ResolvedCharge, case: Case, numbered: tuple[int, PricedSpan], quantities: dict[str, Decimal], sign: int
-) -> Iterator[BillLine]:
-    number, span = numbered
-    try:
-        per_kw = _hours_of_use(charge, case, number, span)
-    except UnpricedError as error:
-        case.refuse(charge, error)
-        return
+def _tier_ends(charge: ResolvedCharge, case: Case, number: int, span: PricedSpan) -> Callable[[Decimal], Decimal]:
+    """Return what turns a stated tier end into this bill's."""
+    per_kw = _hours_of_use(charge, case, number, span)
 
     def end_of(up_to: Decimal) -> Decimal:
         if span.tiers.per == "day":
             return up_to * span.days
         return case.months(up_to, span) if per_kw is None else case.share(up_to * per_kw, span)
 
-    for band, parts in by_band(span, quantities, end_of):
-        for name, tier, part in zip(band.lines, band.tiers, parts, strict=True):
-            yield _line(case, charge, name, "kWh", part, tier.rate if sign == 1 else -tier.rate)
+    return end_of
 
 
 def _hours_of_use(charge: ResolvedCharge, case: Case, number: int, span: PricedSpan) -> Decimal | None:
@@ -169,27 +165,22 @@ def _hours_of_use(charge: ResolvedCharge, case: Case, number: int, span: PricedS
         return None
     if span.tiers.of:
         return case.demands.highest_billed(span.tiers.of)
-    row = case.demands.rows[charge.charge_id, number, HIGHEST_WINDOW]
+    row = case.rows[charge.charge_id, number, HIGHEST_WINDOW]
     return own_peak(row, "the highest demand, which the tiers count", span.quantity)
 
 
 def _trace(billed: Billed) -> Trace:
     """Own peaks are whole watts; a carried demand, a mean or a power factor may have endless decimals."""
-    own, demand, pct = billed.own, billed.demand, billed.power_factor_pct
-    return (
-        billed.set_at,
-        own,
-        demand if demand is own else shown(demand),
-        billed.carried_from,
-        pct if pct is None else shown(pct),
-    )
+    _, own, demand, set_at, carried_from, pct, _, _ = billed
+    demand = demand if demand is own else shown(demand)
+    return (set_at, own, demand, carried_from, pct if pct is None else shown(pct), None, None)
 
 
 def _demand(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     for number, span in enumerate(charge.spans):
         for band in span.bands:
             try:
-                billed = case.demands.billed(charge, number, band.band)
+                billed = case.demands.billed(charge, number, band)
             except UnpricedError as error:
                 case.refuse(charge, error)
                 continue
@@ -202,20 +193,23 @@ def _tiered_demand(
     charge: ResolvedCharge, case: Case, place: tuple[PricedSpan, PricedBand], billed: Billed
 ) -> Iterator[BillLine]:
     span, band = place
-    ends = [tier.up_to for tier in band.tiers]
-
-    def parts(kw: Decimal) -> list[Decimal]:
-        if len(ends) == 1:
-            return [case.months(kw, span)]
-        return [case.months(part, span) for part in slices(kw, ends, all_units=span.tiers.all_units)]
-
-    quantities = parts(billed.quantity)
-    low, high = (None if kw is None else parts(kw) for kw in (billed.low, billed.high))
-    for place_of, tier in enumerate(band.tiers):
-        trace = _trace(billed)
+    trace, unit = _trace(billed), span.quantity.unit
+    low = high = None
+    if billed.low is not None and billed.high is not None:
+        low, high = _demand_parts(case, place, billed.low), _demand_parts(case, place, billed.high)
+    for number, quantity in enumerate(_demand_parts(case, place, billed.quantity)):
         if low is not None and high is not None:
-            trace = (*trace, shown(low[place_of]), shown(high[place_of]))
-        yield _line(case, charge, band.lines[place_of], span.quantity.unit, quantities[place_of], tier.rate, trace)
+            trace = (*trace[:-2], shown(low[number]), shown(high[number]))
+        yield _line(case, charge, band.lines[number], unit, quantity, band.tiers[number].rate, trace)
+
+
+def _demand_parts(case: Case, place: tuple[PricedSpan, PricedBand], kw: Decimal) -> list[Decimal]:
+    """Return the part of a demand in each tier, for the days of a span."""
+    span, band = place
+    if len(band.tiers) == 1:
+        return [case.months(kw, span)]
+    ends = [tier.up_to for tier in band.tiers]
+    return [case.months(part, span) for part in slices(kw, ends, all_units=span.tiers.all_units)]
 
 
 def _over_contract(
@@ -229,7 +223,7 @@ def _over_contract(
         case.refuse(charge, UnpricedError("whether demand went over the contract: windows have no data"))
         return
     name = f"{band.lines[0]} over contract"
-    over = case.months(max(Decimal(0), billed.own - billed.demand), span)
+    over = case.months(max(_ZERO, billed.own - billed.demand), span)
     rate = band.tiers[-1].rate * factor
     yield _line(case, charge, name, span.quantity.unit, over, rate, _trace(billed))
 
@@ -237,33 +231,33 @@ def _over_contract(
 def _reactive(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     for number, span in enumerate(charge.spans):
         for band in span.bands:
-            row = case.demands.rows[charge.charge_id, number, band.band]
+            row = case.rows[charge.charge_id, number, band.band]
             try:
-                quantity = _reactive_quantity(charge, case, number, band.band)
+                quantity = _reactive_quantity(charge, case, number, band)
             except UnpricedError as error:
                 case.refuse(charge, error)
                 continue
             unit, rate = span.quantity.unit, band.tiers[0].rate
-            yield _line(case, charge, band.lines[0], unit, quantity, rate, (row.peak_set_at,))
+            yield _line(case, charge, band.lines[0], unit, quantity, rate, (row.peak_set_at, *_UNTRACED[1:]))
 
 
-def _reactive_quantity(charge: ResolvedCharge, case: Case, number: int, band: str) -> Decimal:
+def _reactive_quantity(charge: ResolvedCharge, case: Case, number: int, band: PricedBand) -> Decimal:
     """Reactive energy above a share of the kWh, or the highest reactive power above a share of the highest kW."""
-    row, span = case.demands.rows[charge.charge_id, number, band], charge.spans[number]
-    complete(row, f"band {band!r}", reactive=True)
+    row, span = case.rows[charge.charge_id, number, band.band], charge.spans[number]
+    complete(row, band.label, reactive=True)
     if row.reactive_varh is None:
         raise UnpricedError("reactive energy (kVArh) is not metered")
     if span.quantity.unit == "kVArh":
-        return max(Decimal(0), kilo(abs(row.reactive_varh)) - kilo(row.import_wh) * charge.free_pct / 100)
-    free = Decimal(0)
+        return max(_ZERO, kilo(abs(row.reactive_varh)) - kilo(row.import_wh) * charge.free_pct / 100)
+    free = _ZERO
     if charge.free_pct:
-        highest = own_peak(case.demands.rows[charge.charge_id, number, HIGHEST_WINDOW], "the bill", DemandQuantity())
+        highest = own_peak(case.rows[charge.charge_id, number, HIGHEST_WINDOW], "the bill", DemandQuantity())
         free = highest * charge.free_pct / 100
-    return case.months(max(Decimal(0), kilo(row.own_peak_w or 0) - free), span)
+    return case.months(max(_ZERO, kilo(row.own_peak_w or 0) - free), span)
 
 
 def _base(charge: ResolvedCharge, case: Case) -> Decimal:
-    return sum((line.amount for line in case.lines if line.charge_id in charge.applies_to), Decimal(0))
+    return sum((line.amount for line in case.lines if line.charge_id in charge.applies_to), _ZERO)
 
 
 def _percent(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
@@ -275,19 +269,19 @@ def _percent(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
 
 def _minimum(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     """What is lacking to the least sum of some charges: one line, whatever changes inside the bill."""
-    least = Decimal(0)
+    least = _ZERO
     for span in charge.spans:
-        length = Decimal(span.days) if charge.per == "day" else case.months(Decimal(1), span)
+        length = Decimal(span.days) if charge.per == "day" else case.months(_ONE, span)
         least += length * span.bands[0].tiers[0].rate
-    lacking = max(Decimal(0), least - _base(charge, case))
-    yield _line(case, charge, charge.spans[0].bands[0].band, "money", lacking, Decimal(1))
+    short = max(_ZERO, least - _base(charge, case))
+    yield _line(case, charge, charge.spans[0].bands[0].band, "money", short, _ONE)
 
 
 def _credit(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
     if charge.per == "kWh":
         yield from _energy(charge, case)
     elif charge.per == "kW":
-        kw = sum((line.quantity for line in case.lines if line.charge_id == charge.of), Decimal(0))
+        kw = sum((line.quantity for line in case.lines if line.charge_id == charge.of), _ZERO)
         for span in charge.spans:
             for band in span.bands:
                 yield _line(case, charge, band.lines[0], "kW", case.share(kw, span), -band.tiers[0].rate)

@@ -6,7 +6,6 @@ A quantity that cannot be told raises UnpricedError with the reason; it never le
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Final, NamedTuple, TypeAlias
@@ -14,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from pipeline.calendars import add_months, calendar_month, first_day, month_of
 from pipeline.domain import BillPeriod
 from pipeline.tariff.model import ContractStep, DemandQuantity, PowerFactor, QuantityStep, RoundingMode
-from pipeline.tariff.resolve import ResolvedCharge, ResolvedTariff
+from pipeline.tariff.resolve import PricedBand, ResolvedCharge, ResolvedTariff
 from pipeline.tariff.slots import POWER_FACTOR
 
 MODES: Final[Mapping[RoundingMode, str]] = {
@@ -106,20 +105,26 @@ def billing_demand(
     return stepped(demand, quantity.step), carried_from
 
 
+def lacking(row: Measured, what: str, *, reactive: bool = False) -> UnpricedError:
+    """Return what is said of a row of which windows are missing, or lack reactive energy."""
+    missing = row.expected - row.windows
+    lack = "have no metered reactive energy (kVArh)" if reactive else "have no data"
+    return UnpricedError(f"{missing} of {row.expected} windows of {what} {lack}")
+
+
 def complete(row: Measured, what: str, *, reactive: bool = False) -> None:
     """Raise UnpricedError where windows of a row are missing, or lack reactive energy."""
     if row.windows < row.expected:
-        missing = row.expected - row.windows
-        lack = "have no metered reactive energy (kVArh)" if reactive else "have no data"
-        raise UnpricedError(f"{missing} of {row.expected} windows of {what} {lack}")
+        raise lacking(row, what, reactive=reactive)
 
 
 def own_peak(row: Measured, what: str, quantity: DemandQuantity) -> Decimal:
     """Return the own peak of a complete row [kW]; 0 where its hours are not in the bill."""
-    complete(row, what, reactive=quantity.unit != "kW")
+    if row.windows < row.expected:
+        raise lacking(row, what, reactive=quantity.unit != "kW")
     if row.own_peak_w is None:
         raise UnpricedError(f"no load in the hours of {what}")
-    return kilo(row.own_peak_w)
+    return row.own_peak_w * _THOUSANDTH
 
 
 def power_factor_pct(row: Measured, rule: PowerFactor) -> Decimal:
@@ -152,8 +157,7 @@ def contract_kw(steps: Sequence[ContractStep], scenario: str) -> Decimal:
     return max(known, key=lambda step: (step.first, bool(step.scenarios))).kw
 
 
-@dataclass(frozen=True)
-class Demands:
+class Demands(NamedTuple):
     """The demand charges of one world of one bill."""
 
     resolved: ResolvedTariff
@@ -171,10 +175,10 @@ class Demands:
         watts = [row.own_peak_w for (name, _, _), row in self.rows.items() if name == charge_id]
         return max((kilo(value) for value in watts if value is not None), default=Decimal(0))
 
-    def billed(self, charge: ResolvedCharge, span: int, band: str) -> Billed:
+    def billed(self, charge: ResolvedCharge, span: int, band: PricedBand) -> Billed:
         """Return what a demand, coincident or contract charge bills for a band; raises UnpricedError."""
-        row, quantity = self.rows[charge.charge_id, span, band], charge.spans[span].quantity
-        plain = _BILLED.get(charge.kind, _demand)(self, charge, quantity, row, band)
+        row, quantity = self.rows[charge.charge_id, span, band.band], charge.spans[span].quantity
+        plain = _BILLED[charge.kind](self, charge, quantity, row, band)
         rule = quantity.power_factor
         if rule is None:
             return plain
@@ -191,14 +195,17 @@ class Demands:
         if charge is None:
             raise UnpricedError(f"charge {charge_id!r}, whose demand the tiers count, is not in this bill")
         return max(
-            self.billed(charge, number, band.band).demand
-            for number, span in enumerate(charge.spans)
-            for band in span.bands
+            self.billed(charge, number, band).demand for number, span in enumerate(charge.spans) for band in span.bands
         )
 
 
-def _demand(world: Demands, charge: ResolvedCharge, quantity: DemandQuantity, row: Measured, band: str) -> Billed:
-    own = own_peak(row, f"band {band!r}", quantity)
+_OfKind: TypeAlias = Callable[[Demands, ResolvedCharge, DemandQuantity, Measured, PricedBand], Billed]
+
+
+def _demand(
+    world: Demands, charge: ResolvedCharge, quantity: DemandQuantity, row: Measured, band: PricedBand
+) -> Billed:
+    own = own_peak(row, band.label, quantity)
     if not (quantity.ratchets or quantity.floor_kw or quantity.step or row.own_peak_high_w):
         return Billed(own, own, own, row.peak_set_at)
     others = {r.of: (world.own_of(r.of), world.past(r.of)) for r in quantity.ratchets if r.of}
@@ -213,14 +220,18 @@ def _demand(world: Demands, charge: ResolvedCharge, quantity: DemandQuantity, ro
     return Billed(demand, own, demand, row.peak_set_at, carried_from, None, low, high)
 
 
-def _contract(world: Demands, _charge: ResolvedCharge, quantity: DemandQuantity, row: Measured, _band: str) -> Billed:
+def _contract(
+    world: Demands, _charge: ResolvedCharge, quantity: DemandQuantity, row: Measured, _band: PricedBand
+) -> Billed:
     agreed = stepped(contract_kw(quantity.contract, world.scenario), quantity.step)
     if row.own_peak_w is None or row.windows < row.expected:
         return Billed(agreed, None, agreed)
     return Billed(agreed, kilo(row.own_peak_w), agreed, row.peak_set_at)
 
 
-def _coincident(world: Demands, charge: ResolvedCharge, quantity: DemandQuantity, row: Measured, _band: str) -> Billed:
+def _coincident(
+    world: Demands, charge: ResolvedCharge, quantity: DemandQuantity, row: Measured, _band: PricedBand
+) -> Billed:
     until = quantity.events_known_until
     if until is not None:
         raise UnpricedError(f"provisional: coincident peaks are known until {until.isoformat()} only")
@@ -253,8 +264,9 @@ def _at_events(world: Demands, charge_id: str, quantity: DemandQuantity, row: Me
     return values
 
 
-_BILLED: Final[Mapping[str, Callable[[Demands, ResolvedCharge, DemandQuantity, Measured, str], Billed]]] = {
+_BILLED: Final[Mapping[str, _OfKind]] = {
+    "demand": _demand,
     "contract_demand": _contract,
     "coincident": _coincident,
 }
-"""Kinds that bill something else than their own highest window with floor and ratchets."""
+"""What each kind of demand charge bills."""

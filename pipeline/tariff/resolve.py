@@ -59,6 +59,11 @@ class PricedBand:
     when: tuple[Mask, ...]
     lines: tuple[str, ...] = ()
 
+    @cached_property
+    def label(self) -> str:
+        """What a refusal calls the band."""
+        return f"band {self.band!r}"
+
 
 @dataclass(frozen=True)
 class PricedSpan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 from pipeline.tariff.resolve import PricedBand, PricedSpan
@@ -28,16 +28,15 @@ def slices(quantity: Decimal, ends: Ends, *, all_units: bool = False) -> Iterato
 
 
 def by_band(
-    span: PricedSpan, quantities: Mapping[str, Decimal], end_of: Callable[[Decimal], Decimal]
+    span: PricedSpan, quantities: Sequence[Decimal], end_of: Callable[[Decimal], Decimal]
 ) -> Iterator[tuple[PricedBand, list[Decimal]]]:
     """Yield the bands of a span with the part of each tier; `end_of` turns a stated tier end into this bill's.
 
-    Pooled tiers are filled by all bands together and shared among them by their quantities.
+    `quantities` are those of the bands, in order. Pooled tiers are filled by all bands together and shared among them
+    by their quantities.
     """
     rule = span.tiers
-    total = sum(quantities.values(), Decimal(0))
-    for band in span.bands:
-        quantity = quantities[band.band]
+    for band, quantity in zip(span.bands, quantities, strict=True):
         if len(band.tiers) == 1:
             yield band, [quantity]
             continue
@@ -45,5 +44,6 @@ def by_band(
         if rule.scope == "period":
             yield band, list(slices(quantity, ends, all_units=rule.all_units))
         else:
+            total = sum(quantities, Decimal(0))
             parts = slices(total, ends, all_units=rule.all_units)
             yield band, [part * quantity / total if total else Decimal(0) for part in parts]
