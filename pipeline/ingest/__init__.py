@@ -4,7 +4,7 @@ In reading order: records (what comes out), cells (text to values), plain_meter,
 canonical_blocks (the same at size), ocpp_names, ocpp_log
 (lines to messages), ocpp_blocks (a log in pieces), ocpp_columns, ocpp_shapes and ocpp_alike (lines alike at once),
 ocpp_values,
-ocpp_sessions and ocpp (messages to readings), espi_xml, espi_series,
+ocpp_sessions and ocpp (messages to readings), espi_alike (readings alike at once), espi_xml, espi_series,
 espi_intervals, espi (Green Button), nem12_lines, nem12_days, nem12,
 csv_profile, csv_lines, csv_stamps, profile_csv
 (CSV of others by profile), local_time (wall clock to UTC), json_sessions, ocpi, acn, ocmf,

@@ -8,9 +8,9 @@ import polars as pl
 
 from pipeline.domain import REJECT
 from pipeline.ingest import cells
+from pipeline.ingest.espi_xml import LAST_LINE
 
 WATT_SECONDS: Final = pl.Decimal(38, 9)
-_LAST_TRUE_LINE = 65_535  # libxml2 keeps 16 bits of a line number
 _MOST_NESTINGS = 16
 _INTERVAL: Final = ["meter", "interval_start", "duration_s"]
 _STREAM: Final = ["meter", "direction"]
@@ -24,7 +24,7 @@ def rejects(readings: pl.DataFrame, field: str, value: pl.Expr, allowed: str | p
     by_line = pl.format("line {}", "written")
     return readings.select(
         "line",
-        pl.when(pl.col("written") < _LAST_TRUE_LINE)
+        pl.when(pl.col("written") < LAST_LINE)
         .then(by_line)
         .otherwise(pl.format("IntervalReading {}", pl.col("line") + 1))
         .alias("position"),

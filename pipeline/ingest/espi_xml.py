@@ -15,6 +15,7 @@ from typing import Any, Final
 import polars as pl
 from lxml import etree
 
+from pipeline.ingest.espi_alike import MARK, Alike, Run
 from pipeline.ingest.records import empty_rejects, refusal
 
 _CHUNK_BYTES = 65_536
@@ -38,9 +39,12 @@ _FIELDS: Final = (
     "tou",
     "uom",
 )
-_IN_BLOCK: Final = tuple(f"{{*}}{name}" for name in ("IntervalReading", *READING_COLUMNS))
+_IN_READING: Final = tuple(f"{{*}}{name}" for name in READING_COLUMNS)
+_IN_BLOCK: Final = ("{*}IntervalReading", *_IN_READING)
 _IN_RESOURCE: Final = tuple(f"{{*}}{name}" for name in _FIELDS)
 _ENDS: Final = ("IntervalReading", "IntervalBlock", *_RESOURCES, "id", "link", "entry")
+LAST_LINE: Final = 65_535  # libxml2 keeps 16 bits of a line number
+_PLACE: Final = {"number": pl.Int64, "line": pl.Int64, "block": pl.Int64}
 _SCHEMA: Final = {**dict.fromkeys(READING_COLUMNS, pl.String), "line": pl.Int64, "block": pl.Int64}
 
 
@@ -68,10 +72,11 @@ class Feed:
 
 def parse(path: Path) -> Feed:
     """Read a file to its end, or to the place where it is no XML any more: that place becomes a reject."""
-    collector = _Collector()
     rejects = empty_rejects()
     with path.open("rb") as stream:
         head = stream.read(_CHUNK_BYTES)
+        alike = Alike(head, READING_COLUMNS, _ENDS)
+        collector = _Collector(alike)
         if _DOCTYPE.match(head.removeprefix(b"\xef\xbb\xbf")):
             return Feed(collector.frame(), [], [], refusal("file", "DOCTYPE", "", "XML without a DOCTYPE"))
         parser = etree.XMLPullParser(
@@ -87,7 +92,7 @@ def parse(path: Path) -> Feed:
         )
         try:
             while head:
-                parser.feed(head)
+                parser.feed(alike.thinned(head))
                 collector.take(parser, len(head))
                 if collector.unknown_bytes > _MOST_UNKNOWN_BYTES:
                     allowed = f"an entry or IntervalReading at least every {_MOST_UNKNOWN_BYTES} bytes"
@@ -110,7 +115,8 @@ def _said(error: etree.XMLSyntaxError) -> str:
 class _Collector:
     """Keeps what the end of each element completes."""
 
-    def __init__(self) -> None:
+    def __init__(self, alike: Alike) -> None:
+        self._alike = alike
         self.entries: list[Entry] = []
         self.blocks: list[Entry] = []
         self._entry = Entry()
@@ -119,7 +125,9 @@ class _Collector:
         self._held: list[Any] = []  # IntervalReadings of one parent, yet to be taken in
         self._tags: list[str] = []
         self._leaves: list[str] = []
-        self._places: list[tuple[int, int]] = []  # line and block of each reading
+        self._places: list[tuple[int, int, int]] = []  # number, line and block of each of these readings
+        self._runs: list[tuple[int, int, int, Run]] = []  # the same of the reading before each run
+        self._count = 0
         self._frames: list[pl.DataFrame] = []
         self._local: dict[Any, str] = {}
         self._ends: dict[str, Callable[[Any], None]] = {
@@ -163,16 +171,22 @@ class _Collector:
 
     def _flush(self) -> None:
         self._empty()
-        self._frames.append(_table(self._tags, self._leaves, self._places))
-        for column in (self._tags, self._leaves, self._places):
-            column.clear()
+        tables = [_table(self._tags, self._leaves, self._places), _run_table(self._runs)]
+        line = pl.col("line").clip(upper_bound=LAST_LINE)
+        self._frames.append(pl.concat(tables).sort("number").with_columns(line).select(list(_SCHEMA)))
+        self._tags, self._leaves, self._places, self._runs = [], [], [], []
 
     def _reading(self, element: Any) -> None:
         if self._held and self._held[-1].getnext() is not element:
             self._empty()
         self._in_block = True
         self._held.append(element)
-        self._places.append((element.sourceline or 0, len(self.blocks)))
+        place = (self._count, element.sourceline or 0, len(self.blocks))
+        self._places.append(place)
+        self._count += 1
+        if run := self._alike.behind(element.get(MARK)):
+            self._runs.append((*place, run))
+            self._count += len(run.texts)
         if len(self._held) >= _READINGS_HELD:
             self._empty()
         if len(self._places) >= _CHUNK_READINGS:
@@ -183,8 +197,12 @@ class _Collector:
         if not self._held:
             return
         _drop_before(self._held[0])
-        leaves = _leaves_of(self._held)
-        self._tags += [leaf.tag for leaf in leaves]
+        leaves = _leaves_at_once(self._held)
+        tags = [leaf.tag for leaf in leaves]
+        if sum(tags.count(tag) for tag in set(tags) if self._name(tag) == "IntervalReading") != len(self._held):
+            leaves = [leaf for reading in self._held for leaf in (reading, *reading.iterdescendants(*_IN_READING))]
+            tags = [leaf.tag for leaf in leaves]
+        self._tags += tags
         self._leaves += [leaf.text or "" for leaf in leaves]
         self._held.clear()
 
@@ -230,28 +248,51 @@ class _Collector:
         self._entry = Entry()
 
 
-def _leaves_of(readings: list[Any]) -> list[Any]:
-    """Return each of some neighbouring readings and then what stands in it: at once where they can be told apart."""
-    parent, after, tag = readings[0].getparent(), readings[-1].getnext(), readings[0].tag
-    if parent is None or parent.tag == tag or (after is not None and after.tag != tag):
-        return [leaf for reading in readings for leaf in reading.iter(*_IN_BLOCK)]
-    leaves = list(parent.iterdescendants(*_IN_BLOCK))
-    return leaves if after is None else leaves[: leaves.index(after)]
+def _leaves_at_once(readings: list[Any]) -> list[Any]:
+    """Return each of some neighbouring readings and then what stands in it, with any reading that stands in one."""
+    parent, after = readings[0].getparent(), readings[-1].getnext()
+    leaves = list(parent.iterdescendants(*_IN_BLOCK)) if parent is not None else []
+    if after is None:
+        return leaves
+    return leaves[: leaves.index(after)] if after in leaves else []
 
 
-def _table(tags: list[str], texts: list[str], places: list[tuple[int, int]]) -> pl.DataFrame:
+def _table(tags: list[str], texts: list[str], places: list[tuple[int, int, int]]) -> pl.DataFrame:
     """Return a row a reading: the last text of each name in it, but all qualities."""
     names = {tag: tag.rpartition("}")[2] for tag in set(tags)}
     leaves = pl.DataFrame({"tag": tags, "text": texts}, schema={"tag": pl.String, "text": pl.String})
     leaves = leaves.with_columns(name=pl.col("tag").replace_strict(names, return_dtype=pl.String, default=None))
     leaves = leaves.with_columns(reading=(pl.col("name") == "IntervalReading").cum_sum().cast(pl.Int64) - 1)
-    table = pl.DataFrame(places, schema={"line": pl.Int64, "block": pl.Int64}, orient="row").with_row_index("reading")
+    table = pl.DataFrame(places, schema=_PLACE, orient="row").with_row_index("reading")
     table = table.cast({"reading": pl.Int64})
     for name in READING_COLUMNS:
         own = leaves.filter(pl.col("name") == name).group_by("reading", maintain_order=True)
         text = pl.col("text").str.join(",") if name == "quality" else pl.col("text").last()
         table = table.join(own.agg(text.alias(name)), on="reading", how="left", maintain_order="left")
-    return table.select(list(_SCHEMA))
+    return table.select("number", *_SCHEMA)
+
+
+def _run_table(runs: list[tuple[int, int, int, Run]]) -> pl.DataFrame:
+    """Return a row a reading of the runs, as `_table` does for the readings before them."""
+    numbers = ("before", "place", "ends", "line", "block")
+    columns: dict[str, list[Any]] = {name: [] for name in (*numbers, *READING_COLUMNS)}
+    for number, line, block, run in runs:
+        count = len(run.texts)
+        texts = dict(zip(run.columns, zip(*run.texts, strict=True), strict=True))
+        for name in READING_COLUMNS:
+            columns[name] += texts.get(name, (None,) * count)
+        columns["before"] += (number,) * count
+        columns["ends"] += (run.line_ends,) * count
+        columns["line"] += (line,) * count
+        columns["place"] += range(1, count + 1)
+        columns["block"] += (block,) * count
+    schema = dict.fromkeys(numbers, pl.Int64) | dict.fromkeys(READING_COLUMNS, pl.Binary)
+    return pl.DataFrame(columns, schema=schema).select(
+        (pl.col("before") + pl.col("place")).alias("number"),
+        pl.col(READING_COLUMNS).cast(pl.String),
+        pl.col("line") + pl.col("ends") * pl.col("place"),
+        "block",
+    )
 
 
 def _drop_before(element: Any) -> None:

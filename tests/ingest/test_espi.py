@@ -10,6 +10,7 @@ from lxml import etree
 
 from pipeline.domain import RECORDS
 from pipeline.ingest import espi_xml, read_file
+from pipeline.ingest.espi_alike import Alike
 from tests.ingest.faults import FAULTS, check, faults, outcome
 
 DATA = Path(__file__).parents[1] / "data" / "green_button"
@@ -70,9 +71,18 @@ def test_deep_nesting_is_refused(read, depth):
     assert found.rejects["field"].to_list()[0] == "XML"
 
 
+def test_a_reading_in_a_reading_moves_no_value_to_another(read):
+    text = (FAULTS / "green_button" / "direction_0.xml").read_text()
+    last = text.rindex("<IntervalReading>")
+    nested = "<IntervalReading><value>7</value><IntervalReading><value>8</value></IntervalReading></IntervalReading>"
+    sound, found = read(text), read(text[:last] + nested + text[last:])
+    assert found.frames["meter"].rows() == sound.frames["meter"].rows()
+    assert found.rejects["field"].to_list() == ["start", "start"]
+
+
 def test_what_was_read_leaves_memory():
     parser = etree.XMLPullParser(events=("end",), tag=["{*}link", "{*}entry"])
-    collector = espi_xml._Collector()
+    collector = espi_xml._Collector(Alike(b"", (), ()))
     parser.feed("<feed>")
     for _ in range(3):
         parser.feed("<entry><junk>1</junk><link/></entry>" * 1000)
