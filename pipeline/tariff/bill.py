@@ -24,7 +24,7 @@ from pipeline.tariff.quantities import Demands, History, Measured, Rows, kilo
 from pipeline.tariff.resolve import ResolvedTariff, demand_charges
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Bill:
     """The bill of one scenario; partial when anything was refused."""
 
@@ -86,7 +86,7 @@ def _values(column: pl.Series) -> list[Any]:
     return list(map(made.get, column.to_physical().to_list()))
 
 
-def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Rows]]:
+def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> Mapping[tuple[Any, ...], Mapping[str, Rows]]:
     """Return determinants by the values of some columns, then by scenario, then by charge, span and band.
 
     The rows of one world of one bill mostly lie together, and are then filed together.
@@ -105,7 +105,7 @@ def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> dict[tuple[Any
     for head, (first, until) in zip(tuples(filed[begins]), pairwise([*begins, len(rows)]), strict=True):
         world = found.setdefault(head[:-1], {}).setdefault(head[-1], {})
         world.update(zip(slots[first:until], rows[first:until], strict=True))
-    return {key: dict(worlds) for key, worlds in found.items()}
+    return found
 
 
 def _price(
@@ -165,13 +165,16 @@ def price_many(
         for load in loads:
             peaks = {key: dict(months) for key, months in (history or {}).get(load, {}).items()}
             for resolved in in_order:
-                worlds = by_load.get((*load, resolved.period.month), {})
+                key = (*load, resolved.period.month)
+                worlds = by_load.get(key)
+                if not worlds:
+                    continue
                 if seed:
                     _seed(peaks, resolved, worlds, seed)
-                found[*load, resolved.period.month] = _price(resolved, worlds, peaks, currency_digits)
+                found[key] = _price(resolved, worlds, peaks, currency_digits)
                 if looks_back:
                     _learn(peaks, resolved.period.month, worlds)
-    return {key: priced for key, priced in found.items() if priced}
+    return found
 
 
 def _looks_back(resolved: ResolvedTariff) -> bool:

@@ -48,7 +48,7 @@ class BillLine(NamedTuple):
     quantity_high: Decimal | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Case:
     """One scenario of one bill while it is priced; `rounding` is that of the charge in hand."""
 
