@@ -12,6 +12,7 @@ from typing import Final
 
 from pipeline.ingest import Records, read_file
 from pipeline.ingest.batches import read_batches
+from pipeline.ingest.parquet import is_long
 from pipeline.journal import SeenFile
 
 _SMALL_BYTES: Final = 8 << 20
@@ -63,5 +64,5 @@ def read_ahead(files: Sequence[tuple[SeenFile, Path]]) -> Generator[Unread, None
 def _started(pool: ThreadPoolExecutor, file: SeenFile, path: Path) -> Unread:
     named = Path(file.path)
     hints = [*named.parts[:-1], named.stem]
-    small = path.is_file() and path.stat().st_size <= _SMALL_BYTES
+    small = path.is_file() and path.stat().st_size <= _SMALL_BYTES and not is_long(path)
     return Unread(file, path, hints, pool.submit(read_file, path, hints) if small else None)
