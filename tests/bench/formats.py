@@ -184,7 +184,7 @@ def row(name: str, path: Path, floor: str, on: Path) -> str:
     """Return a line of the table: time, floor, ratio (on the clock, on the processors) and peak memory of both."""
     (done, took, cpu, peak), (_, least, least_cpu, least_peak) = apart("records", path), apart(floor, on)
     size = f"{done:,} records"
-    ratio = f"{took / least:.1f} x (cpu {cpu / least_cpu:.1f} x)"
+    ratio = f"{took / least:.2f} x (cpu {cpu / least_cpu:.2f} x)"
     return f"{name:<28} {size:>20} {took:.2f} s  {floor} {least:.2f} s  {ratio}  {peak} MB, {least_peak} MB"
 
 
