@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.domain import V2BError
 from pipeline.ingest import canonical_blocks, canonical_csv
 from pipeline.ingest.records import Records, refusal, refused
 
@@ -89,11 +90,19 @@ def _write_csv(path: Path, table: Path) -> Records | None:
             for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
                 frame = pl.DataFrame(pl.from_arrow(batch)).select(wanted)
                 cells = frame.select(_text(name, dtype) for name, dtype in frame.schema.items())
-                cells.write_csv(out, include_header=False)
+                _append(cells, out)
     except _BROKEN as error:
         reason = str(error).partition("\n")[0][:200] or type(error).__name__
         return refused(FORMAT, refusal("file", "content", reason, "a whole Parquet file"))
     return None
+
+
+def _append(cells: pl.DataFrame, out: BinaryIO) -> None:
+    """Write some rows; a full disk is no fault of the file, so it ends the run and is not told as one."""
+    try:
+        cells.write_csv(out, include_header=False)
+    except OSError as error:
+        raise V2BError(f"a Parquet file needs room for temporary files in {tempfile.gettempdir()}: {error}") from None
 
 
 def _by_row(found: Records) -> Records:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from pipeline.domain import V2BError
 from pipeline.ingest import canonical_blocks, parquet, read_file
 from pipeline.ingest.batches import OutOfOrderError, read_batches
 
@@ -123,3 +124,18 @@ def test_other_tables_and_broken_ones_come_as_one_piece(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     (cut,) = read_batches(path, ())
     assert cut.rejects["allowed"].to_list() == ["a whole Parquet file"]
+
+
+def test_a_full_disk_is_not_told_as_a_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path)
+    header, rows = [True], pl.DataFrame.write_csv
+
+    def full(frame: pl.DataFrame, *args: object, **options: object) -> object:
+        if header.pop():
+            header.append(False)
+            return rows(frame, *args, **options)  # type: ignore[call-overload]
+        raise OSError("no space left")
+
+    monkeypatch.setattr(pl.DataFrame, "write_csv", full)
+    with pytest.raises(V2BError, match="no space left"):
+        read_file(path, ())
