@@ -124,27 +124,32 @@ class FileLoad:
         target = TARGETS[kind]
         if frame.is_empty():
             return LoadResult()
-        incoming = frame.with_columns(load_id=pl.lit(self._load_id, dtype=pl.Int64))
-        if target.history is not None and self._nothing_near(target, frame):
-            columns = ", ".join(self._warehouse.columns(target.table))
-            self._warehouse.execute_on(incoming, f"insert into {target.table} by name select {columns} from given")
+        alike = _alike(frame)
+        if target.history is not None and self._nothing_near(target, _spans(target, frame, alike)):
+            self._append(target.table, frame, alike)
             loaded, unchanged, superseded = frame.height, 0, 0
         else:
+            incoming = frame.with_columns(load_id=pl.lit(self._load_id, dtype=pl.Int64))
             loaded, unchanged, superseded = _merge(self._warehouse, target, incoming, self._load_id)
         first, last = _extent(frame, target.stamp or "plugged_in_at")
         return LoadResult(loaded, unchanged, superseded, first, last)
 
-    def _nothing_near(self, target: _Target, frame: pl.DataFrame) -> bool:
+    def _append(self, table: str, frame: pl.DataFrame, alike: Mapping[str, str]) -> None:
+        """Insert rows that are new; a text they all share goes to DuckDB once, which is dear to do for every row."""
+        columns = [column for column in self._warehouse.columns(table) if column not in {*alike, "load_id"}]
+        shared = [f"?::varchar as {column}" for column in alike]
+        self._warehouse.execute_on(
+            frame.select(columns),
+            f"insert into {table} by name select {', '.join((*columns, *shared))}, ?::bigint as load_id from given",
+            [*alike.values(), self._load_id],
+        )
+
+    def _nothing_near(self, target: _Target, spans: pl.DataFrame) -> bool:
         """Whether no record stands, now or in history, where an incoming one could meet it: then all are simply new.
 
         Rows of this very load may stand beside the incoming ones, for they never overrule each other, but not among
         them. They are remembered here; to look for them among all rows loaded so far would cost more with every piece.
         """
-        site, device, stamp = target.key
-        length = pl.duration(seconds="duration_s") if target.is_interval else pl.duration(seconds=0)
-        spans = frame.group_by(site, device).agg(
-            low=pl.col(stamp).min(), high=pl.col(stamp).max(), until=(pl.col(stamp) + length).max()
-        )
         among = False
         for of, owner, low, high, _ in spans.iter_rows():
             before = self._hulls.get((target.table, of, owner))
@@ -186,6 +191,24 @@ class FileLoad:
             },
         ).fetchone()
         return found is not None
+
+
+def _alike(frame: pl.DataFrame) -> dict[str, str]:
+    """The texts that are one and the same in all rows, by column; mostly site, device and quality."""
+    texts = [column for column, kind in frame.schema.items() if kind == pl.String]
+    same = frame.select((pl.col(column) == pl.col(column).first()).all(ignore_nulls=False) for column in texts)
+    return {column: frame.item(0, column) for column in texts if same.item(0, column)}
+
+
+def _spans(target: _Target, frame: pl.DataFrame, alike: Mapping[str, str]) -> pl.DataFrame:
+    """Of each device its first and last stamp and where its last record ends: site, device, low, high, until."""
+    site, device, stamp = target.key
+    length = pl.duration(seconds="duration_s") if target.is_interval else pl.duration(seconds=0)
+    ends = {"low": pl.col(stamp).min(), "high": pl.col(stamp).max(), "until": (pl.col(stamp) + length).max()}
+    differing = [column for column in (site, device) if column not in alike]
+    spans = frame.group_by(differing).agg(**ends) if differing else frame.select(**ends)
+    shared = {column: pl.lit(text) for column, text in alike.items() if column in (site, device)}
+    return spans.with_columns(**shared).select(site, device, *ends)
 
 
 def _extent(frame: pl.DataFrame, stamp: str) -> tuple[datetime | None, datetime | None]:

@@ -43,6 +43,20 @@ def test_first_load_counts_every_record_and_their_span(warehouse: Warehouse) -> 
     ]
 
 
+@pytest.mark.parametrize("differing", [(), ("quality",), ("site_id", "bill_month"), ("meter_id",)])
+def test_new_rows_are_stored_as_given_whether_their_texts_differ_or_not(
+    warehouse: Warehouse, differing: tuple[str, ...]
+) -> None:
+    first = pl.int_range(pl.len()) == 0
+    other = (pl.when(first).then(pl.lit(f"other {name}")).otherwise(name).alias(name) for name in differing)
+    given = stored(day(4)).with_columns(other)
+    with FileLoad(warehouse, 7) as file:
+        assert file.add("meter", given).loaded == 4
+    found = warehouse.query("select * from meter_interval order by interval_start")
+    assert found.get_column("load_id").to_list() == [7] * 4
+    assert found.select(given.columns).rows() == given.rows()
+
+
 def test_an_empty_frame_loads_nothing(warehouse: Warehouse) -> None:
     assert load(warehouse, day(0), 1) == LoadResult()
 
