@@ -110,9 +110,9 @@ class Sessions:
             )
             return refused(self.format, rejects, "session", notes)
         shaped, unshaped = _shaped(latest, points, bad_points)
-        readings = part_touching_sessions(_readings(latest, shaped))
+        readings = _apart(part_touching_sessions(_readings(latest, shaped)))
         frames = {
-            "charger": in_schema(readings.sort("charger_id", "measured_at"), "charger"),
+            "charger": in_schema(readings, "charger"),
             "session": in_schema(_sessions(latest, points), "session"),
         }
         return Records(self.format, "session", frames, rejects, (*notes, *replaced, *unshaped))
@@ -278,6 +278,14 @@ def _one_a_moment(rows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
             context=context.otherwise(pl.lit("sample")),
         )
     )
+
+
+def _apart(readings: pl.DataFrame) -> pl.DataFrame:
+    """Order readings by charger and time; of overlapping sessions, one that still shares a moment goes on 1 us."""
+    ordered = readings.sort("charger_id", "measured_at", maintain_order=True)
+    number = pl.int_range(pl.len()).over("charger_id")
+    moved = (pl.col("measured_at").dt.epoch("us") - number).cum_max().over("charger_id") + number
+    return ordered.with_columns(measured_at=moved.cast(pl.Datetime("us", "UTC")))
 
 
 def _sessions(sessions: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
