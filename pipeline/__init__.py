@@ -9,9 +9,8 @@ ingest       files -> records and rejects, one file per format
 charging     charger registers -> sessions and energy per demand window
 tariff       tariff files -> charges -> determinants -> bill lines
 baselines    other days -> what the building would have drawn: day matching, regression, the independent check
-scenarios    the worlds a bill is computed for: actual, no_ev, unmanaged
+scenarios    the worlds a bill is computed for: actual, no_ev, unmanaged, managed
 quality      gaps and other findings about the data
-pricing      any load under any tariff: bills in order
 pricing      any load under any tariff: bills in order
 savings      two bills -> peak, percent, money, annual figures
 fleet        departures and whether each car was ready
