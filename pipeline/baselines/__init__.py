@@ -22,12 +22,13 @@ from pipeline.baselines.day_matching import DayBaseline, Event, match_days
 from pipeline.baselines.towt import Towt, fit_towt
 from pipeline.baselines.events import BASELINE_DAY, SiteDays, baselines_of
 from pipeline.baselines.fit import Fit, goodness_of_fit
-from pipeline.baselines.check import Check, DayErrors, independent_check
+from pipeline.baselines.check import PLACEBO_DAYS, Check, DayErrors, independent_check
 
 __all__ = [
     "BASELINE_DAY",
     "DAY_CLASS",
     "DAY_MATCHING",
+    "PLACEBO_DAYS",
     "REGRESSIONS",
     "Check",
     "DayBaseline",

@@ -66,7 +66,7 @@ def capture_of(prepared: Prepared, line: savings.LineKey | None, baseline_kw: fl
     trip = prepared.round_trip
     per = (trip.charge_wh_per_battery_wh, trip.battery_wh_per_discharge_wh)
     best = fleet.best_possible_peak_kw(load, stays, *per)
-    full = [replace(stay, arrival_wh=stay.most_wh, departure_wh=stay.departure_wh) for stay in stays]
+    full = [replace(stay, arrival_wh=stay.most_wh) for stay in stays]
     arriving_full = min(best, fleet.best_possible_peak_kw(load, full, *per))
     return Capture(baseline_kw, load.peak_kw(load.actual_wh, load.billed), best, arriving_full)
 

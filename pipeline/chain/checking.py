@@ -17,6 +17,7 @@ from scipy import stats
 from pipeline.baselines import (
     BASELINE_DAY,
     DAY_CLASS,
+    PLACEBO_DAYS,
     Check,
     DayErrors,
     SiteDays,
@@ -174,7 +175,7 @@ def _method(known: pl.DataFrame, found: pl.DataFrame) -> str | None:
         .agg(references=pl.len(), spread=_PLACEBO.std())
     )
     best = stated.join(spread, on="method").sort(
-        pl.col("references") >= 60, "days", -pl.col("spread"), "method", descending=True, nulls_last=True
+        pl.col("references") >= PLACEBO_DAYS, "days", -pl.col("spread"), "method", descending=True, nulls_last=True
     )
     return None if best.is_empty() else str(best.item(0, "method"))
 

@@ -178,7 +178,7 @@ def inputs(tariff: Tariff, days: int) -> dict[str, Any]:
             case "minimum":
                 rates["ur_monthly_min_charge"] = _rate(charge.periods[0].tiers[0])
             case other:
-                raise NotImplementedError(other)
+                raise ValueError(f"charge {other!r} has no counterpart in PySAM's inputs")
     return rates
 
 
