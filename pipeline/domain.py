@@ -154,6 +154,9 @@ REASONS: Final[Mapping[str, Reason]] = {
         "A charger's clock is certainly further off than the configured bound, so the load without V2B cannot be "
         "rebuilt."
     ),
+    "clock_slipped": Reason(
+        "The meter's windows lie one whole window off against its chargers, so the load without V2B cannot be rebuilt."
+    ),
     "wiring_contradicted": Reason(
         "The meter does not answer to a charger as its site file says it is wired, so the load without V2B cannot be "
         "rebuilt."

@@ -49,6 +49,7 @@ def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.
     if not inputs.is_seed:
         found += [
             quality.gaps(windows, "covered", name="charger.gap", source="chargers", what="Charger data"),
+            quality.window_slips(windows, [fit.slip for fit in fits], meters),
             quality.clock_offsets(windows, fits, inputs.clock_bound_s),
             quality.unit_against_chargers(windows, fits, meters),
             quality.wiring_faults(windows, fits),

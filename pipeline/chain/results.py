@@ -122,8 +122,8 @@ def _doubts(
         doubts.append("charger_log_empty" if inputs.readings.is_empty() else "charger_gap")
     if inputs.site.headline not in known and prepared.outside_sessions:
         doubts.append("sessions_unknown")
-    if prepared.clock.state == "contradicted":
-        doubts.append("clock_contradicted")
+    if not prepared.clock.resolved:
+        doubts.append(f"clock_{prepared.clock.state}")
     if inputs.earlier.incomplete & inputs.reach:
         doubts.append("ratchet_history_incomplete")
     if savings.demand_refuted(compared):
@@ -273,7 +273,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
     inputs = prepared.inputs
     seen = {month for months in inputs.earlier.own_peaks.values() for month in months}
     notes = {
-        f"clock_{prepared.clock.state}": bool(inputs.site.chargers) and prepared.clock.state != "contradicted",
+        f"clock_{prepared.clock.state}": bool(inputs.site.chargers) and prepared.clock.resolved,
         "wiring_not_compared": bool(inputs.site.chargers) and prepared.wiring.beta is None,
         "range_not_computed": True,
         **dict.fromkeys(facts.outlook.gaps, True),

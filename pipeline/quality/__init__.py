@@ -1,8 +1,8 @@
 """Findings about the data of a bill: frames in, one row per finding out.
 
 In reading order: findings (their shape), gaps, meter (what it cannot have measured), levels (what is unbelievably high
-or low), clock (chargers against the meter), wiring (what their gain says), logs (what charger logs lack), stays
-(sessions that cannot all be true).
+or low), changes (chargers laid beside the meter), slip (windows that lie one off), clock (how far charger clocks are
+off), wiring (what the gain says), logs (what charger logs lack), stays (sessions that cannot all be true).
 """
 
 from pipeline.quality.clock import Clock, Fit, clock_of, clock_offsets, fitted_offsets, unit_against_chargers
@@ -19,6 +19,7 @@ from pipeline.quality.meter import (
     without_zero_runs,
     zero_runs,
 )
+from pipeline.quality.slip import window_slips
 from pipeline.quality.stays import overlapping_sessions
 from pipeline.quality.wiring import Wiring, wiring_faults, wiring_of
 
@@ -47,6 +48,7 @@ __all__ = [
     "unit_against_chargers",
     "unit_against_earlier",
     "unit_jumps",
+    "window_slips",
     "wiring_faults",
     "wiring_of",
     "without_zero_runs",

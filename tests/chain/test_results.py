@@ -153,6 +153,7 @@ def test_an_empty_charger_log_is_said_to_be_empty() -> None:
         (Clock("measured", -12), True, "clock_measured"),
         (Clock("bounded", None), True, "clock_bounded"),
         (Clock("contradicted", 400), False, "clock_contradicted"),
+        (Clock("slipped", None), False, "clock_slipped"),
     ],
 )
 def test_what_is_known_of_the_clocks_is_stated_and_a_wrong_one_proves_nothing(

@@ -1,0 +1,122 @@
+"""The meter's changes from window to window, and those that the chargers' registers must have caused.
+
+Each change is taken less its usual value at that time of a working or free day, so that what is left is what happened
+on some days and not on others: cars, mostly, on both sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+LEAST_WINDOWS: Final = 200
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Register:
+    """Net energy of one charger [Wh] at instants [s]."""
+
+    charger_id: str
+    instants: Numbers
+    energy_wh: Numbers
+
+    def shifted(self, edges: Numbers, offset_s: float) -> Numbers:
+        """Return the energy between edges [s] as a clock that is `offset_s` ahead has filed it [Wh]."""
+        return np.diff(np.interp(edges + offset_s, self.instants, self.energy_wh))
+
+    def is_coarse(self, longest_s: float) -> bool:
+        """Tell whether most energy flowed in pieces longer than `longest_s` [s]: when it flowed is then unknown."""
+        moved = np.abs(np.diff(self.energy_wh))
+        long = np.diff(self.instants) > longest_s
+        return float(moved[long].sum()) > float(moved.sum()) / 2
+
+    def slope(self, edges: Numbers, offset_s: float) -> Numbers:
+        """How the window energies change per second of offset [Wh/s], over a minute to either side."""
+        return (self.shifted(edges, offset_s + 60) - self.shifted(edges, offset_s - 60)) / 120
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A bill's meter laid beside its chargers: `target` are the meter's changes [Wh], `edges` its windows' [s]."""
+
+    target: Numbers
+    registers: tuple[Register, ...]
+    edges: Numbers
+    groups: Numbers
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window [s]."""
+        return float(self.edges[1] - self.edges[0])
+
+    def caused(self, energy_wh: Numbers) -> Numbers:
+        """Return the changes between windows that hold `energy_wh` [Wh], less the usual ones."""
+        return _usual_removed(np.diff(energy_wh), self.groups)
+
+    def moved_s(self, offset_s: float) -> Changes:
+        """Return the same, the chargers' registers read `offset_s` [s] later."""
+        return Changes(self.target, self.registers, self.edges + offset_s, self.groups)
+
+    def unexplained(self, offset_s: float) -> float:
+        """Return the squares left [Wh^2] of the meter's changes after all chargers, one common offset [s] ahead.
+
+        Their gain is free and may be negative: a meter may see a charger turned round.
+        """
+        caused = self.caused(np.sum([register.shifted(self.edges, offset_s) for register in self.registers], axis=0))
+        whole, size = float(self.target @ self.target), float(caused @ caused)
+        return whole - float(self.target @ caused) ** 2 / size if size else whole
+
+
+def changes_of(windows: pl.DataFrame, readings: pl.DataFrame) -> Changes | None:
+    """Return the meter beside every charger whose register moved; None without one, and where the meter has gaps.
+
+    `windows` as in `quality.levels`; `readings` charger_id, measured_at, energy_import_wh, energy_export_wh [Wh].
+    """
+    ordered = windows.sort("interval_start")
+    registers = _registers(readings)
+    if ordered.height < LEAST_WINDOWS or not registers or not bool(ordered.get_column("metered").all()):
+        return None
+    starts = ordered.get_column("interval_start").dt.epoch("ms").to_numpy() / 1000
+    edges = np.append(starts, starts[-1] + ordered.item(-1, "duration_s"))
+    groups = _time_of_day(ordered)
+    meter = (ordered.get_column("actual_import_wh") - ordered.get_column("actual_export_wh")).to_numpy()
+    target = _usual_removed(np.diff(meter.astype(np.float64)), groups)
+    moving = tuple(register for register in registers if np.ptp(register.shifted(edges, 0.0)) > 0)
+    return Changes(target, moving, edges, groups) if moving else None
+
+
+def _registers(readings: pl.DataFrame) -> list[Register]:
+    """Net energy with falls taken out: a register that falls was reset."""
+    net = []
+    for part in readings.partition_by("charger_id", maintain_order=True):
+        ordered = part.sort("measured_at")
+        seconds = ordered.get_column("measured_at").dt.epoch("ms").to_numpy() / 1000
+        total = np.zeros(ordered.height)
+        for column, sign in (("energy_import_wh", 1.0), ("energy_export_wh", -1.0)):
+            stated = ordered.get_column(column).is_not_null().to_numpy()
+            if stated.any():
+                known = ordered.get_column(column).drop_nulls().to_numpy()
+                counter = np.cumsum(np.clip(np.diff(known, prepend=known[:1]), 0, None))
+                total += sign * np.interp(seconds, seconds[stated], counter)
+        net.append(Register(str(part.item(0, "charger_id")), seconds, total))
+    return net
+
+
+def _time_of_day(windows: pl.DataFrame) -> Numbers:
+    """Group of each change between windows: its local minute, on working or free days apart."""
+    free = (pl.col("local_weekday") >= 6).cast(pl.Int64)
+    groups: Numbers = windows.select(pl.col("local_minute") + 1440 * free).to_series().to_numpy()[1:]
+    return groups
+
+
+def _usual_removed(changes: Numbers, groups: Numbers) -> Numbers:
+    """Take the mean of the same time of day out of each change."""
+    _, index = np.unique(groups, return_inverse=True)
+    means = np.bincount(index, weights=changes) / np.bincount(index)
+    without: Numbers = changes - means[index]
+    return without
