@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import factorial, floor
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import polars as pl
 
 from pipeline.domain import Scenario
-from pipeline.tariff import Bill, ResolvedTariff, price
+from pipeline.tariff import Bill, Measured, ResolvedTariff, Rows, measured_rows, price_measured
 from pipeline.tariff.quantities import History
 
 PARTS: Final = (
@@ -47,12 +47,10 @@ _WHOLE_LINES: Final[Mapping[str, str]] = {
 }
 """Kinds of line whose whole change is one part; the lines of all other kinds are shared."""
 
-_KEY: Final = ("charge_id", "span", "band")
 _ENERGY: Final = "import_wh"
 _EXPORT: Final = "export_wh"
 K = TypeVar("K", bound=Hashable)
 Key = tuple[str, int, str]
-Rows = dict[Key, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,6 @@ class _Worlds:
     """What prices a bill of any mixture of two worlds, the compared one first."""
 
     tariff: ResolvedTariff
-    schema: pl.Schema
     currency_digits: int
     names: tuple[str, str]
     rows: tuple[Rows, Rows]
@@ -70,15 +67,16 @@ class _Worlds:
         """Price the bill in which only what is `switched` is as metered."""
         own, carried = "demand_own" in switched, "demand_carried" in switched
         world = self.names[own]  # a contract demand may be agreed in one world only
-        rows = [{**row, "scenario": world} for row in self._mixed(switched)]
         history = {(world, charge): peaks for charge, peaks in self.past[carried].items()}
-        frame = pl.DataFrame(rows, schema=self.schema)
-        return price(self.tariff, self.tariff.period, frame, history, currency_digits=self.currency_digits)[world]
+        rows = {world: self._mixed(switched)}
+        return price_measured(self.tariff, rows, history, currency_digits=self.currency_digits)[world]
 
-    def _mixed(self, switched: frozenset[str]) -> list[dict[str, Any]]:
+    def _mixed(self, switched: frozenset[str]) -> Rows:
         energy = _mixed_energy(self.rows, volume="energy_volume" in switched, shift="energy_shift" in switched)
         exported, others = (self.rows[name in switched] for name in ("export", "demand_own"))
-        return [{**others[key], _ENERGY: energy[key], _EXPORT: exported[key][_EXPORT]} for key in others]
+        return {
+            key: row._replace(import_wh=energy[key], export_wh=exported[key].export_wh) for key, row in others.items()
+        }
 
 
 def decompose(
@@ -95,12 +93,12 @@ def decompose(
     the decimals of the currency, or of the saving where it has more, by largest remainders: they sum to it exactly.
     """
     names = (str(headline), "actual")
+    measured = measured_rows(determinants)
     worlds = _Worlds(
         tariff=tariff,
-        schema=determinants.schema,
         currency_digits=currency_digits,
         names=names,
-        rows=(_rows(determinants, names[0]), _rows(determinants, names[1])),
+        rows=(measured[names[0]], measured[names[1]]),
         past=(_past(history, names[0]), _past(history, names[1])),
     )
     players = _players(worlds)
@@ -113,11 +111,6 @@ def decompose(
     return _to_digits(parts, max(currency_digits, _decimals(before.total - after.total)))
 
 
-def _rows(determinants: pl.DataFrame, world: str) -> Rows:
-    rows = determinants.filter(pl.col("scenario") == world).to_dicts()
-    return {(row["charge_id"], row["span"], row["band"]): row for row in rows}
-
-
 def _past(history: History, world: str) -> dict[str, Mapping[str, Decimal]]:
     return {charge: peaks for (scenario, charge), peaks in history.items() if scenario == world}
 
@@ -125,22 +118,21 @@ def _past(history: History, world: str) -> dict[str, Mapping[str, Decimal]]:
 def _players(worlds: _Worlds) -> tuple[str, ...]:
     """Name what differs between the worlds: only that can have saved anything."""
     base, actual = worlds.rows
-    differ = {
-        name: any(base[key][name] != actual[key][name] for key in base)
-        for name in worlds.schema
-        if name not in ("scenario", *_KEY)
-    }
+    differ = {name for key in base for name, one, two in _compared(base[key], actual[key]) if one != two}
     steps = (step for charge in worlds.tariff.charges for span in charge.spans for step in span.quantity.contract)
     charges = [charge for charge, _, _ in base]
     holds = {
-        "energy_volume": differ[_ENERGY],
-        "energy_shift": differ[_ENERGY] and len(charges) > len(set(charges)),
-        "demand_own": any(differ[name] for name in differ if name not in (_ENERGY, _EXPORT))
-        or any(step.scenarios for step in steps),
+        "energy_volume": _ENERGY in differ,
+        "energy_shift": _ENERGY in differ and len(charges) > len(set(charges)),
+        "demand_own": bool(differ - {_ENERGY, _EXPORT}) or any(step.scenarios for step in steps),
         "demand_carried": worlds.past[0] != worlds.past[1],
-        "export": differ[_EXPORT],
+        "export": _EXPORT in differ,
     }
     return tuple(name for name in PARTS if holds.get(name))
+
+
+def _compared(one: Measured, two: Measured) -> Iterator[tuple[str, object, object]]:
+    return zip(Measured._fields, one, two, strict=True)
 
 
 def _coalitions(players: Sequence[str]) -> Iterator[frozenset[str]]:
@@ -151,15 +143,15 @@ def _coalitions(players: Sequence[str]) -> Iterator[frozenset[str]]:
 def _mixed_energy(worlds: tuple[Rows, Rows], *, volume: bool, shift: bool) -> dict[Key, int]:
     """Energy per band [Wh]: how much and in which shares are each of one world or of the other."""
     if volume == shift:
-        return {key: row[_ENERGY] for key, row in worlds[volume].items()}
+        return {key: row.import_wh for key, row in worlds[volume].items()}
     mixed: dict[Key, int] = {}
     for charge in dict.fromkeys(key[0] for key in worlds[0]):
         keys = [key for key in worlds[0] if key[0] == charge]
         shape, amounts = worlds[shift], worlds[volume]
-        whole, total = sum(shape[key][_ENERGY] for key in keys), sum(amounts[key][_ENERGY] for key in keys)
+        whole, total = sum(shape[key].import_wh for key in keys), sum(amounts[key].import_wh for key in keys)
         if not whole:  # a world without any energy has no shares: the other's
             shape, whole = amounts, total
-        shares = {key: Fraction(shape[key][_ENERGY] * total, whole or 1) for key in keys}
+        shares = {key: Fraction(shape[key].import_wh * total, whole or 1) for key in keys}
         mixed |= {key: int(wh) for key, wh in _to_digits(shares, 0).items()}
     return mixed
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
@@ -18,15 +19,26 @@ import polars as pl
 from pipeline.calendars import add_months, calendar_month
 from pipeline.domain import BillPeriod, Scenario
 from pipeline.savings.facts import Outlook, RollOff
-from pipeline.tariff import Bill, ResolvedTariff, Tariff, billing_demand, price, ratchet_months, resolve
+from pipeline.tariff import (
+    Bill,
+    Measured,
+    ResolvedTariff,
+    Rows,
+    Tariff,
+    billing_demand,
+    measured_rows,
+    price_measured,
+    ratchet_months,
+    resolve,
+)
 from pipeline.tariff.model import DEMAND_KINDS, ENERGY_KINDS, DemandQuantity
 from pipeline.tariff.quantities import History
 
 _YEAR: Final = 12
 _MEASURED: Final = DEMAND_KINDS | ENERGY_KINDS | {"reactive"}
 Peaks = dict[tuple[str, str], dict[str, Decimal]]
-Key = tuple[str, str]
-Row = Mapping[str, Any]
+Load = Mapping[tuple[str, str], Measured]
+"""A month's determinants in one world by (charge_id, band); parts of a bill whose prices changed are joined."""
 
 
 def coming_tariffs(tariff: Tariff, period: BillPeriod) -> dict[str, ResolvedTariff]:
@@ -95,7 +107,15 @@ class _Simulation:
     def worlds(self) -> tuple[Scenario, Scenario]:
         return self.year.headline, "actual"
 
-    @property
+    @cached_property
+    def loads(self) -> Mapping[str, Mapping[str, Load]]:
+        """The determinants by month and world."""
+        return {
+            month: {world: _joined_parts(rows) for world, rows in measured_rows(frame).items()}
+            for month, frame in self.year.measured.items()
+        }
+
+    @cached_property
     def reach(self) -> int:
         return max((ratchet_months(tariff) for tariff in self.year.coming.values()), default=0)
 
@@ -149,9 +169,9 @@ class _Simulation:
 
     def _freed(self, month: str, world: Scenario, charge: str) -> Decimal:
         """Return what a bill falls by because the look-back moves on by a month, its own peak lying below both."""
-        rows: list[Row] = [
-            {**row, "own_peak_w": 0} if row["charge_id"] == charge else row for row in self._repeated(month)
-        ]
+        rows = {
+            key: row._replace(own_peak_w=0) if key[0] == charge else row for key, row in self._repeated(month).items()
+        }
         past = _copied(self.year.history, [world])
         oldest = add_months(month, -self.reach)
         known = past.get((world, charge), {})
@@ -162,21 +182,24 @@ class _Simulation:
     def _ahead(self, count: int) -> list[str]:
         return list(self.year.coming)[:count]
 
-    def _repeated(self, month: str) -> list[Row]:
+    def _repeated(self, month: str) -> Rows:
         """Return last year's determinants of a month in the compared world: what it draws without V2B."""
         source = self._source(month)
-        if source not in self.year.measured:
+        if source not in self.loads:
             raise _UnknownError("year_not_known")
-        return self._fitted(month, _of_world(self.year.measured[source], self.year.headline))
+        return self._fitted(month, self._load(source, self.year.headline))
+
+    def _load(self, month: str, world: str) -> Load:
+        return self.loads[month].get(world, {})
 
     def _source(self, month: str) -> str:
         while month > self.year.month:
             month = add_months(month, -_YEAR)
         return month
 
-    def _fitted(self, month: str, found: Mapping[Key, Row]) -> list[Row]:
+    def _fitted(self, month: str, found: Load) -> Rows:
         """Return a year-old measurement under the charges and bands of today's tariff."""
-        rows: list[Row] = []
+        rows: dict[tuple[str, int, str], Measured] = {}
         for charge in self.year.coming[month].charges:
             if charge.kind not in _MEASURED:
                 continue
@@ -184,48 +207,49 @@ class _Simulation:
                 for band in span.bands:
                     if (charge.charge_id, band.band) not in found:
                         raise _UnknownError("year_not_known")
-                    rows.append({**found[charge.charge_id, band.band], "span": number})
+                    rows[charge.charge_id, number, band.band] = found[charge.charge_id, band.band]
         return rows
 
-    def _loads_of_year(self, month: str) -> tuple[list[Row], list[Row]]:
+    def _loads_of_year(self, month: str) -> tuple[Rows, Rows]:
         """Return a month's determinants in both worlds: of its proved bill, else as the least effective month."""
         source = self._source(month)
-        if source in self.year.proved and source in self.year.measured:
-            frame = self.year.measured[source]
-            found = tuple(self._fitted(month, _of_world(frame, world)) for world in self.worlds)
-            return found[0], found[1]
+        if source in self.year.proved and source in self.loads:
+            base, actual = (self._fitted(month, self._load(source, world)) for world in self.worlds)
+            return base, actual
         seed = next((m for m in (source, add_months(source, -_YEAR)) if m in self.year.seeds), None)
-        if seed is None or seed not in self.year.measured:
+        if seed is None or seed not in self.loads:
             raise _UnknownError("run_rate_not_known")
-        base = self._fitted(month, _of_world(self.year.measured[seed], self.year.headline))
+        base = self._fitted(month, self._load(seed, self.year.headline))
         return base, self._least_changed(month, base)
 
-    def _least_changed(self, month: str, base: list[Row]) -> list[Row]:
+    def _least_changed(self, month: str, base: Rows) -> Rows:
         """Change each quantity by the smallest change that a proved bill of the same season shows."""
         season = _season(self.year.coming[month])
         like = [m for m in self._proved_year() if _season(self.year.coming[self._next(m)]) == season]
         if not like:
             raise _UnknownError("run_rate_not_known")
-        worlds = [[_of_world(self.year.measured[m], world) for world in self.worlds] for m in like]
-        changed: list[Row] = []
-        for row in base:
-            key = row["charge_id"], row["band"]
+        worlds = [[self._load(m, world) for world in self.worlds] for m in like]
+        changed: dict[tuple[str, int, str], Measured] = {}
+        for (charge, number, band), row in base.items():
+            key = charge, band
             pairs = [(one[key], two[key]) for one, two in worlds if key in one and key in two]
             least = {
-                name: min((one[name] - two[name] for one, two in pairs if one[name] is not None), default=0)
-                for name in _quantities(row)
+                name: min((getattr(one, name) - getattr(two, name) for one, two in pairs if _has(one, name)), default=0)
+                for name in _QUANTITIES
+                if _has(row, name)
             }
-            changed.append({**row, **{name: max(0, row[name] - cut) for name, cut in least.items()}})
+            cut = {name: max(0, getattr(row, name) - change) for name, change in least.items()}
+            changed[charge, number, band] = row._replace(**cut)
         return changed
 
     def _proved_year(self) -> list[str]:
         first = add_months(self.year.month, 1 - _YEAR)
-        return [m for m in sorted(self.year.proved) if m >= first and m in self.year.measured]
+        return [m for m in sorted(self.year.proved) if m >= first and m in self.loads]
 
     def _next(self, month: str) -> str:
         return next(m for m in self.year.coming if m[-2:] == month[-2:])
 
-    def _must_be_proved(self, loads: Mapping[str, tuple[list[Row], list[Row]]]) -> None:
+    def _must_be_proved(self, loads: Mapping[str, tuple[Rows, Rows]]) -> None:
         """Refuse a year whose highest peak may be that of a month in which V2B has proved nothing yet."""
         proved = set(self._proved_year())
         for charge in {c.charge_id for tariff in self.year.coming.values() for c in _ratcheted(tariff)}:
@@ -234,53 +258,49 @@ class _Simulation:
             if open_w and max(open_w) > max(kept, default=0):
                 raise _UnknownError("run_rate_not_known")
 
-    def _bill(self, month: str, world: Scenario, rows: list[Row], past: Peaks) -> Bill:
-        schema = next(iter(self.year.measured.values())).schema
-        frame = pl.DataFrame([{**row, "scenario": world} for row in rows], schema=schema)
-        tariff = self.year.coming[month]
-        return price(tariff, tariff.period, frame, past, currency_digits=self.year.currency_digits)[world]
+    def _bill(self, month: str, world: Scenario, rows: Rows, past: Peaks) -> Bill:
+        digits = self.year.currency_digits
+        return price_measured(self.year.coming[month], {world: rows}, past, currency_digits=digits)[world]
 
 
 def _copied(history: History, worlds: Iterable[str]) -> Peaks:
     return {key: dict(peaks) for key, peaks in history.items() if key[0] in worlds}
 
 
-def _of_world(frame: pl.DataFrame, world: str) -> dict[Key, Row]:
-    """Return a world's determinants by charge and band, the parts of a bill whose prices changed inside it joined."""
-    found: dict[Key, Row] = {}
-    for row in frame.filter(pl.col("scenario") == world).to_dicts():
-        key = row["charge_id"], row["band"]
-        known = found.get(key)
-        found[key] = _joined(known, row) if known else row
+_SUMMED: Final = ("import_wh", "export_wh", "windows", "expected", "reactive_varh")
+_HIGHEST: Final = ("own_peak_w", "own_peak_low_w", "own_peak_high_w")
+_COUNTS: Final = ("windows", "expected")
+_QUANTITIES: Final = tuple(name for name in (*_SUMMED, *_HIGHEST) if name not in _COUNTS)
+"""What V2B can change; counts of windows are no quantities."""
+
+
+def _has(row: Measured, name: str) -> bool:
+    return getattr(row, name) is not None
+
+
+def _joined_parts(rows: Rows) -> Load:
+    found: dict[tuple[str, str], Measured] = {}
+    for (charge, _, band), row in rows.items():
+        known = found.get((charge, band))
+        found[charge, band] = _joined(known, row) if known else row
     return found
 
 
-_SUMMED: Final = frozenset({"import_wh", "export_wh", "windows", "expected", "reactive_varh"})
+def _joined(first: Measured, second: Measured) -> Measured:
+    """Join two parts of a bill: sums where there is something to sum, the higher of two peaks."""
+    joined: dict[str, Any] = {}
+    for name in (*_SUMMED, *_HIGHEST):
+        values = [getattr(row, name) for row in (first, second) if _has(row, name)]
+        joined[name] = (sum(values) if name in _SUMMED else max(values)) if values else None
+    return first._replace(**joined)
 
 
-def _quantities(row: Row) -> list[str]:
-    """Name the columns that hold what V2B can change; counts of windows are no quantities."""
-    return [
-        name
-        for name, value in row.items()
-        if isinstance(value, int | Decimal) and name not in ("span", "windows", "expected")
-    ]
+def _own_w(rows: Rows, charge: str) -> int:
+    return max((row.own_peak_w or 0 for (charge_id, _, _), row in rows.items() if charge_id == charge), default=0)
 
 
-def _joined(first: Row, second: Row) -> Row:
-    joined = dict(first)
-    for name in _quantities(second) + [name for name in ("windows", "expected") if name in second]:
-        join = sum if name in _SUMMED else max
-        joined[name] = join(value for value in (first[name], second[name]) if value is not None)
-    return joined
-
-
-def _own_w(rows: Iterable[Row], charge: str) -> Any:
-    return max((row["own_peak_w"] or 0 for row in rows if row["charge_id"] == charge), default=0)
-
-
-def _add_peaks(past: Peaks, world: str, month: str, rows: list[Row]) -> None:
-    for charge in {row["charge_id"] for row in rows if row["own_peak_w"] is not None}:
+def _add_peaks(past: Peaks, world: str, month: str, rows: Rows) -> None:
+    for charge in {charge for (charge, _, _), row in rows.items() if row.own_peak_w is not None}:
         past.setdefault((world, charge), {})[month] = Decimal(_own_w(rows, charge)) / 1000
 
 

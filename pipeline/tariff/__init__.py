@@ -30,7 +30,7 @@ bill          the bill of one load, or of many
 dearest       the hours in which a kWh costs most
 """
 
-from pipeline.tariff.bill import Bill, main_demand_charge, price, price_many
+from pipeline.tariff.bill import Bill, main_demand_charge, measured_rows, price, price_many, price_measured
 from pipeline.tariff.dearest import dearest_window
 from pipeline.tariff.determinants import DETERMINANT, masks_expr, measure, measure_many, with_billed_time
 from pipeline.tariff.lines import BillLine
@@ -56,7 +56,7 @@ from pipeline.tariff.model import (
     TouPeriod,
     Verdict,
 )
-from pipeline.tariff.quantities import billing_demand
+from pipeline.tariff.quantities import Measured, Rows, billing_demand
 from pipeline.tariff.resolve import (
     ResolvedCharge,
     ResolvedTariff,
@@ -78,6 +78,7 @@ __all__ = [
     "DemandQuantity",
     "EventSet",
     "Mask",
+    "Measured",
     "PowerFactor",
     "QuantityStep",
     "Ratchet",
@@ -85,6 +86,7 @@ __all__ = [
     "ResolvedCharge",
     "ResolvedTariff",
     "Rounding",
+    "Rows",
     "Tariff",
     "TariffVersion",
     "Tier",
@@ -100,8 +102,10 @@ __all__ = [
     "masks_expr",
     "measure",
     "measure_many",
+    "measured_rows",
     "price",
     "price_many",
+    "price_measured",
     "ratchet_months",
     "resolve",
     "with_billed_time",
