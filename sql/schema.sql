@@ -2,11 +2,13 @@
 
 create table schema_version (
     version integer not null,
-    views_hash varchar not null
+    views_hash varchar not null,
+    schema_hash varchar not null
 );
 comment on table schema_version is 'One row: the version of this file''s layout.';
 comment on column schema_version.version is 'Version of the layout [1]';
 comment on column schema_version.views_hash is 'Hash of the view definitions this file holds';
+comment on column schema_version.schema_hash is 'Hash of the table definitions this file was made by';
 
 create table source_file (
     load_id bigint not null,
@@ -338,7 +340,9 @@ create table load_interval (
     unmanaged_export_wh bigint not null,
     managed_charge_wh bigint not null,
     managed_import_wh bigint not null,
-    managed_export_wh bigint not null
+    managed_export_wh bigint not null,
+    dead_s bigint not null,
+    served_wh bigint not null
 );
 comment on table load_interval is 'One row per site and demand window: what each world draws from and feeds into the grid.';
 comment on column load_interval.site_id is 'Site';
@@ -361,6 +365,8 @@ comment on column load_interval.unmanaged_export_wh is 'Fed into the grid, with 
 comment on column load_interval.managed_charge_wh is 'Energy into cars had they given nothing back, when they charged [Wh]';
 comment on column load_interval.managed_import_wh is 'Drawn from the grid, with cars charging when they did and giving nothing back [Wh]';
 comment on column load_interval.managed_export_wh is 'Fed into the grid, with cars charging when they did and giving nothing back [Wh]';
+comment on column load_interval.dead_s is 'Time in which the grid was dead, by outages.csv [s]';
+comment on column load_interval.served_wh is 'Energy out of cars while the grid was dead, in no other column [Wh]';
 
 create table billing_determinant (
     site_id varchar not null,

@@ -2,7 +2,9 @@
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
-from pipeline.warehouse.store import Warehouse, documented_schema, read_copy, schema_sql, sql_folder, view_files
+from pipeline.warehouse.layout import schema_sql, sql_folder, view_files
+from pipeline.warehouse.migrate import opened_today
+from pipeline.warehouse.store import Warehouse, documented_schema, exclusive_lock, read_copy
 from pipeline.warehouse.checks import Check, all_checks
 from pipeline.warehouse.overlaps import retire_overlapped
 from pipeline.warehouse.records import FileLoad, LoadResult
@@ -16,6 +18,8 @@ __all__ = [
     "Warehouse",
     "all_checks",
     "documented_schema",
+    "exclusive_lock",
+    "opened_today",
     "publish",
     "read_copy",
     "retire_overlapped",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.domain import WarehouseError
-from pipeline.warehouse.store import sql_folder
+from pipeline.warehouse.layout import sql_folder
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Final
 
 import duckdb
 
-from pipeline.warehouse.store import Warehouse, schema_sql, view_files
+from pipeline.warehouse.layout import quoted, schema_sql, view_files
+from pipeline.warehouse.store import Warehouse
 
 PUBLISHED_NAME: Final = "analytics.duckdb"
 
@@ -49,7 +50,7 @@ def _is_current(warehouse: Warehouse, target: Path) -> bool:
     if not target.is_file():
         return False
     try:
-        warehouse.connection.execute(f"attach '{_quoted(target)}' as published (read_only)")
+        warehouse.connection.execute(f"attach '{quoted(target)}' as published (read_only)")
     except duckdb.Error:  # an older or broken copy is simply replaced
         return False
     try:
@@ -59,10 +60,6 @@ def _is_current(warehouse: Warehouse, target: Path) -> bool:
         return _fingerprint(warehouse.connection, here) == _fingerprint(warehouse.connection, "published")
     finally:
         warehouse.connection.execute("detach published")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def publish(warehouse: Warehouse) -> bool:
@@ -93,7 +90,7 @@ def _build(warehouse: Warehouse, fresh: Path) -> None:
             copy.execute(path.read_text(encoding="utf-8"))
     connection = warehouse.connection
     here = _catalog(connection)
-    connection.execute(f"attach '{_quoted(fresh)}' as fresh")
+    connection.execute(f"attach '{quoted(fresh)}' as fresh")
     try:
         for name, *_ in _fingerprint(connection, here):
             connection.execute(f"insert into fresh.main.{name} by name select * from {here}.main.{name}")

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
@@ -19,39 +18,10 @@ import duckdb
 import polars as pl
 
 from pipeline.domain import LockedError, WarehouseError
+from pipeline.warehouse.layout import BILL_TABLES, schema_sql, transaction, view_files
+from pipeline.warehouse.migrate import opened_today
 
-SCHEMA_VERSION: Final = 2
 LOCK_NAME: Final = ".v2b.lock"
-BILL_TABLES: Final = (
-    "charger_interval",
-    "charging_session",
-    "load_interval",
-    "billing_determinant",
-    "bill_line",
-    "savings_month",
-    "quality_finding",
-    "utility_bill",
-    "day_class",
-    "baseline_day",
-    "site_month",
-)
-"""Tables that hold one slice per (site_id, month), replaced as a whole."""
-
-
-def sql_folder() -> Path:
-    """Return the folder of the SQL files: inside the installed package, or beside it in a checkout."""
-    packaged = Path(str(resources.files("pipeline"))) / "sql"
-    return packaged if packaged.is_dir() else packaged.parent.parent / "sql"
-
-
-def schema_sql() -> str:
-    """Return the statements that make every table with its comments."""
-    return (sql_folder() / "schema.sql").read_text(encoding="utf-8")
-
-
-def view_files() -> list[Path]:
-    """Return the files of the analysts' views, in name order."""
-    return sorted((sql_folder() / "views").glob("*.sql"))
 
 
 @contextlib.contextmanager
@@ -100,9 +70,9 @@ class Warehouse:
     def __enter__(self) -> Self:
         self._stack.enter_context(exclusive_lock(self._folder, self._wait_s, self._note))
         try:
-            self._connection = _connect(self.path)
+            self._connection = opened_today(self.path)
             self._stack.callback(self._connection.close)
-            self._migrate()
+            self._refresh_views()
         except BaseException:
             self._stack.close()
             raise
@@ -121,24 +91,6 @@ class Warehouse:
             raise WarehouseError("the warehouse is not open")
         return self._connection
 
-    def _migrate(self) -> None:
-        tables = {name for (name,) in self.connection.execute("select table_name from duckdb_tables()").fetchall()}
-        if not tables:
-            with self.transaction():
-                self.connection.execute(schema_sql())
-                self.connection.execute("insert into schema_version values (?, '')", [SCHEMA_VERSION])
-        version = self._version() if not tables or "schema_version" in tables else None
-        if version != SCHEMA_VERSION:
-            raise WarehouseError(
-                f"{self.path.name} has layout {version}, this program reads layout {SCHEMA_VERSION}; "
-                "delete the file and run again: it is rebuilt from landing/ and the journal"
-            )
-        self._refresh_views()
-
-    def _version(self) -> int | None:
-        found = self.connection.execute("select max(version) from schema_version").fetchone()
-        return found[0] if found else None
-
     def _refresh_views(self) -> None:
         texts = [path.read_text(encoding="utf-8") for path in view_files()]
         wanted = sha256("".join(texts).encode()).hexdigest()
@@ -152,14 +104,8 @@ class Warehouse:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Commit everything inside, or nothing of it."""
-        connection = self.connection
-        connection.execute("begin")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("rollback")
-            raise
-        connection.execute("commit")
+        with transaction(self.connection):
+            yield self.connection
 
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pl.DataFrame:
         """Return the rows of a select; values only as parameters, never pasted into the text."""
@@ -241,25 +187,6 @@ def _known(table: str) -> str:
     if not table.replace("_", "").isalnum():
         raise WarehouseError(f"{table!r} is no table name")
     return table
-
-
-_OPTIONS: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "autoinstall_known_extensions": "false",
-    "storage_compatibility_version": "v1.4.0",  # an older one takes a third longer to store texts
-}
-
-
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    try:
-        connection = duckdb.connect(str(path), config=_OPTIONS)
-    except duckdb.Error as error:
-        first_line = str(error).splitlines()[0]
-        raise WarehouseError(
-            f"{path.name} cannot be opened ({first_line}); if it is broken, delete it and run again: "
-            "it is rebuilt from landing/ and the journal"
-        ) from None
-    connection.execute("set global timezone = 'UTC'")  # for its cursors too
-    return connection
 
 
 def read_copy(path: Path, sql: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:

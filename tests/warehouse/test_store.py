@@ -165,14 +165,14 @@ def test_deleting_the_file_starts_empty_even_beside_a_log_that_a_kill_left(tmp_p
 def test_another_layout_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with Warehouse(tmp_path) as opened:
         opened.connection.execute("update schema_version set version = 99")
-    with pytest.raises(WarehouseError, match=r"layout 99.*reads layout 2; delete the file and run again"):
+    with pytest.raises(WarehouseError, match=r"layout 99.*layouts up to 3.*written by a newer one; install that again"):
         Warehouse(tmp_path).__enter__()
 
 
 def test_a_database_of_something_else_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as other:
         other.execute("create table somebody_elses (a integer)")
-    with pytest.raises(WarehouseError, match=r"layout None.*delete the file"):
+    with pytest.raises(WarehouseError, match=r"tables of another program; delete the file"):
         Warehouse(tmp_path).__enter__()
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as other:
         assert other.execute("select count(*) from somebody_elses").fetchone() == (0,)
