@@ -515,7 +515,10 @@ create table savings_month (
     saved_by_other decimal(38, 12),
     locked decimal(38, 12),
     run_rate decimal(38, 12),
-    reconciliation varchar
+    reconciliation varchar,
+    outage_hours double,
+    ridden_through_hours double,
+    served_kwh double
 );
 comment on table savings_month is 'One row per site and bill: the result, as in summary.json.';
 comment on column savings_month.site_id is 'Site';
@@ -595,6 +598,9 @@ comment on column savings_month.saved_by_other is 'Part of the saving: every oth
 comment on column savings_month.locked is 'What past peaks still bring if V2B stopped today and last year repeated [money]';
 comment on column savings_month.run_rate is 'What twelve months like the last would save at today''s tariff [money]';
 comment on column savings_month.reconciliation is 'Whether the utility''s bill bears out ours: agrees, differs or not_supplied';
+comment on column savings_month.outage_hours is 'Time without a grid, by outages.csv [h]';
+comment on column savings_month.ridden_through_hours is 'Time without a grid in which a car gave energy [h]';
+comment on column savings_month.served_kwh is 'Energy cars gave while the grid was dead, in no saving [kWh]';
 
 create table utility_bill (
     site_id varchar not null,

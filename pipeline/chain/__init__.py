@@ -8,6 +8,8 @@ prices the worlds and sums up.
 
 from pipeline.chain.inputs import EARLIER_WINDOW, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
 from pipeline.chain.sessions import found_sessions, known_sessions
+from pipeline.chain.outages import Served, served
+from pipeline.chain.non_routine import event_findings, unlike_days, without_events, without_unlike
 from pipeline.chain.findings import load_findings, log_findings, meter_findings
 from pipeline.chain.loads import prepare
 from pipeline.chain.hashing import input_hash, result_hash
@@ -27,9 +29,11 @@ __all__ = [
     "OwnPeaks",
     "Prepared",
     "Result",
+    "Served",
     "capture_of",
     "check_days",
     "compute",
+    "event_findings",
     "found_sessions",
     "in_event_window",
     "input_hash",
@@ -39,4 +43,8 @@ __all__ = [
     "meter_findings",
     "prepare",
     "result_hash",
+    "served",
+    "unlike_days",
+    "without_events",
+    "without_unlike",
 ]

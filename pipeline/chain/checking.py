@@ -31,6 +31,7 @@ from pipeline.baselines import (
 from pipeline.calendars import holiday_dates, with_local_time
 from pipeline.chain.event_window import in_event_window
 from pipeline.chain.inputs import EARLIER_WINDOW, Prepared
+from pipeline.chain.non_routine import without_unlike
 
 CHECKED_DAY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     **BASELINE_DAY,
@@ -116,7 +117,8 @@ def _classes(prepared: Prepared, windows: pl.DataFrame, inside: pl.DataFrame) ->
         pl.col("window_h").fill_null(0.0), pl.col("charge_wh", "discharge_wh").fill_null(0)
     )
     rated_kw = sum(float(charger.rated_discharge_kw) for charger in inputs.site.chargers)
-    return classify_days(days, rated_kw, inputs.armed, _working(prepared, days.get_column("local_day").to_list()))
+    working = _working(prepared, days.get_column("local_day").to_list())
+    return without_unlike(classify_days(days, rated_kw, inputs.armed, working), inputs)
 
 
 def _working(prepared: Prepared, days: list[date]) -> dict[date, bool]:

@@ -10,6 +10,8 @@ import polars as pl
 from pipeline import charging, quality
 from pipeline.calendars import period_utc, with_local_time
 from pipeline.chain.inputs import Inputs
+from pipeline.chain.non_routine import event_findings
+from pipeline.chain.outages import contradictions, outside
 
 ZERO_RUN: Final = "meter.zero_run"
 METER_GAPS: Final = frozenset({"meter.gap", "meter.dst"})
@@ -20,7 +22,7 @@ def billed_meter(inputs: Inputs) -> pl.DataFrame:
     begin, end = period_utc(inputs.period, inputs.site.timezone)
     mine = pl.col("meter_id").is_in(inputs.site.billing_meter_ids)
     inside = (pl.col("interval_start") >= begin) & (pl.col("interval_start") < end)
-    return with_local_time(inputs.meter.filter(mine & inside), inputs.site.timezone)
+    return with_local_time(outside(inputs.meter.filter(mine & inside), inputs.outages), inputs.site.timezone)
 
 
 def meter_findings(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame:
@@ -36,7 +38,8 @@ def meter_findings(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame:
         quality.copied_hours,
         quality.unit_jumps,
     )
-    return pl.concat([quality.clock_change_gaps(windows, missing), *(rule(meter) for rule in rules)])
+    listed = [contradictions(windows, inputs.outages, "outages.csv"), event_findings(inputs)]
+    return pl.concat([quality.clock_change_gaps(windows, missing), *(rule(meter) for rule in rules), *listed])
 
 
 def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.Fit]) -> pl.DataFrame:

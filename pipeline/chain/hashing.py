@@ -70,6 +70,7 @@ def _other_inputs(prepared: Prepared) -> dict[str, Any]:
         "incomplete": sorted(inputs.earlier.incomplete & inputs.reach),
         "demand_amounts": sorted((*k, str(v.normalize())) for k, v in inputs.earlier.demand_amounts.items()),
         "clock_bound_s": inputs.clock_bound_s,
+        "non_routine": [str(span) for span in (*inputs.events, *inputs.outages)],
         "armed": sorted(inputs.armed.items()) if inputs.armed is not None else None,
         "beta": prepared.wiring.beta,
         "clock": [prepared.clock.state, prepared.clock.offset_s],

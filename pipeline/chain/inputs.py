@@ -15,7 +15,7 @@ from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import period_utc
 from pipeline.charging import RoundTrip
 from pipeline.domain import UTC, BillPeriod
-from pipeline.portfolio import Site, UtilityBill
+from pipeline.portfolio import Event, Outage, Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, history_months
 
 _WORLDS_COMPARED: Final = ("no_ev", "actual")
@@ -75,6 +75,8 @@ class Inputs:
     reconcile_pct: float = 0.5  # how far apart our bill and the utility's may be [%]
     armed: Mapping[date, bool] | None = None  # the days of the arming log; None where there is none
     weather: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WEATHER))  # of a year and this bill
+    events: Sequence[Event] = ()  # non-routine ones, of this bill and of the days and months it is compared with
+    outages: Sequence[Outage] = ()  # likewise
 
     @property
     def is_seed(self) -> bool:

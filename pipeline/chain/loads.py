@@ -11,6 +11,7 @@ from pipeline import charging, quality, scenarios
 from pipeline.calendars import period_utc, window_grid
 from pipeline.chain.findings import clock_fits, load_findings, log_findings, meter_findings, zero_runs_of
 from pipeline.chain.inputs import Inputs, Prepared
+from pipeline.chain.outages import in_live_time, with_dead_time, without_served
 from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions, since_programme
 from pipeline.domain import BillPeriod, V2BError
 from pipeline.portfolio import Site
@@ -29,6 +30,7 @@ def prepare(inputs: Inputs) -> Prepared:
     grid = window_grid(inputs.period, zone, window_min)
     span = period_utc(inputs.period, zone)
     windows = scenarios.metered_windows(inputs.meter, site.billing_meter_ids, grid)
+    windows = with_dead_time(windows, inputs.outages)
     findings = meter_findings(inputs, windows)
     windows = quality.without_zero_runs(windows, zero_runs_of(findings))
     assigned = assign_sessions(inputs.readings, inputs.session_records)
@@ -36,6 +38,7 @@ def prepare(inputs: Inputs) -> Prepared:
     readings = repaired.readings
     charger_windows = _charger_windows(readings, grid, site, inputs.clock_bound_s)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
+    windows = without_served(windows, readings, inputs.outages)
     sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
     sessions = sessions.filter(pl.col("plugged_in_at") < span[1])
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
@@ -118,15 +121,16 @@ def _worlds(
     usable_wh = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in site.vehicles}
     curves = charging.charge_power(readings, site.vehicles, site.chargers)
     ours = since_programme(sessions, readings, since, usable_wh, round_trip)
+    plugged = ("plugged_in_at", "plugged_out_at")
     drawn = scenarios.unmanaged_charge(
-        ours,
-        windows,
+        in_live_time(ours, plugged, inputs.outages),
+        in_live_time(windows, ("interval_start",), inputs.outages),
         batteries={v.vehicle_id: scenarios.Battery(usable_wh[v.vehicle_id], v.target_soc_pct) for v in site.vehicles},
         curve=lambda charger_id, account: curves.get((charger_id, account), curves[charger_id, charger_id]),
         round_trip=round_trip,
     )
     kept = scenarios.managed_charge(ours, windows, energy=_energy_of(readings), round_trip=round_trip)
-    both = windows.join(drawn, on="interval_start", how="left").join(kept, on="interval_start", how="left")
+    both = windows.with_columns(drawn.get_column("unmanaged_charge_wh")).join(kept, on="interval_start", how="left")
     rebuilt = scenarios.managed(scenarios.unmanaged(scenarios.no_ev(both)))
     before = pl.col("interval_start") < since
     return pl.concat([scenarios.modelled_as_metered(rebuilt.filter(before)), rebuilt.filter(~before)], how="vertical")

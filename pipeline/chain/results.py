@@ -18,6 +18,8 @@ from pipeline.chain.event_window import in_event_window
 from pipeline.chain.findings import METER_GAPS, ZERO_RUN
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import OwnPeaks, Prepared, Result
+from pipeline.chain.non_routine import without_events
+from pipeline.chain.outages import served
 from pipeline.domain import CHARGING_SESSION, SCENARIOS, Scenario
 from pipeline.tariff import Bill, ResolvedTariff, measure, price
 
@@ -89,6 +91,8 @@ _LOAD_COLUMNS: Final = (
     "discharge_wh",
     "unmanaged_charge_wh",
     "managed_charge_wh",
+    "dead_s",
+    "served_wh",
     *[f"{world}_{side}_wh" for world in SCENARIOS for side in ("import", "export")],
 )
 
@@ -166,6 +170,7 @@ def _facts(
         capture=_captured(prepared, bills),
         check=checked.section,
         beta=prepared.wiring.beta,
+        outages=served(windows).section,
     )
 
 
@@ -197,7 +202,7 @@ def _with_worth(prepared: Prepared, determinants: pl.DataFrame, facts: savings.F
         month=month,
         headline=inputs.site.headline,
         demand_charge=facts.demand_line[0] if facts.demand_line else None,
-        measured={**inputs.earlier.measured, month: determinants},
+        measured=without_events({**inputs.earlier.measured, month: determinants}, inputs.events),
         proved=frozenset({month, *(bill.month for bill in inputs.earlier.prior if bill.provable)}),
         seeds=inputs.earlier.seeds,
         history=_with_own_peaks(inputs.earlier.own_peaks, month, determinants),

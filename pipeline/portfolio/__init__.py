@@ -12,20 +12,25 @@ from pipeline.portfolio.models import (
     Vehicle,
     minute_of_day,
 )
-from pipeline.portfolio.tables import TABLES, read_series, read_table
+from pipeline.portfolio.tables import EVENT_KINDS, TABLES, read_series, read_table
 from pipeline.portfolio.arming import read_arming
+from pipeline.portfolio.spans import Event, Outage, Span, read_events, read_outages
 from pipeline.portfolio.utility_bills import UtilityBill
 from pipeline.portfolio.load import Portfolio, load_portfolio, load_site, read_cycles, read_seeds
 
 __all__ = [
+    "EVENT_KINDS",
     "TABLES",
     "Charger",
+    "Event",
     "Meter",
+    "Outage",
     "PeakWindow",
     "Portfolio",
     "PortfolioSettings",
     "Site",
     "SiteTariff",
+    "Span",
     "UtilityBill",
     "Vehicle",
     "load_portfolio",
@@ -33,6 +38,8 @@ __all__ = [
     "minute_of_day",
     "read_arming",
     "read_cycles",
+    "read_events",
+    "read_outages",
     "read_seeds",
     "read_series",
     "read_table",

@@ -17,6 +17,7 @@ from pipeline.calendars import add_months, calendar_month, month_of, months_betw
 from pipeline.domain import BillPeriod, ConfigError
 from pipeline.portfolio.arming import read_arming
 from pipeline.portfolio.models import Config, ExactDecimal, Month, PortfolioSettings, Site
+from pipeline.portfolio.spans import Event, Outage, read_events, read_outages
 from pipeline.portfolio.tables import read_cycle_rows, read_seed_rows, read_series, read_table
 from pipeline.portfolio.utility_bills import UtilityBill, read_utility_bills
 
@@ -110,6 +111,8 @@ class Portfolio:
     cycles: Mapping[str, tuple[BillPeriod, ...]]
     utility_bills: Mapping[str, tuple[UtilityBill, ...]] = field(default_factory=dict)
     armed: Mapping[str, Mapping[date, bool]] = field(default_factory=dict)  # sites without an arming log are absent
+    events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+    outages: Mapping[str, tuple[Outage, ...]] = field(default_factory=dict)
 
     def tariff_path(self, name: str) -> Path | None:
         """Return the file of a tariff, native TOML before URDB JSON; None where there is none."""
@@ -225,8 +228,17 @@ def load_portfolio(root: Path) -> Portfolio:
         except ConfigError as error:
             refused[path.stem] = error
     known = {*sites, *refused}
-    cycles, utility_bills = _cycles(root, known), read_utility_bills(root, known)
-    return Portfolio(root, settings, sites, refused, cycles, utility_bills, read_arming(root, known))
+    return Portfolio(
+        root,
+        settings,
+        sites,
+        refused,
+        cycles=_cycles(root, known),
+        utility_bills=read_utility_bills(root, known),
+        armed=read_arming(root, known),
+        events=read_events(root, known),
+        outages=read_outages(root, known),
+    )
 
 
 __all__ = ["Portfolio", "add_months", "load_portfolio", "load_site", "read_toml"]

@@ -27,6 +27,16 @@ class Column:
     omissible: bool = False
 
 
+EVENT_KINDS: Final = ("load", "closure", "meter_swap", "charger_added", "contract_change", "other")
+"""Kinds of non-routine events; all of them take their days out of comparisons, `kw` says how a load changed."""
+
+
+def _event_kind(text: str) -> str:
+    if text not in EVENT_KINDS:
+        raise ValueError(text)
+    return text
+
+
 def _switch(text: str) -> bool:
     return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
@@ -85,7 +95,7 @@ TABLES: Final[Mapping[str, Mapping[str, Column]]] = {
         "site_id": _ID,
         "from": _AT,
         "to": _AT,
-        "kind": Column(str, "text"),
+        "kind": Column(_event_kind, ", ".join(EVENT_KINDS)),
         "kw": _NUMBER,
         "note": _TEXT,
     },

@@ -115,6 +115,7 @@ class Facts:
     capture: Mapping[str, Any] | None = None  # the capture section; None where what was possible is not known
     check: Mapping[str, Any] | None = None  # the check section; None where V2B days were not compared with others
     beta: float | None = None  # what the meter saw of each kWh the chargers logged [1]
+    outages: Mapping[str, Any] | None = None  # the outages section; None where the bill could not be computed
 
 
 def with_reasons(facts: Facts, codes: Sequence[str]) -> Facts:

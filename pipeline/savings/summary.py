@@ -28,6 +28,7 @@ from pipeline.savings.facts import (
 )
 
 ANNUAL_MONTHS: Final = 12
+OUTAGES: Final = ("hours", "ridden_through_hours", "served_kwh")
 
 
 def summarise(facts: Facts) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def summarise(facts: Facts) -> dict[str, Any]:
         "fleet": dict(facts.fleet),
         "capture": _no_capture() if facts.capture is None else dict(facts.capture),
         "check": _no_check() if facts.check is None else dict(facts.check),
+        "outages": dict(facts.outages) if facts.outages else dict.fromkeys(OUTAGES),
         "data": {
             "meter_coverage_pct": facts.meter_coverage_pct,
             "charger_coverage_pct": facts.charger_coverage_pct,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
@@ -15,7 +15,7 @@ from pipeline.calendars import holiday_dates, months_between, period_utc
 from pipeline.chain import Inputs, Result, compute, input_hash, prepare
 from pipeline.domain import CHARGING_SESSION, REASONS, BillPeriod, ConfigError, InputError, V2BError
 from pipeline.fleet import unstated_fleet
-from pipeline.portfolio import Portfolio, Site
+from pipeline.portfolio import Portfolio, Site, Span
 from pipeline.savings import coming_tariffs, unstated
 from pipeline.steps.columns import savings_row
 from pipeline.steps.history import SiteHistory, stored_history
@@ -23,6 +23,7 @@ from pipeline.steps.scope import Scope
 from pipeline.tariff import Tariff, demand_charges, load_tariff, resolve
 from pipeline.warehouse import Warehouse
 
+AnySpan = TypeVar("AnySpan", bound=Span)
 LOG: Final = logging.getLogger(__name__)
 _MARGIN: Final = timedelta(days=7)  # readings beyond a bill's ends that complete sessions across them
 _YEAR: Final = timedelta(days=366)  # the longest look-back of a baseline
@@ -207,7 +208,14 @@ def _inputs(run: _SiteRun, period: BillPeriod, tariff: Tariff) -> Inputs:
         reconcile_pct=thresholds.reconcile_pct,
         armed=run.portfolio.armed.get(run.site.site_id),
         weather=_weather(run, begin, end),
+        events=_near(run.portfolio.events.get(run.site.site_id, ()), begin, end),
+        outages=_near(run.portfolio.outages.get(run.site.site_id, ()), begin, end),
     )
+
+
+def _near(spans: Iterable[AnySpan], begin: datetime, end: datetime) -> tuple[AnySpan, ...]:
+    """The spans that touch a bill or the days and months it is compared with."""
+    return tuple(span for span in spans if span.touches(begin - 2 * _YEAR, end))
 
 
 def _weather(run: _SiteRun, begin: datetime, end: datetime) -> pl.DataFrame:

@@ -7,5 +7,5 @@ select
     source,
     sentence
 from quality_finding
-where name not like 'tariff.%'
+where name not like 'tariff.%' and name not like 'event.%'
 order by site_id, month, name, span_from;

@@ -1,8 +1,10 @@
 """Bill cycles and dated series: read dates, refusals with line and column."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,6 +185,48 @@ def test_a_time_without_its_offset_is_refused(root: Path) -> None:
     )
     with pytest.raises(ConfigError, match=r"outages\.csv: line 2, from: '2013-07-01T10:00'.*with its offset"):
         read_table(root, "outages")
+
+
+OUTAGES = "site_id,from,to\n"
+EVENTS = "site_id,from,to,kind,kw,note\n"
+NINE, TEN, ELEVEN = (f"2013-07-01T{hour:02}:00:00+09:00" for hour in (9, 10, 11))
+
+
+def spans(root: Path, name: str, text: str) -> list[Any]:
+    (root / f"{name}.csv").write_text(text, encoding="utf-8")
+    return list(getattr(load_portfolio(root), name)["atsugi"])
+
+
+def test_outages_and_events_are_read_in_order_of_time(root: Path) -> None:
+    found = spans(root, "outages", OUTAGES + f"atsugi,{TEN},{ELEVEN}\natsugi,{NINE},{TEN}\n")
+    assert [outage.begin.isoformat() for outage in found] == [NINE, TEN]
+    (event,) = spans(root, "events", EVENTS + f'atsugi,{NINE},{TEN},load,-12.5,"a chiller, off"\n')
+    assert (event.kind, event.kw, event.note) == ("load", Decimal("-12.5"), "a chiller, off")
+    (bare,) = spans(root, "events", EVENTS + f"atsugi,{NINE},{TEN},meter_swap,,\n")
+    assert (bare.kw, bare.note) == (None, "")
+
+
+def test_a_span_knows_its_local_days(root: Path) -> None:
+    (span,) = spans(root, "outages", OUTAGES + "atsugi,2013-07-01T23:00:00+09:00,2013-07-03T00:00:00+09:00\n")
+    assert span.days("Asia/Tokyo") == [date(2013, 7, 1), date(2013, 7, 2)]
+    assert span.days("UTC") == [date(2013, 7, 1), date(2013, 7, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "words"),
+    [
+        ("outages", f"office,{NINE},{TEN}\n", "line 2, site_id: 'office' .* a site of sites/: atsugi"),
+        ("outages", f"atsugi,{TEN},{TEN}\n", f"line 2, to: '{re.escape(TEN)}' .* a time after from"),
+        ("outages", f"atsugi,{NINE},{ELEVEN}\natsugi,{TEN},{ELEVEN}\n", "lines 2 and 3, from: .* do not overlap"),
+        ("events", f"office,{NINE},{TEN},load,,\n", "line 2, site_id: 'office' .* a site of sites/: atsugi"),
+        ("events", f"atsugi,{ELEVEN},{TEN},load,,\n", "line 2, to: .* a time after from"),
+        ("events", f"atsugi,{NINE},{TEN},crane,,\n", "line 2, kind: 'crane' .* load, closure, meter_swap"),
+        ("events", f"atsugi,{NINE},{TEN},load,much,\n", "line 2, kw: 'much' .* a number"),
+    ],
+)
+def test_a_wrong_row_of_outages_or_events_is_refused(root: Path, name: str, rows: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}\.csv: {words}"):
+        spans(root, name, (OUTAGES if name == "outages" else EVENTS) + rows)
 
 
 def test_a_series_is_in_date_order_and_exact(root: Path) -> None:
