@@ -1,12 +1,16 @@
 """The journal: order for ever, no second version of the same results."""
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pipeline.domain import V2BError
-from pipeline.journal import Journal
+from pipeline.domain import LockedError, V2BError
+from pipeline.journal import Journal, MailKey, MailState, OutboxState
 
 NOON = datetime(2013, 8, 3, 12, tzinfo=UTC)
 LATER = datetime(2013, 8, 4, 12, tzinfo=UTC)
@@ -63,14 +67,85 @@ def test_months_have_versions_of_their_own(tmp_path: Path) -> None:
     assert issue(journal, "r", month="2013-08") == 1
 
 
+MAIL = MailKey("report", "atsugi", "2013-07", 1, "a@x")
+
+
 def test_the_outbox_knows_the_latest_state_of_each_mail(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
-    for recipient, state in (("a@x", "due"), ("b@x", "due"), ("a@x", "sent")):
-        journal.note_outbox(("atsugi", "2013-07", 1), recipient, state, NOON)
+    journal, other, digest = (
+        Journal(tmp_path),
+        replace(MAIL, recipient="b@x"),
+        MailKey("digest", "", "2013-07", 1, "c@x"),
+    )
+    for key, state in ((MAIL, "pending"), (other, "failed"), (MAIL, "sending"), (digest, "unknown"), (MAIL, "sent")):
+        journal.note_mail(key, state, NOON, f"{state} it is")
+    assert Journal(tmp_path).mails() == {
+        MAIL: MailState("sent", NOON, "sent it is"),
+        other: MailState("failed", NOON, "failed it is"),
+        digest: MailState("unknown", NOON, "unknown it is"),
+    }
     assert journal.outbox_states() == {
         ("atsugi", "2013-07", 1, "a@x"): "sent",
-        ("atsugi", "2013-07", 1, "b@x"): "due",
+        ("atsugi", "2013-07", 1, "b@x"): "failed",
     }
+
+
+@pytest.mark.parametrize(
+    ("state", "free"),
+    [(None, True), ("pending", True), *((s, False) for s in ("sending", "sent", "failed", "unknown"))],
+)
+def test_only_new_and_pending_mails_are_claimed(tmp_path: Path, state: OutboxState | None, *, free: bool) -> None:
+    journal = Journal(tmp_path)
+    if state:
+        journal.note_mail(MAIL, state, NOON)
+    assert journal.claim_mail(MAIL, LATER) is free
+    assert journal.mails()[MAIL].state == ("sending" if free else state)
+    assert not journal.claim_mail(MAIL, LATER)
+
+
+def test_of_many_that_claim_at_once_one_gets_the_mail(tmp_path: Path) -> None:
+    journals = [Journal(tmp_path) for _ in range(8)]
+    with ThreadPoolExecutor(len(journals)) as pool:
+        claimed = list(pool.map(lambda journal: journal.claim_mail(MAIL, NOON), journals))
+    assert claimed.count(True) == 1
+
+
+def test_one_process_mails_at_a_time_and_finds_what_a_dead_one_left(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.claim_mail(MAIL, NOON)
+    with journal.mailing(0, LATER):
+        assert journal.mails()[MAIL].state == "pending"
+        with pytest.raises(LockedError, match="another process sends the mail"), Journal(tmp_path).mailing(0, LATER):
+            pytest.fail("two mail at once")
+        journal.claim_mail(MAIL, LATER)
+        journal.note_mail(MAIL, "unknown", LATER)
+    with journal.mailing(0, LATER):
+        assert journal.mails()[MAIL].state == "unknown"
+
+
+def test_a_journal_of_an_earlier_version_keeps_its_rows_and_learns_the_new_columns(tmp_path: Path) -> None:
+    """The tables as version 0.1 made them in its first weeks, with a row each."""
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as old, old:
+        old.executescript(
+            "create table report_issued (seq integer primary key autoincrement, site_id text not null, month text not "
+            "null, version integer not null, restates integer, input_hash text not null, result_hash text not null, "
+            "generated_at text not null, code text not null, unique (site_id, month, version));"
+            "create table outbox_transition (seq integer primary key autoincrement, site_id text not null, month text "
+            "not null, version integer not null, recipient text not null, state text not null, at text not null, "
+            "detail text not null default '');"
+            "insert into report_issued values "
+            "(1, 'atsugi', '2013-07', 1, null, 'i', 'r', '2013-08-03T12:00:00+00:00', '0');"
+            "insert into outbox_transition values "
+            "(1, 'atsugi', '2013-07', 1, 'a@x', 'sent', '2013-08-03T12:00:00+00:00', '');"
+        )
+    for _ in range(2):
+        journal = Journal(tmp_path)
+        assert journal.mails() == {MAIL: MailState("sent", NOON, "")}
+        (report,) = journal.reports()
+        assert (report.version, report.generated_at, report.stated) == (1, NOON, {})
+    assert (
+        journal.issue_report("atsugi", "2013-07", ("i", "r2"), at=LATER, code="1", stated={"saved": "1"}).version == 2
+    )
+    assert journal.reports()[1].stated == {"saved": "1"}
 
 
 def test_a_journal_that_is_broken_is_refused_with_a_sentence_and_left_alone(tmp_path: Path) -> None:
