@@ -681,3 +681,13 @@ comment on column report.generated_at is 'When this version was made, UTC';
 comment on column report.code is 'Version of the program that made it';
 comment on column report.subject is 'Subject of its e-mail';
 comment on column report.html_sha256 is 'SHA-256 of report.html';
+
+create table bill_source (
+    site_id varchar not null,
+    month varchar not null,
+    source_hash varchar not null
+);
+comment on table bill_source is 'One row per site and bill: what its stored result was last found to answer to.';
+comment on column bill_source.site_id is 'Site';
+comment on column bill_source.month is 'Bill, the month it ends in as YYYY-MM';
+comment on column bill_source.source_hash is 'Hash of all records, settings and earlier bills that were read for it';

@@ -1,7 +1,7 @@
 """The one composition: a bill's frames in, result frames out. No clock, no disk, no database.
 
-`prepare` rebuilds the worlds' loads, `input_hash` says whether anything a number depends on has changed, `compute`
-prices the worlds and sums up.
+`prepare` rebuilds the worlds' loads, `input_hash` says whether anything a number depends on has changed, and
+`source_hash`, without rebuilding anything, whether it may have; `compute` prices the worlds and sums up.
 """
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
@@ -13,6 +13,7 @@ from pipeline.chain.non_routine import event_findings, unlike_days, without_even
 from pipeline.chain.findings import load_findings, log_findings, meter_findings
 from pipeline.chain.loads import prepare
 from pipeline.chain.hashing import input_hash, result_hash
+from pipeline.chain.sources import source_hash
 from pipeline.chain.event_window import in_event_window
 from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
 from pipeline.chain.capturing import Capture, capture_of
@@ -44,6 +45,7 @@ __all__ = [
     "prepare",
     "result_hash",
     "served",
+    "source_hash",
     "unlike_days",
     "without_events",
     "without_unlike",

@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar
 
 import polars as pl
 
+from pipeline import __version__
 from pipeline.calendars import holiday_dates, months_between, period_utc
-from pipeline.chain import Inputs, Result, compute, input_hash, prepare
+from pipeline.chain import Inputs, Result, compute, input_hash, prepare, source_hash
 from pipeline.domain import CHARGING_SESSION, REASONS, BillPeriod, ConfigError, InputError, V2BError
 from pipeline.fleet import unstated_fleet
 from pipeline.portfolio import Portfolio, Site, Span
@@ -52,6 +53,7 @@ class _SiteRun:
     history: SiteHistory
     summaries: dict[str, dict[str, Any]]
     hashes: dict[str, str]
+    sources: dict[str, str]
     programme_start: date | None
     tariffs: dict[str, Tariff] = field(default_factory=dict)
 
@@ -101,9 +103,10 @@ def _opened(portfolio: Portfolio, warehouse: Warehouse, site: Site, now: datetim
     stored = warehouse.query("select month, input_hash, summary from savings_month where site_id = ?", [site.site_id])
     summaries = {month: json.loads(text) for month, _, text in stored.iter_rows()}
     hashes = {month: found for month, found, _ in stored.iter_rows()}
+    read = warehouse.query("select month, source_hash from bill_source where site_id = ?", [site.site_id])
     history = stored_history(warehouse, site, summaries)
     start = _programme_start(warehouse, site, periods)
-    return _SiteRun(portfolio, warehouse, site, history, summaries, hashes, start), periods
+    return _SiteRun(portfolio, warehouse, site, history, summaries, hashes, dict(read.iter_rows()), start), periods
 
 
 def _programme_start(warehouse: Warehouse, site: Site, periods: list[BillPeriod]) -> date | None:
@@ -139,15 +142,20 @@ def _one(run: _SiteRun, period: BillPeriod) -> MonthOutcome:
         tariff = _tariff(run, period)
         stage = "load"
         inputs = _inputs(run, period, tariff)
+        state = "seed" if inputs.is_seed else "ok"
+        unchanged = MonthOutcome(run.site.site_id, period.month, state, written=False)
+        source = source_hash(inputs, __version__)
+        if run.sources.get(period.month) == source:
+            return unchanged
         prepared = prepare(inputs)
         fresh = input_hash(prepared)
-        state = "seed" if inputs.is_seed else "ok"
         if run.hashes.get(period.month) == fresh:
-            return MonthOutcome(run.site.site_id, period.month, state, written=False)
+            _note_source(run, period, source)
+            return unchanged
         stage = "bill"
         coming = {} if inputs.is_seed else coming_tariffs(tariff, period)
         result = compute(replace(prepared, inputs=replace(inputs, coming=coming)))
-        _store(run, period, result, fresh)
+        _store(run, period, result, (source, fresh))
     except V2BError as error:
         return _store_unstated(run, period, _NoFigures("failed", stage, str(error)))
     except Exception as error:
@@ -240,13 +248,23 @@ def _readings(run: _SiteRun, begin: datetime, end: datetime) -> pl.DataFrame:
     )
 
 
-def _store(run: _SiteRun, period: BillPeriod, result: Result, fresh: str) -> None:
-    summary = result.summary
+def _note_source(run: _SiteRun, period: BillPeriod, source: str) -> None:
+    run.warehouse.replace_rows("bill_source", run.site.site_id, period.month, _source_row(source))
+
+
+def _source_row(source: str) -> pl.DataFrame:
+    return pl.DataFrame({"source_hash": [source]})
+
+
+def _store(run: _SiteRun, period: BillPeriod, result: Result, hashes: tuple[str, str]) -> None:
+    """Store a result with the hashes of what was read for it and of what its numbers depend on."""
+    summary, (source, fresh) = result.summary, hashes
     state = pl.DataFrame([{"state": summary["state"], "stage": None, "reason": None}])
     frames = {
         **result.frames,
         "savings_month": savings_row(summary, fresh, result.result_hash),
         "site_month": state.cast({"stage": pl.String, "reason": pl.String}),
+        "bill_source": _source_row(source),
     }
     run.warehouse.replace_bill(run.site.site_id, period.month, frames)
     run.history.learn(period.month, summary, result.frames)
@@ -303,9 +321,16 @@ def _is_stale(run: _SiteRun, period: BillPeriod) -> bool:
     if not run.hashes.get(period.month):
         return True
     try:
-        return input_hash(prepare(_inputs(run, period, _tariff(run, period)))) != run.hashes.get(period.month)
+        inputs = _inputs(run, period, _tariff(run, period))
+        source = source_hash(inputs, __version__)
+        if run.sources.get(period.month) == source:
+            return False
+        stale = input_hash(prepare(inputs)) != run.hashes.get(period.month)
     except V2BError:
         return True
+    if not stale:
+        _note_source(run, period, source)
+    return stale
 
 
 def stored_summaries(warehouse: Warehouse) -> list[Mapping[str, Any]]:

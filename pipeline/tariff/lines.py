@@ -137,6 +137,11 @@ def _energy(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
             if row.windows < row.expected:  # billed as metered and said so: kWh are a sum, a part of it is a part
                 case.refuse(charge, lacking(row, band.label))
             quantities.append(kilo(getattr(row, side)))
+        if span.untiered:
+            for band, quantity in zip(span.bands, quantities, strict=True):
+                rate = band.tiers[0].rate
+                yield _line(case, charge, band.lines[0], "kWh", quantity, rate if sign == 1 else -rate)
+            continue
         try:
             end_of = _tier_ends(charge, case, number, span)
         except UnpricedError as error:
@@ -184,7 +189,11 @@ def _demand(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:
             except UnpricedError as error:
                 case.refuse(charge, error)
                 continue
-            yield from _tiered_demand(charge, case, (span, band), billed)
+            if len(band.tiers) == 1 and billed.low is None:
+                quantity, rate = case.months(billed.quantity, span), band.tiers[0].rate
+                yield _line(case, charge, band.lines[0], span.quantity.unit, quantity, rate, _trace(billed))
+            else:
+                yield from _tiered_demand(charge, case, (span, band), billed)
             if charge.kind == "contract_demand":
                 yield from _over_contract(charge, case, (span, band), billed)
 

@@ -80,6 +80,11 @@ class PricedSpan:
         """Number of local days."""
         return (self.until - self.first).days
 
+    @cached_property
+    def untiered(self) -> bool:
+        """Whether each band has one price, whatever the quantity."""
+        return all(len(band.tiers) == 1 for band in self.bands)
+
 
 @dataclass(frozen=True)
 class ResolvedCharge:

@@ -26,6 +26,7 @@ BILL_TABLES: Final = (
     "day_class",
     "baseline_day",
     "site_month",
+    "bill_source",
 )
 """Tables that hold one slice per (site_id, month), replaced as a whole."""
 
