@@ -14,6 +14,7 @@ quality      gaps and other findings about the data
 pricing      any load under any tariff: bills in order
 savings      two bills -> peak, percent, money, annual figures
 fleet        departures and whether each car was ready
+uncertainty  the headline drawn many times within what its sources allow, each draw billed whole
 chain        the one composition: a month's frames in, result frames out
 delivery     MIME messages, deterministic
 warehouse    DuckDB: migrate, replace, query, publish (the only room that imports duckdb)

@@ -14,6 +14,7 @@ from pipeline.charging import ChargePower, RoundTrip
 from pipeline.domain import SCENARIOS, V2BError
 
 _SECOND: Final = 1_000_000
+Wh = np.ndarray[Any, np.dtype[np.int64]]
 _SOC_STEPS: Final = (0.0, 0.80, 0.85, 0.90, 0.95)
 
 
@@ -148,25 +149,24 @@ class Battery:
     target_soc_pct: float
 
 
-def unmanaged_charge(
+def unmanaged_by_charger(
     sessions: pl.DataFrame,
     grid: pl.DataFrame,
     *,
     batteries: Mapping[str, Battery],
     curve: Callable[[str, str], ChargePower],
     round_trip: RoundTrip,
-) -> pl.DataFrame:
-    """Return what the same cars would have drawn per window had each charged from plug-in [Wh].
+) -> dict[str, Wh]:
+    """Return what the same cars would have drawn at each charger per window had each charged from plug-in [Wh].
 
     `sessions`: every session since the programme began, in the shape of `domain.CHARGING_SESSION`; `curve(charger_id,
     vehicle_id)` the measured charging power. With states of charge, each car has a second energy account: it arrives
     with what this world left in it minus the driving between, and fills to the higher of its actual departure energy
     and its target if reachable. Without, a running stock of energy owed is kept per car; never a clip per session,
-    which would inflate the driving.
-    Returns interval_start and unmanaged_charge_wh, one row per window of `grid`.
+    which would inflate the driving. One number per window of `grid`.
     """
     edges = _edges(grid)
-    total = np.zeros(len(edges) - 1, dtype=np.int64)
+    drawn: dict[str, Wh] = {}
     for car in sessions.sort("plugged_in_at").partition_by("account", maintain_order=True):
         battery = batteries.get(str(car.item(0, "account")))
         ahead, owed = 0.0, 0.0
@@ -176,8 +176,9 @@ def unmanaged_charge(
                 profile, ahead = _from_account(session, battery, power, round_trip, ahead)
             else:
                 profile, owed = _from_stock(session, power, round_trip, owed)
+            total = drawn.setdefault(session["charger_id"], np.zeros(len(edges) - 1, dtype=np.int64))
             total += _onto(profile, edges)
-    return grid.select("interval_start").with_columns(unmanaged_charge_wh=pl.Series(total, dtype=pl.Int64))
+    return drawn
 
 
 Energy = Callable[[str, pl.DataFrame], pl.DataFrame]
@@ -192,8 +193,8 @@ def managed_charge(
     What a car gave is a debt of discharge / eta; what it takes afterwards repays it and is left out, in time order
     within the session. What a session leaves unrepaid is taken off its own charging, the latest first, and the rest
     off the car's next session. So per car: drawn here = charged - discharged / eta + what is still owed, exactly.
-    `sessions` as of `unmanaged_charge`; a session owns its charger until the next one begins. `grid`: the windows with
-    charge_wh of all chargers; `energy` measures any span of one charger.
+    `sessions` as of `unmanaged_by_charger`; a session owns its charger until the next one begins. `grid`: the windows
+    with charge_wh of all chargers; `energy` measures any span of one charger.
     Returns interval_start and managed_charge_wh, one row per window of `grid`.
     """
     edges = _epoch_s(grid)
@@ -212,9 +213,6 @@ def managed_charge(
                 inside = (places >= 0) & (places < len(repaid))
                 np.add.at(repaid, places[inside], (taken - kept)[inside])
     return grid.select("interval_start", managed_charge_wh=pl.col("charge_wh") - pl.Series(repaid))
-
-
-Wh = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def match_debt(charge: Wh, discharge: Wh, owed: int, round_trip: RoundTrip) -> tuple[Wh, int]:

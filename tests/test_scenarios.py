@@ -21,7 +21,7 @@ from pipeline.scenarios import (
     metered_windows,
     no_ev,
     unmanaged,
-    unmanaged_charge,
+    unmanaged_by_charger,
 )
 from tests.factories import charging_sessions, instant, meter_records
 
@@ -177,15 +177,17 @@ def drawn(
     power: ChargePower = SIX_KW,
 ) -> dict[str, int]:
     """Energy by window [Wh], windows without any left out; keys 'HH:MM', or 'MM-DD HH:MM' over several days."""
-    found = unmanaged_charge(
+    found = unmanaged_by_charger(
         charging_sessions(sessions),
         grid,
         batteries=CAR if batteries is None else batteries,
         curve=lambda *_: power,
         round_trip=ROUND_TRIP,
     )
-    assert found.height == grid.height
-    return {at.strftime("%H:%M" if grid is GRID else "%m-%d %H:%M"): wh for at, wh in found.iter_rows() if wh}
+    total = [sum(at_window) for at_window in zip(*found.values(), strict=True)] or [0] * grid.height
+    starts = grid.get_column("interval_start").to_list()
+    form = "%H:%M" if grid is GRID else "%m-%d %H:%M"
+    return {at.strftime(form): int(wh) for at, wh in zip(starts, total, strict=True) if wh}
 
 
 def test_a_car_fills_from_plug_in_at_its_power() -> None:

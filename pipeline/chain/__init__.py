@@ -6,9 +6,10 @@
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
+from pipeline.chain.outages import Served, served
+from pipeline.chain.plug_in import PlugIn
 from pipeline.chain.inputs import EARLIER_WINDOW, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
 from pipeline.chain.sessions import found_sessions, known_sessions
-from pipeline.chain.outages import Served, served
 from pipeline.chain.non_routine import event_findings, unlike_days, without_events, without_unlike
 from pipeline.chain.findings import load_findings, log_findings, meter_findings
 from pipeline.chain.loads import prepare
@@ -17,6 +18,7 @@ from pipeline.chain.sources import source_hash
 from pipeline.chain.event_window import in_event_window
 from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
 from pipeline.chain.capturing import Capture, capture_of
+from pipeline.chain.ranging import Drawn, draw_savings, sources_of
 from pipeline.chain.results import compute
 
 __all__ = [
@@ -25,15 +27,18 @@ __all__ = [
     "WEATHER",
     "Capture",
     "Checked",
+    "Drawn",
     "Earlier",
     "Inputs",
     "OwnPeaks",
+    "PlugIn",
     "Prepared",
     "Result",
     "Served",
     "capture_of",
     "check_days",
     "compute",
+    "draw_savings",
     "event_findings",
     "found_sessions",
     "in_event_window",
@@ -46,6 +51,7 @@ __all__ = [
     "result_hash",
     "served",
     "source_hash",
+    "sources_of",
     "unlike_days",
     "without_events",
     "without_unlike",

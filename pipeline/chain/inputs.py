@@ -13,6 +13,7 @@ import polars as pl
 from pipeline import quality, savings, scenarios
 from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import period_utc
+from pipeline.chain.plug_in import PlugIn
 from pipeline.charging import RoundTrip
 from pipeline.domain import UTC, BillPeriod
 from pipeline.portfolio import Event, Outage, Site, UtilityBill
@@ -48,6 +49,10 @@ class Earlier:
     # loads (EARLIER_WINDOW) and baselines (BASELINE_DAY) by which V2B days are compared with other days
     windows: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_WINDOW), compare=False)
     baseline_days: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BASELINE_DAY), compare=False)
+    # what the draws of earlier bills measured, by month: frames of `uncertainty.DETERMINANT_DRAW`
+    drawn: Mapping[str, pl.DataFrame] = field(default_factory=dict, compare=False)
+    # what each draw of an earlier bill saved [money], by month, the bias of its range taken out
+    drawn_savings: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,9 @@ class Prepared:
     findings: pl.DataFrame
     clock: quality.Clock
     wiring: quality.Wiring
+    readings: pl.DataFrame  # with rebuilt registers
+    fits: Sequence[quality.Fit]
+    plug_in: PlugIn | None  # None before the programme
 
     @property
     def billed_windows(self) -> pl.DataFrame:

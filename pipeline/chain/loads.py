@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from pipeline import charging, quality, scenarios
 from pipeline.calendars import period_utc, window_grid
 from pipeline.chain.findings import clock_fits, load_findings, log_findings, meter_findings, zero_runs_of
 from pipeline.chain.inputs import Inputs, Prepared
-from pipeline.chain.outages import in_live_time, with_dead_time, without_served
+from pipeline.chain.outages import with_dead_time, without_served
+from pipeline.chain.plug_in import PlugIn
 from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions, since_programme
 from pipeline.domain import BillPeriod, V2BError
 from pipeline.portfolio import Site
@@ -43,7 +46,7 @@ def prepare(inputs: Inputs) -> Prepared:
     sessions = sessions.filter(pl.col("plugged_in_at") < span[1])
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
     outside = _flows_outside_sessions(windows, sessions, span)
-    windows = _worlds(inputs, windows, sessions, readings, round_trip)
+    windows, plug_in = _rebuilt(inputs, windows, sessions, readings, round_trip)
     fits = clock_fits(inputs, windows, readings)
     found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
     findings = pl.concat([findings, *found])
@@ -59,6 +62,9 @@ def prepare(inputs: Inputs) -> Prepared:
         findings=findings,
         clock=clock,
         wiring=quality.wiring_of(fits),
+        readings=readings,
+        fits=fits,
+        plug_in=plug_in,
     )
 
 
@@ -108,29 +114,38 @@ def _fleet_windows(charger_windows: pl.DataFrame, grid: pl.DataFrame) -> pl.Data
     )
 
 
-def _worlds(
+def _rebuilt(
     inputs: Inputs,
     windows: pl.DataFrame,
     sessions: pl.DataFrame,
     readings: pl.DataFrame,
     round_trip: charging.RoundTrip,
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, PlugIn | None]:
+    """Return the loads of all worlds, and what the modelled ones were made from; nothing before the programme."""
     if inputs.is_seed:
-        return scenarios.modelled_as_metered(scenarios.no_ev(windows))
-    site, since = inputs.site, _local_midnight(inputs)
-    usable_wh = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in site.vehicles}
-    curves = charging.charge_power(readings, site.vehicles, site.chargers)
+        return scenarios.modelled_as_metered(scenarios.no_ev(windows)), None
+    since = local_midnight(inputs)
+    usable_wh = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in inputs.site.vehicles}
     ours = since_programme(sessions, readings, since, usable_wh, round_trip)
-    plugged = ("plugged_in_at", "plugged_out_at")
-    drawn = scenarios.unmanaged_charge(
-        in_live_time(ours, plugged, inputs.outages),
-        in_live_time(windows, ("interval_start",), inputs.outages),
-        batteries={v.vehicle_id: scenarios.Battery(usable_wh[v.vehicle_id], v.target_soc_pct) for v in site.vehicles},
-        curve=lambda charger_id, account: curves.get((charger_id, account), curves[charger_id, charger_id]),
-        round_trip=round_trip,
-    )
+    plug_in = PlugIn.of(ours, windows, readings, inputs.site, round_trip, inputs.outages)
+    return _worlds(windows, plug_in.drawn(), ours, readings, round_trip, since), plug_in
+
+
+def _summed(drawn: Mapping[str, scenarios.Wh], windows: pl.DataFrame) -> pl.Series:
+    total = sum(drawn.values(), np.zeros(windows.height, dtype=np.int64))
+    return pl.Series("unmanaged_charge_wh", total, dtype=pl.Int64)
+
+
+def _worlds(
+    windows: pl.DataFrame,
+    drawn: Mapping[str, scenarios.Wh],
+    ours: pl.DataFrame,
+    readings: pl.DataFrame,
+    round_trip: charging.RoundTrip,
+    since: datetime,
+) -> pl.DataFrame:
     kept = scenarios.managed_charge(ours, windows, energy=_energy_of(readings), round_trip=round_trip)
-    both = windows.with_columns(drawn.get_column("unmanaged_charge_wh")).join(kept, on="interval_start", how="left")
+    both = windows.with_columns(_summed(drawn, windows)).join(kept, on="interval_start", how="left")
     rebuilt = scenarios.managed(scenarios.unmanaged(scenarios.no_ev(both)))
     before = pl.col("interval_start") < since
     return pl.concat([scenarios.modelled_as_metered(rebuilt.filter(before)), rebuilt.filter(~before)], how="vertical")
@@ -141,8 +156,8 @@ def _energy_of(readings: pl.DataFrame) -> scenarios.Energy:
     return lambda charger_id, spans: charging.interval_energy(by_charger.get(charger_id, readings.clear()), spans)
 
 
-def _local_midnight(inputs: Inputs) -> datetime:
-    """The instant the programme began, from when on the two worlds may differ."""
+def local_midnight(inputs: Inputs) -> datetime:
+    """Return the instant the programme began, from when on the two worlds may differ."""
     start = inputs.programme_start or inputs.period.read_from
     return period_utc(BillPeriod("", start, start), inputs.site.timezone)[0]
 

@@ -8,14 +8,16 @@ from pipeline.charging.efficiency import ASSUMED_EFFICIENCY, RoundTrip, round_tr
 from pipeline.charging.power import ChargePower, charge_power
 from pipeline.charging.registers import Repaired, repair_registers
 from pipeline.charging.session_energy import sessions
-from pipeline.charging.window_energy import interval_energy
+from pipeline.charging.window_energy import Counter, counters, interval_energy
 
 __all__ = [
     "ASSUMED_EFFICIENCY",
     "ChargePower",
+    "Counter",
     "Repaired",
     "RoundTrip",
     "charge_power",
+    "counters",
     "interval_energy",
     "repair_registers",
     "round_trip",

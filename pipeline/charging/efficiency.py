@@ -25,7 +25,8 @@ class RoundTrip:
 
     `charge_wh_per_battery_wh` k: AC energy per energy stored [Wh/Wh]; `efficiency` eta: AC out per AC in over a whole
     cycle [1]; `standby_w`: draw of the register while plugged in [W]; `sessions`: how many sessions it rests on.
-    source: `fit` by least squares, `ratio` of sums, or `assumed`.
+    source: `fit` by least squares, `ratio` of sums, or `assumed`. `charge_error` and `efficiency_error`: standard
+    errors of k and of eta where they are fitted, else 0.
     """
 
     charge_wh_per_battery_wh: float
@@ -33,6 +34,8 @@ class RoundTrip:
     source: Literal["fit", "ratio", "assumed"]
     standby_w: float = 0.0
     sessions: int = 0
+    charge_error: float = 0.0
+    efficiency_error: float = 0.0
 
     @property
     def battery_wh_per_discharge_wh(self) -> float:
@@ -81,16 +84,21 @@ def _round_trip_table(sessions: pl.DataFrame, usable_wh: Mapping[str, float]) ->
 def _fitted(table: Mapping[str, Reals]) -> RoundTrip | None:
     with_standby = _least_squares(table, ("discharge", "stored", "hours"))
     if with_standby is not None and with_standby[0][2] > 2 * with_standby[1][2]:
-        solution = with_standby[0]
+        solution, errors = with_standby
     else:
         without = _least_squares(table, ("discharge", "stored"))
         if without is None:
             return None
-        solution = np.append(without[0], 0.0)
+        solution, errors = np.append(without[0], 0.0), without[1]
     per_discharge, per_battery, standby_w = (float(value) for value in solution)
     if per_discharge <= 0:
         return None
-    return _plausible(RoundTrip(per_battery, 1 / per_discharge, "fit", standby_w, len(table["charge"])))
+    of_discharge, of_battery = (float(error) for error in errors[:2])
+    sessions = len(table["charge"])
+    found = RoundTrip(
+        per_battery, 1 / per_discharge, "fit", standby_w, sessions, of_battery, of_discharge / per_discharge**2
+    )
+    return _plausible(found)
 
 
 def _least_squares(table: Mapping[str, Reals], names: Sequence[str]) -> tuple[Reals, Reals] | None:

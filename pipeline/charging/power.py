@@ -24,6 +24,11 @@ class ChargePower:
     taper_w: tuple[int, int, int, int]
     source: Literal["measured", "rated"]
 
+    def times(self, factor: float) -> ChargePower:
+        """Return the same curve at another power, at least 1 W."""
+        power_w, *taper_w = (max(1, round(watts * factor)) for watts in (self.power_w, *self.taper_w))
+        return ChargePower(power_w, (taper_w[0], taper_w[1], taper_w[2], taper_w[3]), self.source)
+
 
 def charge_power(
     readings: pl.DataFrame, vehicles: Sequence[Vehicle], chargers: Sequence[Charger]

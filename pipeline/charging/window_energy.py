@@ -58,6 +58,23 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s
     return pl.concat(frames)
 
 
+def counters(readings: pl.DataFrame, register: str) -> dict[str, Counter]:
+    """Return one register of every charger that states it; `readings` as of `interval_energy`."""
+    stated = readings.drop_nulls(register)
+    found = {}
+    for own in stated.partition_by("charger_id"):
+        known = _known(own, register)
+        values = known.get_column(register).to_numpy()
+        found[str(own.item(0, "charger_id"))] = Counter.of(known.get_column("ms").to_numpy(), values)
+    return found
+
+
+def _known(readings: pl.DataFrame, register: str) -> pl.DataFrame:
+    """Return one register's readings in order, the last of those at one instant."""
+    known = readings.drop_nulls(register).select(pl.col("measured_at").dt.epoch("ms").alias("ms"), register)
+    return known.sort("ms", register).unique("ms", keep="last", maintain_order=True)
+
+
 def _window_energy(
     readings: pl.DataFrame, register: str, starts: Integers, lengths: Integers, clock_bound_s: int
 ) -> tuple[Integers, Flags, Integers]:
@@ -65,11 +82,10 @@ def _window_energy(
 
     Nothing is known without a reading.
     """
-    known = readings.drop_nulls(register).select(pl.col("measured_at").dt.epoch("ms").alias("ms"), register)
-    known = known.sort("ms", register).unique("ms", keep="last", maintain_order=True)
+    known = _known(readings, register)
     if known.is_empty():
         return np.zeros_like(starts), np.zeros(len(starts), dtype=np.bool_), np.zeros_like(starts)
-    counter = _Counter.of(known.get_column("ms").to_numpy(), known.get_column(register).to_numpy())
+    counter = Counter.of(known.get_column("ms").to_numpy(), known.get_column(register).to_numpy())
     ends = starts + lengths
     energy = counter.at(ends) - counter.at(starts)
     close = counter.close_to(starts, lengths) & counter.close_to(ends, lengths)
@@ -78,7 +94,7 @@ def _window_energy(
 
 
 @dataclass(frozen=True)
-class _Counter:
+class Counter:
     """A register as a line that never falls: times [ms], running total [Wh], and which pieces cross a reset.
 
     `step_wh` is what its values are multiples of, as far as seen; `most_wh_per_ms` the steepest it was seen to rise.
@@ -91,7 +107,8 @@ class _Counter:
     most_wh_per_ms: float
 
     @classmethod
-    def of(cls, times: Integers, values: Integers) -> _Counter:
+    def of(cls, times: Integers, values: Integers) -> Counter:
+        """Return the line through readings [ms, Wh] in order of time."""
         rises = np.diff(values)
         totals = np.concatenate(([0], np.cumsum(np.maximum(rises, 0))))
         risen = rises[rises > 0]
@@ -142,7 +159,7 @@ class _Counter:
         worst = np.zeros(len(starts))
         for shift in sorted({clock_bound_ms * part // _SHIFTS for part in range(-_SHIFTS, _SHIFTS + 1)}):
             # The truth lies between the limits at both edges, moved the same way.
-            (low_start, high_start), (low_end, high_end) = self._limits(starts + shift), self._limits(ends + shift)
+            (low_start, high_start), (low_end, high_end) = self.limits(starts + shift), self.limits(ends + shift)
             most = np.minimum(high_end - low_start, np.maximum(self.most_wh_per_ms * (ends - starts), told))
             least = np.maximum(low_end - high_start, 0)
             worst = np.maximum(worst, np.maximum(most - told, told - least))
@@ -150,7 +167,7 @@ class _Counter:
         rounding = 1
         return np.ceil(worst).astype(np.int64) + self.step_wh + np.where(moving, rounding, 0)
 
-    def _limits(self, edges: Integers) -> tuple[Reals, Reals]:
+    def limits(self, edges: Integers) -> tuple[Reals, Reals]:
         """Return the lowest and highest total there may be at each edge [Wh], by the readings around it.
 
         In the time since the reading before it cannot have risen more than the highest power seen allows, and neither

@@ -32,9 +32,17 @@ dearest       the hours in which a kWh costs most
 
 from pipeline.tariff.bill import Bill, main_demand_charge, measured_rows, price, price_many, price_measured
 from pipeline.tariff.dearest import dearest_window
-from pipeline.tariff.determinants import DETERMINANT, masks_expr, measure, measure_many, with_billed_time
+from pipeline.tariff.determinants import (
+    DETERMINANT,
+    masks_expr,
+    measure,
+    measure_draws,
+    measure_many,
+    with_billed_time,
+)
 from pipeline.tariff.lines import BillLine
 from pipeline.tariff.load import load_tariff
+from pipeline.tariff.matrix import Matrix
 from pipeline.tariff.model import (
     CHARGE_KINDS,
     Answer,
@@ -78,6 +86,7 @@ __all__ = [
     "DemandQuantity",
     "EventSet",
     "Mask",
+    "Matrix",
     "Measured",
     "PowerFactor",
     "QuantityStep",
@@ -101,6 +110,7 @@ __all__ = [
     "main_demand_charge",
     "masks_expr",
     "measure",
+    "measure_draws",
     "measure_many",
     "measured_rows",
     "price",

@@ -19,7 +19,7 @@ from pipeline.calendars import period_utc, with_local_time
 from pipeline.domain import UTC, BillPeriod
 from pipeline.tariff.clock import Hours, Ints, billed_weekday, grid_hours, hours_of, micros
 from pipeline.tariff.figures import BillWindows, Figures
-from pipeline.tariff.matrix import Blocks, Spread, blocks_of, stacked
+from pipeline.tariff.matrix import Blocks, Matrix, Spread, blocks_of, stacked
 from pipeline.tariff.model import Mask
 from pipeline.tariff.resolve import ResolvedTariff
 from pipeline.tariff.slots import Slot, slots_of
@@ -166,6 +166,30 @@ def measure_many(
         found.append(_bill_rows(bill, keys, schema))
         first = until
     return pl.concat(found).select(names)
+
+
+def measure_draws(
+    resolved: ResolvedTariff,
+    starts: Ints,
+    load: Matrix,
+    *,
+    duration_s: int,
+    scenario: str,
+    zone: str,
+    holidays: frozenset[date] = frozenset(),
+) -> pl.DataFrame:
+    """Return the determinants of many draws of one world of one bill: columns draw, scenario, month and `DETERMINANT`.
+
+    `load` has one row a draw and one column a window [Wh], windows starting at `starts` [µs UTC], all inside the bill.
+    Errors as `measure`.
+    """
+    grid = grid_hours(resolved.period.read_from, resolved.period.read_to, zone, resolved.clock, duration_s)
+    hours = grid if np.array_equal(grid.starts, starts) else hours_of(starts, zone, resolved.clock)
+    rows = np.arange(len(load.imported))
+    bill = BillWindows(resolved, zone, holidays, duration_s, hours, load, rows)
+    keys = [(int(row), scenario) for row in rows]
+    found = _bill_rows(bill, keys, {"draw": pl.Int64, "scenario": pl.String})
+    return found.select("draw", "month", *DETERMINANT)
 
 
 def _actual_rows(keys: Sequence[tuple[Any, ...]]) -> Ints:

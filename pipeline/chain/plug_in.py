@@ -1,0 +1,76 @@
+"""The modelled world's charging, to be drawn again with other parameters: the same stays, other losses or power."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from pipeline import charging, scenarios
+from pipeline.chain.outages import in_live_time
+from pipeline.portfolio import Outage, Site
+
+_PLUGGED: Final = ("plugged_in_at", "plugged_out_at")
+_RUN_UP: Final = timedelta(days=14)  # before a bill, in which an account that was changed has settled
+
+
+@dataclass(frozen=True)
+class PlugIn:
+    """What charging from plug-in is modelled from: stays since the programme began, and the windows of a bill."""
+
+    sessions: pl.DataFrame
+    windows: pl.DataFrame
+    batteries: Mapping[str, scenarios.Battery]
+    curves: Mapping[tuple[str, str], charging.ChargePower]
+    round_trip: charging.RoundTrip
+
+    @classmethod
+    def of(
+        cls,
+        sessions: pl.DataFrame,
+        windows: pl.DataFrame,
+        readings: pl.DataFrame,
+        site: Site,
+        round_trip: charging.RoundTrip,
+        outages: Sequence[Outage],
+    ) -> PlugIn:
+        """Return the model of a site's stays, on a clock that stands still while the grid is dead."""
+        batteries = {v.vehicle_id: scenarios.Battery(v.usable_kwh * 1000, v.target_soc_pct) for v in site.vehicles}
+        return cls(
+            in_live_time(sessions, _PLUGGED, outages),
+            in_live_time(windows, ("interval_start",), outages),
+            batteries,
+            charging.charge_power(readings, site.vehicles, site.chargers),
+            round_trip,
+        )
+
+    @property
+    def counts_stock(self) -> bool:
+        """Whether a stay without states of charge is modelled by what it took and gave, which needs the round trip."""
+        soc = ("soc_in_pct", "soc_out_pct")
+        unknown = ~pl.col("account").is_in(list(self.batteries))
+        return not self.sessions.filter(pl.any_horizontal(pl.col(soc).is_null()) | unknown).is_empty()
+
+    def since(self, begin: datetime) -> PlugIn:
+        """Return the model of the stays that end within a run-up before `begin`, or later."""
+        return replace(self, sessions=self.sessions.filter(pl.col("plugged_out_at") >= begin - _RUN_UP))
+
+    def drawn(self, *, charge: float = 1.0, efficiency: float = 1.0, power: float = 1.0) -> dict[str, scenarios.Wh]:
+        """Return what each charger would have drawn per window [Wh], losses and power times what was measured."""
+        trip = self.round_trip
+        changed = replace(
+            trip,
+            charge_wh_per_battery_wh=trip.charge_wh_per_battery_wh * charge,
+            efficiency=trip.efficiency * efficiency,
+        )
+
+        def curve(charger_id: str, account: str) -> charging.ChargePower:
+            found = self.curves.get((charger_id, account), self.curves[charger_id, charger_id])
+            return found if power == 1 else found.times(power)
+
+        return scenarios.unmanaged_by_charger(
+            self.sessions, self.windows, batteries=self.batteries, curve=curve, round_trip=changed
+        )

@@ -1,0 +1,38 @@
+"""How sure the headline is: the rebuilt world drawn many times within what its sources allow, each draw billed whole.
+
+Nothing here is a kW interval times a price: peaks, ratchets, tiers and rounding are inside. Metered windows have no
+error; only what was added back or modelled varies.
+
+draws        numbers that depend on nothing but their name
+sources      what can be off, by how much, and the rows a draw adds up
+worlds       draws x windows of the world V2B is compared with
+bills        a bill for every draw, each with its own past peaks
+ranges       order statistics, with the bias of a maximum taken out
+"""
+
+from pipeline.uncertainty.bills import DETERMINANT_DRAW, DrawnBills, Terms, bill_draws, past_of_draws
+from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, signed
+from pipeline.uncertainty.ranges import Range, range_of
+from pipeline.uncertainty.sources import Axis, ChargerSource, Clock, Ints, Sources
+from pipeline.uncertainty.worlds import Rebuilt
+
+__all__ = [
+    "DETERMINANT_DRAW",
+    "DRAWS",
+    "Axis",
+    "ChargerSource",
+    "Clock",
+    "DrawnBills",
+    "Ints",
+    "Range",
+    "Reals",
+    "Rebuilt",
+    "Sources",
+    "Terms",
+    "bell",
+    "bill_draws",
+    "even",
+    "past_of_draws",
+    "range_of",
+    "signed",
+]

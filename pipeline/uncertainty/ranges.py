@@ -1,0 +1,56 @@
+"""Order statistics of draws, with the bias that a maximum makes of noise taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from pipeline.uncertainty.draws import DRAWS, Reals
+
+LOW_RANK: Final = 5
+HIGH_RANK: Final = DRAWS + 1 - LOW_RANK
+TELLING_BIAS: Final = 0.1
+"""Share of a range's width beyond which its bias is a finding."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """A 95 % range of one figure, in its unit; `bias` is the mean of the draws less the figure."""
+
+    low: float
+    high: float
+    bias: float
+
+    @property
+    def width(self) -> float:
+        """Return the high end less the low end."""
+        return self.high - self.low
+
+    @property
+    def biased(self) -> bool:
+        """Tell whether the bias is more than a tenth of the width."""
+        return abs(self.bias) > TELLING_BIAS * self.width
+
+    def widened(self, low: float, high: float) -> Range:
+        """Return the range with its ends moved outwards by what else can be off."""
+        return Range(self.low - low, self.high + high, self.bias)
+
+
+def range_of(point: float, values: Reals) -> Range:
+    """Return the range of a figure from its draws.
+
+    The highest of many noisy windows lies above the highest true one: by b = mean(draws) - point, the draws lie by b
+    above the figure and the figure by about b above the truth, so that both ends are moved by -2b.
+    """
+    in_order = np.sort(values)
+    low, high = _rank(len(values))
+    bias = float(values.mean()) - point
+    return Range(float(in_order[low - 1]) - 2 * bias, float(in_order[high - 1]) - 2 * bias, bias)
+
+
+def _rank(count: int) -> tuple[int, int]:
+    """The ranks that leave 2.5 % on either side: 5 and 195 of 199."""
+    low = max(1, round((count + 1) * LOW_RANK / (DRAWS + 1)))
+    return low, count + 1 - low
