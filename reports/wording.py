@@ -179,12 +179,13 @@ def _ready_tail(facts: Facts, words: Language) -> str:
 def subject(facts: Facts, words: Language) -> str:
     """Return a mail's subject, which carries the result."""
     values = {"month": words.month_year_short(facts.month), "site": facts.site.name}
-    text = words.say("V2B {month} | {site}: {result}", **values, result=_result(facts, words))
+    text = words.say("V2B {month} | {site}: {result}", **values, result=result(facts, words))
     # Mail software folds subjects at white space of any kind: only single plain spaces survive that everywhere.
     return " ".join(text.split())
 
 
-def _result(facts: Facts, words: Language) -> str:
+def result(facts: Facts, words: Language) -> str:
+    """Return the result in a few words, as a subject or one line of a list says it."""
     if facts.state == "seed":
         return words.say("V2B had not begun")
     if facts.state == "failed":
@@ -223,6 +224,9 @@ def _doubt(facts: Facts, words: Language) -> str:
     short = {
         "charger_log_empty": "no charger log",
         "clock_contradicted": "a charger's clock is wrong",
+        "clock_slipped": "the meter lies a window off",
+        "wiring_contradicted": "a charger is wired otherwise than stated",
+        "check_contradicts": "the meter contradicts the charger logs",
         "sessions_unknown": "charging sessions not known",
         "demand_not_reconciled": "the utility billed another demand",
         "ratchet_history_incomplete": "an earlier peak is not known",
