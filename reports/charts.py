@@ -1,4 +1,4 @@
-"""The charts: plain numbers in, Altair out. Each takes a `Size`, so one figure serves page, phone and mail."""
+"""The charts of demand: plain numbers in, drawings out. Each takes a `Size`: one figure serves page, phone and mail."""
 
 from __future__ import annotations
 
@@ -6,103 +6,174 @@ import altair as alt
 
 from reports import plot, theme
 from reports.days import Days
-from reports.drawing import Rows, layer
+from reports.drawing import Answer, Drawing, Layers, Panel, Rows, Word, named, text_width
 from reports.language import MINUS, Language
 from reports.months import Months
 from reports.peak_day import DemandAxis, Mark, PeakDay, Window
-from reports.plot import Size
+from reports.plot import LEFT, TOP, Size
 
 FLEET_HEIGHT = 62
+FLEET_GAP = 26
+FOOT = 24
 MONTHS_SHARE = 0.78  # of the peak day's height
 DAYS_SHARE = 0.6
 
 
-def peak_day_chart(day: PeakDay, size: Size, words: Language) -> alt.TopLevelMixin:
-    """Return the peak day: metered steps, dashed baseline, cut and recharge shaded, the windows that set the bills."""
-    steps = plot.world_lines(_doubled(day.shown), _hours(day), day.axis)
-    grid = plot.grid(day.axis, words, _hours(day), None)
-    layers = [*_band(day, size.height), grid, *_shades(day), *steps, *_marks(day, size, words)]
-    demand = alt.layer(*layers).properties(width=size.plot, height=size.height)
-    fleet = alt.layer(*_band(day, FLEET_HEIGHT), *_fleet(day, words, size))
-    fleet = fleet.properties(width=size.plot, height=FLEET_HEIGHT)
-    both: alt.VConcatChart = alt.vconcat(demand, fleet, spacing=26).configure(**theme.vega_config(size.text))
-    return both
+def demand_marks() -> Layers:
+    """Return the marks of the peak day: steps, dashed baseline, cut and recharge shaded, windows that set the bills."""
+    shades = [
+        named("shades")
+        .mark_area(color=tint, line=False)
+        .encode(plot.across(), plot.up(under), alt.Y2("over"), alt.Detail("run:N"))
+        for under, tint in (("actual", theme.SAVED_TINT), ("baseline", theme.ADDED_TINT))
+    ]
+    return alt.layer(
+        plot.boxes("band", color=theme.BAND),
+        plot.grid(),
+        *shades,
+        *plot.world_lines(),
+        plot.rules("guides", color=theme.INK, strokeWidth=1, strokeDash=[1, 2]),
+        plot.rules("marks", strokeWidth=4.5),
+        plot.upright("bracket", strokeWidth=4),
+    )
 
 
-def months_chart(months: Months, size: Size, words: Language) -> alt.TopLevelMixin:
+def fleet_marks() -> Layers:
+    """Return the marks of the fleet's power: bars about zero."""
+    return alt.layer(
+        plot.boxes("band", color=theme.BAND),
+        plot.grid(),
+        plot.rules("zero", color=theme.BASELINE, strokeWidth=1),
+        plot.boxes("bars", stroke=theme.PAPER, strokeWidth=0.6),
+    )
+
+
+def months_marks() -> Layers:
+    """Return the marks of the bills: dumbbells over the billed demand of both worlds as lines."""
+    return alt.layer(
+        plot.boxes("band", color=theme.BAND), plot.grid(), *plot.world_lines(), *plot.dumbbells(dot=55)
+    )  # fmt: skip
+
+
+def days_marks() -> Layers:
+    """Return the marks of the days: dumbbells, grey diamonds, dashes at the foot, the month's peak dotted."""
+    grey = {"fill": theme.BASELINE, "stroke": theme.BASELINE}
+    return alt.layer(
+        plot.grid(),
+        plot.rules("highest", color=theme.INK, strokeWidth=1, strokeDash=[1, 2]),
+        plot.points("others", shape="diamond", size=45, **grey),
+        plot.rules("below", color=theme.BASELINE, strokeWidth=2),
+        *plot.dumbbells(dot=40),
+    )
+
+
+def peak_day_chart(day: PeakDay, size: Size, words: Language) -> Drawing:
+    """Return the peak day: demand above, fleet power below."""
+    rows = {
+        "band": _band(day, day.axis),
+        "grid": plot.grid_rows(day.axis, _hours(day)),
+        "worlds": _doubled(day.shown),
+        "shades": [row for row in _doubled(day.shown) if row["over"] is not None],
+        **_mark_rows(day, size),
+    }
+    axis = (day.axis.low, day.axis.high)
+    answers = _window_answers(day, size, words)
+    bare = Panel(demand_marks, rows, _hours(day), axis, size.plot, size.height, TOP, (), answers)
+    labels = (
+        *plot.tick_words(day.axis, size.height, words, size),
+        *_mark_words(bare, day, size, words),
+        *_bracket_words(bare, day, size, words),
+    )
+    demand = Panel(demand_marks, rows, _hours(day), axis, size.plot, size.height, TOP, labels, answers)
+    fleet = _fleet_panel(day, size, words)
+    return Drawing((demand, fleet), LEFT, size.margin, fleet.top + FLEET_HEIGHT + FOOT)
+
+
+def months_chart(months: Months, size: Size, words: Language) -> Drawing:
     """Return a dumbbell of both worlds' own peak per bill, over the billed demand of both worlds as lines."""
     height, last = size.part(MONTHS_SHARE), len(months.rows)
-    layers = [
-        plot.band([{"x": last - 1, "x2": last}], (0, last), height),
-        plot.grid(months.axis, words, (0, last), _month_axis(months, words, size)),
-        _years(months, size),
-        *plot.world_lines(_billed_steps(months), (0, last), months.axis),
-        *plot.dumbbells(list(enumerate(months.rows)), (0, last), months.axis, dot=55),
-        *_cut_labels(months, size, words),
-        *_billed_labels(months, size, words),
-    ]
-    chart: alt.LayerChart = alt.layer(*layers).configure(**theme.vega_config(size.text))
-    return chart.properties(width=size.plot, height=height)
+    axis = months.axis
+    rows = {
+        "band": [{"x": last - 1, "x2": last, "y": axis.low, "y2": axis.high}],
+        "grid": plot.grid_rows(axis, (0, last)),
+        "worlds": _billed_steps(months),
+        **plot.dumbbell_rows(list(enumerate(months.rows))),
+    }
+    room = size.plot / last
+    answers = tuple(
+        Answer(i * room, (i + 1) * room, f"{words.month_year(row.month)}: {plot.both_worlds(row, words)}")
+        for i, row in enumerate(months.rows)
+    )
+    labels = (
+        *plot.tick_words(axis, height, words, size),
+        *plot.foot_words(_month_places(months, words, size), height, size),
+        *_years(months, size),
+        *_cut_words(months, size, words),
+        *_billed_words(months, size, words),
+    )
+    panel = Panel(
+        months_marks, rows, (0, last), (axis.low, axis.high), size.plot, height, TOP, labels, answers
+    )  # fmt: skip
+    return Drawing((panel,), LEFT, size.margin, TOP + height + FOOT + size.text + 3)
 
 
-def days_chart(days: Days, size: Size, words: Language) -> alt.TopLevelMixin:
+def days_chart(days: Days, size: Size, words: Language) -> Drawing:
     """Return a dumbbell of both worlds' highest window per day cars gave energy, other days as grey diamonds."""
-    domain, height = (0.0, float(len(days.rows))), size.part(DAYS_SHARE)
-    giving = [(place, row) for place, row in enumerate(days.rows) if row.gave]
-    layers = [
-        plot.grid(days.axis, words, domain, _day_axis(days, size)),
-        *_highest(days, size, words),
-        *_other_days(days, domain, size),
-        *plot.dumbbells(giving, domain, days.axis, dot=30 if size.narrow else 42),
-    ]
-    chart: alt.LayerChart = alt.layer(*layers).configure(**theme.vega_config(size.text))
-    return chart.properties(width=size.plot, height=height)
+    height, count, axis = size.part(DAYS_SHARE), len(days.rows), days.axis
+    others = [(i + 0.5, row.actual_kw) for i, row in enumerate(days.rows) if not row.gave and row.actual_kw is not None]
+    foot = axis.low + (axis.high - axis.low) * 0.02
+    rows = {
+        "grid": plot.grid_rows(axis, (0, count)),
+        "highest": [] if days.highest_kw is None else [{"x": 0, "x2": count, "y": days.highest_kw}],
+        "others": [{"x": x, "y": kw} for x, kw in others if kw >= axis.low],
+        "below": [{"x": x - 0.25, "x2": x + 0.25, "y": foot} for x, kw in others if kw < axis.low],
+        **plot.dumbbell_rows([(i, row) for i, row in enumerate(days.rows) if row.gave]),
+    }
+    room = size.plot / count
+    answers = tuple(
+        Answer(i * room, (i + 1) * room, f"{words.day_short(row.day)}: {plot.both_worlds(row, words)}")
+        for i, row in enumerate(days.rows)
+    )
+    labels = (
+        *plot.tick_words(axis, height, words, size),
+        *plot.foot_words(_day_places(days, size), height, size),
+        *_highest_words(days, height, size, words),
+    )
+    panel = Panel(
+        days_marks, rows, (0, count), (axis.low, axis.high), size.plot, height, TOP, labels, answers
+    )  # fmt: skip
+    return Drawing((panel,), LEFT, size.margin, TOP + height + FOOT)
 
 
-def _day_axis(days: Days, size: Size) -> alt.Axis:
+def _day_places(days: Days, size: Size) -> list[tuple[float, str]]:
     every, last = (10 if size.narrow else 5), len(days.rows) - 1
-    texts = {
-        place + 0.5: str(row.day.day)
+    room = size.plot / len(days.rows)
+    return [
+        ((place + 0.5) * room, str(row.day.day))
         for place, row in enumerate(days.rows)
         if place in (0, last) or (row.day.day % every == 0 and 1 < place < last - 1)
-    }
-    return alt.Axis(values=list(texts), labelExpr=plot.labels(texts), grid=False, title=None, labelOverlap=False)
-
-
-def _highest(days: Days, size: Size, words: Language) -> list[alt.Chart]:
-    """Return the month's metered peak as a dotted line, labelled right of the plot."""
-    if days.highest_kw is None:
-        return []
-    line = layer([{"kw": days.highest_kw}])
-    y = plot.kw("kw", days.axis)
-    number = line.mark_text(
-        text=words.kw(days.highest_kw), align="left", fontWeight=600, color=theme.METER, fontSize=size.text
-    )
-    return [
-        line.mark_rule(strokeDash=[1, 2], color=theme.INK, strokeWidth=1).encode(y),
-        number.encode(y, x=alt.value(size.plot + 6)),
     ]
 
 
-def _other_days(days: Days, domain: tuple[float, float], size: Size) -> list[alt.Chart]:
-    """Return days without discharge: diamonds, and a dash at the foot where the axis starts above them."""
-    places = [(i + 0.5, row.actual_kw) for i, row in enumerate(days.rows) if not row.gave and row.actual_kw is not None]
-    x = plot.across("x", domain)
-    inside = layer([{"x": place, "kw": kw} for place, kw in places if kw >= days.axis.low])
-    below = layer([{"x": place} for place, kw in places if kw < days.axis.low])
-    diamond = inside.mark_point(shape="diamond", size=45, fill=theme.BASELINE, stroke=theme.BASELINE, opacity=1)
-    dash = below.mark_tick(orient="horizontal", color=theme.BASELINE, thickness=2, size=size.plot / domain[1] * 0.5)
-    return [diamond.encode(x, plot.kw("kw", days.axis)), dash.encode(x, y=alt.value(size.part(DAYS_SHARE) - 4))]
+def _highest_words(days: Days, height: int, size: Size, words: Language) -> tuple[Word, ...]:
+    """Return the month's metered peak, right of the plot."""
+    if days.highest_kw is None:
+        return ()
+    y = (days.axis.high - days.highest_kw) / (days.axis.high - days.axis.low) * height
+    return (
+        Word(size.plot + 6, y + size.text * 0.35, words.kw(days.highest_kw), "start", size.text, theme.METER, 600),
+    )  # fmt: skip
 
 
 def _hours(day: PeakDay) -> tuple[float, float]:
     return day.from_h, day.to_h
 
 
-def _band(day: PeakDay, height: int) -> list[alt.Chart]:
+def _band(day: PeakDay, axis: DemandAxis) -> Rows:
     if day.band_h is None:
         return []
-    return [plot.band([{"x": max(day.band_h[0], day.from_h), "x2": min(day.band_h[1], day.to_h)}], _hours(day), height)]
+    from_h, to_h = max(day.band_h[0], day.from_h), min(day.band_h[1], day.to_h)
+    return [{"x": from_h, "x2": to_h, "y": axis.low, "y2": axis.high}]
 
 
 def _doubled(windows: tuple[Window, ...]) -> Rows:
@@ -121,145 +192,141 @@ def _doubled(windows: tuple[Window, ...]) -> Rows:
     return rows
 
 
-def _shades(day: PeakDay) -> list[alt.Chart]:
-    rows = [row for row in _doubled(day.shown) if row["over"] is not None]
-    return [
-        layer(rows)
-        .mark_area(color=tint, line=False)
-        .encode(plot.across("x", _hours(day)), plot.kw(under, day.axis), alt.Y2("over"), alt.Detail("run:N"))
-        for under, tint in (("actual", theme.SAVED_TINT), ("baseline", theme.ADDED_TINT))
-    ]
+def _window_answers(day: PeakDay, size: Size, words: Language) -> tuple[Answer, ...]:
+    scale = size.plot / (day.to_h - day.from_h)
+    return tuple(
+        Answer(
+            (window.start_h - day.from_h) * scale,
+            (window.end_h - day.from_h) * scale,
+            f"{words.clock(window.local_start)}: {plot.both_worlds(window, words)}",
+        )
+        for window in day.shown
+    )
 
 
-def _marks(day: PeakDay, size: Size, words: Language) -> list[alt.Chart]:
+def _mark_rows(day: PeakDay, size: Size) -> dict[str, Rows]:
     """Return the windows that set the bills, dotted guides to the right edge, and the cut as a bracket there."""
     worlds = [(mark, colour) for mark, colour in ((day.baseline, theme.INK), (day.actual, theme.METER)) if mark]
-    rows: Rows = [
-        {"x": m.start_h, "x2": m.end_h, "kw": m.kw, "colour": colour} for m, colour in worlds if m.start_h is not None
-    ]
-    guides: Rows = [{"x": day.from_h if m.end_h is None else m.end_h, "x2": day.to_h, "kw": m.kw} for m, _ in worlds]
-    x, y = plot.across("x", _hours(day)), plot.kw("kw", day.axis)
-    return [
-        layer(guides).mark_rule(strokeDash=[1, 2], color=theme.INK, strokeWidth=1).encode(x, alt.X2("x2"), y),
-        layer(rows).mark_rule(strokeWidth=4.5).encode(x, alt.X2("x2"), y, color=plot.DRAWN_COLOUR),
-        *_mark_labels(day, size, words),
-        *_bracket(day, size, words),
-    ]
+    beside = (day.to_h - day.from_h) * 6 / size.plot
+    bracket: Rows = []
+    if day.baseline and day.actual:
+        colour = theme.SAVED if day.actual.kw <= day.baseline.kw else theme.ADDED
+        bracket = [{"x": day.to_h + beside, "y": day.baseline.kw, "y2": day.actual.kw, "colour": colour}]
+    return {
+        "marks": [
+            {"x": m.start_h, "x2": m.end_h, "y": m.kw, "colour": colour}
+            for m, colour in worlds
+            if m.start_h is not None
+        ],
+        "guides": [{"x": day.from_h if m.end_h is None else m.end_h, "x2": day.to_h, "y": m.kw} for m, _ in worlds],
+        "bracket": bracket,
+    }
 
 
-def _mark_labels(day: PeakDay, size: Size, words: Language) -> list[alt.Chart]:
+def _mark_words(panel: Panel, day: PeakDay, size: Size, words: Language) -> list[Word]:
     """Return each mark's own label: the higher above its window, the lower beneath the curves."""
     marks = [(day.baseline, words.say("without V2B"), theme.MUTED), (day.actual, words.say("with V2B"), theme.METER)]
     present = [(mark, name, colour) for mark, name, colour in marks if mark is not None]
     top = max((mark.kw for mark, _, _ in present), default=0.0)
-    made: list[alt.Chart] = []
+    made: list[Word] = []
     for index, (mark, name, colour) in enumerate(present):
         if mark.start_h is not None:
             above = mark.kw == top and not (index == 1 and present[0][0].kw == mark.kw)
             text = words.kw(mark.kw) if size.narrow else f"{words.kw(mark.kw)} {name}, {words.clock(mark.at)}"
-            made.append(_label_at(day, size, mark, text, colour, above=above))
+            made.append(_word_at(panel, day, mark, Word(0, 0, text, "middle", size.text, colour, 600), above=above))
     return made
 
 
-def _label_at(day: PeakDay, size: Size, mark: Mark, text: str, colour: str, *, above: bool) -> alt.Chart:
+def _word_at(panel: Panel, day: PeakDay, mark: Mark, word: Word, *, above: bool) -> Word:
     """Return a label over or under a mark, inside the plot at both ends and clear of the curves it spans."""
-    half = len(text) * size.text * 0.29 * (day.to_h - day.from_h) / size.plot
-    middle = ((mark.start_h or 0) + (mark.end_h or 0)) / 2
-    middle = min(max(middle, day.from_h + half), day.to_h - half)
-    spanned = [w for w in day.shown if w.end_h > middle - half and w.start_h < middle + half]
+    half = text_width(word.text, word.size) / 2
+    middle = panel.x(((mark.start_h or 0) + (mark.end_h or 0)) / 2)
+    middle = min(max(middle, half), panel.width - half)
+    spanned = [w for w in day.shown if panel.x(w.end_h) > middle - half and panel.x(w.start_h) < middle + half]
     curves = [kw for w in spanned for kw in (w.baseline_kw, w.actual_kw) if kw is not None]
     clear = max([mark.kw, *curves]) if above else min([mark.kw, *curves])
-    drawn = layer([{"x": middle, "kw": clear, "text": text}]).mark_text(
-        dy=-11 if above else 13, fontSize=size.text, fontWeight=600, color=colour
-    )
-    label: alt.Chart = drawn.encode(plot.across("x", _hours(day)), plot.kw("kw", day.axis), alt.Text("text:N"))
-    return label
+    y = panel.y(clear) + (-7 if above else word.size + 5)
+    return Word(middle, y, word.text, word.anchor, word.size, word.colour, word.weight)
 
 
-def _bracket(day: PeakDay, size: Size, words: Language) -> list[alt.Chart]:
-    """Return the change between the two worlds' peaks, drawn to the right of the plot."""
+def _bracket_words(panel: Panel, day: PeakDay, size: Size, words: Language) -> list[Word]:
+    """Return the change between the two worlds' peaks, right of the plot."""
     if day.baseline is None or day.actual is None:
         return []
     change = day.actual.kw - day.baseline.kw
-    colour, text_colour = (theme.SAVED, theme.SAVED_TEXT) if change <= 0 else (theme.ADDED, theme.ADDED_TEXT)
-    rows: Rows = [{"kw": day.baseline.kw, "kw2": day.actual.kw, "middle": (day.baseline.kw + day.actual.kw) / 2}]
-    number = layer(rows).mark_text(
-        text=plot.change_text(change, words, unit=True),
-        align="left",
-        fontSize=size.text + (1 if size.narrow else 4),
-        fontWeight=600,
-        color=text_colour,
-    )
-    bar = layer(rows).mark_rule(color=colour, strokeWidth=4)
-    return [
-        bar.encode(plot.kw("kw", day.axis), alt.Y2("kw2"), x=alt.value(size.plot + 6)),
-        number.encode(plot.kw("middle", day.axis), x=alt.value(size.plot + 14)),
-    ]
+    colour = theme.SAVED_TEXT if change <= 0 else theme.ADDED_TEXT
+    big = size.text + (1 if size.narrow else 4)
+    middle = panel.y((day.baseline.kw + day.actual.kw) / 2) + big * 0.35
+    return [Word(size.plot + 14, middle, plot.change_text(change, words, unit=True), "start", big, colour, 600)]
 
 
-def _fleet(day: PeakDay, words: Language, size: Size) -> list[alt.Chart]:
+def _fleet_panel(day: PeakDay, size: Size, words: Language) -> Panel:
     """Return fleet power per window: to the building below the line, to the cars above it."""
-    rows: Rows = [
-        {"x": w.start_h, "x2": w.end_h, "kw": kw, "zero": 0, "colour": colour}
+    bars: Rows = [
+        {"x": w.start_h, "x2": w.end_h, "y": 0, "y2": kw, "colour": colour}
         for w in day.shown
         for kw, colour in ((-(w.discharge_kw or 0), theme.SAVED), (w.charge_kw or 0, theme.ADDED))
         if kw
     ]
-    axis = _fleet_axis(rows)
-    bars = layer(rows).mark_rect(stroke=theme.PAPER, strokeWidth=0.6)
-    zero = layer([{"kw": 0}]).mark_rule(color=theme.BASELINE)
+    axis = _fleet_axis(bars)
+    rows = {
+        "band": _band(day, axis),
+        "grid": plot.grid_rows(axis, _hours(day)),
+        "zero": [{"x": day.from_h, "x2": day.to_h, "y": 0}],
+        "bars": bars,
+    }
     text = words.say("Fleet power, kW: to the building ({minus}), to the cars (+)", minus=MINUS)
-    caption = layer([{}]).mark_text(text=text, align="left", color=theme.MUTED, fontSize=size.text - size.narrow)
-    hours = plot.across("x", _hours(day), _hour_axis(day, size, words))
-    return [
-        zero.encode(plot.kw("kw", axis, plot.kw_axis(axis, words, signed=True))),
-        bars.encode(hours, alt.X2("x2"), plot.kw("kw", axis), alt.Y2("zero"), color=plot.DRAWN_COLOUR),
-        caption.encode(x=alt.value(0), y=alt.value(-11)),
-    ]
+    scale = size.plot / (day.to_h - day.from_h)
+    places = [((at - day.from_h) * scale, text) for at, text in _hour_places(day, size, words)]
+    labels = (
+        *plot.tick_words(axis, FLEET_HEIGHT, words, size, signed=True),
+        *plot.foot_words(places, FLEET_HEIGHT, size),
+        Word(0, -7, text, "start", size.text - size.narrow),
+    )
+    top = TOP + size.height + FLEET_GAP
+    return Panel(
+        fleet_marks, rows, _hours(day), (axis.low, axis.high), size.plot, FLEET_HEIGHT, top, labels
+    )  # fmt: skip
 
 
 def _fleet_axis(rows: Rows) -> DemandAxis:
     """Return an axis of zero and one round value on each side that has bars."""
-    most = max((abs(row["kw"]) for row in rows), default=1.0)
+    most = max((abs(row["y2"]) for row in rows), default=1.0)
     power = 10.0 ** (len(str(int(most))) - 1) if most >= 1 else 0.1
     top = next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= most or step == 10)
-    low = -top if any(row["kw"] < 0 for row in rows) or not rows else 0.0
-    high = top if any(row["kw"] > 0 for row in rows) or not rows else 0.0
+    low = -top if any(row["y2"] < 0 for row in rows) or not rows else 0.0
+    high = top if any(row["y2"] > 0 for row in rows) or not rows else 0.0
     return DemandAxis(low, high, tuple(dict.fromkeys((low, 0.0, high))))
 
 
-def _hour_axis(day: PeakDay, size: Size, words: Language) -> alt.Axis:
+def _hour_places(day: PeakDay, size: Size, words: Language) -> list[tuple[float, str]]:
     """Return wall-clock labels on hours since midnight: a day of 23 or 25 hours reads as its clocks did."""
     room = size.plot / (day.to_h - day.from_h)
     every = next((hours for hours in (1, 2, 3, 4, 6) if hours * room >= size.text * 4.4), 12)
-    ticks = {
-        w.start_h: words.clock(w.local_start)
+    ticks = [
+        (w.start_h, words.clock(w.local_start))
         for w in day.shown
         if w.local_start.minute == 0 and w.local_start.hour % every == 0
-    }
-    if day.windows[-1].end_h == day.to_h:
-        ticks[day.to_h] = "24:00"
-    return alt.Axis(values=list(ticks), labelExpr=plot.labels(ticks), grid=False, title=None, labelOverlap=False)
+    ]
+    return [*ticks, (day.to_h, "24:00")] if day.windows[-1].end_h == day.to_h else ticks
 
 
-def _month_axis(months: Months, words: Language, size: Size) -> alt.Axis:
+def _month_places(months: Months, words: Language, size: Size) -> list[tuple[float, str]]:
     every = 2 if size.narrow and len(months.rows) > 8 else 1
-    ends = len(months.rows) - 1
-    texts = {i + 0.5: words.month_short(row.month) for i, row in enumerate(months.rows) if (ends - i) % every == 0}
-    return alt.Axis(values=list(texts), labelExpr=plot.labels(texts), grid=False, title=None, labelOverlap=False)
+    ends, room = len(months.rows) - 1, size.plot / len(months.rows)
+    return [
+        ((i + 0.5) * room, words.month_short(row.month)) for i, row in enumerate(months.rows) if (ends - i) % every == 0
+    ]
 
 
-def _years(months: Months, size: Size) -> alt.Chart:
+def _years(months: Months, size: Size) -> list[Word]:
     """Return the year under the first month and under every January that is not right beside it."""
-    years: Rows = [
-        {"x": i + 0.5, "text": row.month[:4]}
+    below, room = size.part(MONTHS_SHARE) + 2 * size.text + 12, size.plot / len(months.rows)
+    return [
+        Word((i + 0.5) * room, below, row.month[:4], size=size.text)
         for i, row in enumerate(months.rows)
         if i == 0 or (row.month.endswith("-01") and i > 1)
     ]
-    below = size.part(MONTHS_SHARE) + size.text + 12
-    text = layer(years).mark_text(baseline="top", color=theme.MUTED, fontSize=size.text)
-    drawn: alt.Chart = text.encode(plot.across("x", (0, len(months.rows))), alt.Text("text:N"), y=alt.value(below))
-    return drawn
 
 
 def _billed_steps(months: Months) -> Rows:
@@ -270,31 +337,43 @@ def _billed_steps(months: Months) -> Rows:
     return rows
 
 
-def _cut_labels(months: Months, size: Size, words: Language) -> list[alt.Chart]:
+def _cut_words(months: Months, size: Size, words: Language) -> list[Word]:
     """Return each bill's change of its own peak beneath its dumbbell; on a phone the last bill's only."""
-    rows: Rows = [
-        {"x": i + 0.5, "low": row.lower_kw, "text": plot.change_text(row.change_kw, words, unit=False)}
+    height, room = size.part(MONTHS_SHARE), size.plot / len(months.rows)
+    scale = height / (months.axis.high - months.axis.low)
+    return [
+        Word(
+            (i + 0.5) * room,
+            (months.axis.high - (row.lower_kw or 0)) * scale + size.text + 7,
+            plot.change_text(row.change_kw, words, unit=False),
+            size=size.text - 1,
+            colour=theme.INK,
+        )
         for i, row in enumerate(months.rows)
         if row.change_kw and (not size.narrow or i == len(months.rows) - 1)
     ]
-    drawn = layer(rows).mark_text(dy=15, color=theme.INK, fontSize=size.text - 1)
-    return [drawn.encode(plot.across("x", (0, len(months.rows))), plot.kw("low", months.axis), alt.Text("text:N"))]
 
 
-def _billed_labels(months: Months, size: Size, words: Language) -> list[alt.Chart]:
+def _billed_words(months: Months, size: Size, words: Language) -> list[Word]:
     """Return the last bill's billed demand of both worlds right of the plot, kept a line apart."""
     last = months.rows[-1]
     ends = [(last.billed_baseline_kw, theme.MUTED), (last.billed_actual_kw, theme.METER)]
     known = [(kw, colour) for kw, colour in ends if kw is not None]
+    scale = size.part(MONTHS_SHARE) / (months.axis.high - months.axis.low)
     push = [0.0] * len(known)
     if len(known) == 2:
-        scale = (size.part(MONTHS_SHARE)) / (months.axis.high - months.axis.low)
         gap = (known[0][0] - known[1][0]) * scale
         apart = max(0.0, (size.text + 3 - abs(gap)) / 2) * (1 if gap >= 0 else -1)
         push = [-apart, apart]
     return [
-        layer([{"kw": kw}])
-        .mark_text(text=words.kw(kw), align="left", fontWeight=600, color=colour, dy=dy, fontSize=size.text)
-        .encode(plot.kw("kw", months.axis), x=alt.value(size.plot + 6))
+        Word(
+            size.plot + 6,
+            (months.axis.high - kw) * scale + dy + size.text * 0.35,
+            words.kw(kw),
+            "start",
+            size.text,
+            colour,
+            600,
+        )
         for (kw, colour), dy in zip(known, push, strict=True)
     ]

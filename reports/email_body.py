@@ -2,54 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import css_inline
 
-from reports.captions import Caption
 from reports.facts import Facts
 from reports.inputs import CHART_CID
 from reports.language import Language
-from reports.notes import Note
 from reports.templating import fill, stylesheet
-from reports.view import BillRow, bill_rows, bill_total
-from reports.wording import Voice, headline, subject
+from reports.view import BillRow
 
 IN_MAIL = (
     "Range and check",
     "Clocks and wiring",
     "Losses",
     "The year ahead",
+    "Advice",
     "Not counted",
     "This site",
     "Second currency",
 )
 
 
-def email_html(facts: Facts, words: Language, common: dict[str, Any], figure: Caption | None) -> str:
+def email_html(facts: Facts, words: Language, said: Mapping[str, Any]) -> str:
     """Return the HTML body: tables for layout, every rule inlined, the chart by Content-ID."""
-    values = _values(facts, words, common, figure)
-    values["headline"] = headline(facts, Voice(words, html=True))
-    page = fill("email.html.j2", words, values | {"css": stylesheet("email.css"), "cid": CHART_CID})
-    return css_inline.CSSInliner(load_remote_stylesheets=False).inline(page)
+    values = {**_values(facts, words, said), "css": stylesheet("email.css"), "cid": CHART_CID}
+    page = fill("email.html.j2", words, values)
+    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True).inline(page)
 
 
-def email_text(facts: Facts, words: Language, common: dict[str, Any], figure: Caption | None) -> str:
+def email_text(facts: Facts, words: Language, said: Mapping[str, Any]) -> str:
     """Return the plain text body; it needs neither the HTML nor the picture."""
-    values = _values(facts, words, common, figure)
-    return fill("email.txt.j2", words, values | {"headline": headline(facts, Voice(words))})
+    return fill("email.txt.j2", words, {**_values(facts, words, said), "headline": said["headline_text"]})
 
 
-def _values(facts: Facts, words: Language, common: dict[str, Any], figure: Caption | None) -> dict[str, Any]:
-    notes: tuple[Note, ...] = common["notes"]
+def _values(facts: Facts, words: Language, said: Mapping[str, Any]) -> dict[str, Any]:
     terms = {words.say(term) for term in IN_MAIL}
-    return common | {
-        "subject": subject(facts, words),
-        "figure": figure,
-        "rows": _changed(facts, words),
+    figure = said["mail_figure"]
+    return {
+        **said,
+        "figure": figure.caption if figure else None,
+        "rows": _changed(facts, said["rows"]),
         "rows_title": _rows_title(facts, words),
-        "total": bill_total(facts, words),
-        "notes": [note for note in notes if note.term in terms],
+        "notes": [note for note in said["all_notes"] if note.term in terms],
     }
 
 
@@ -59,6 +55,6 @@ def _rows_title(facts: Facts, words: Language) -> str:
     return words.say(message, currency=facts.currency)
 
 
-def _changed(facts: Facts, words: Language) -> list[BillRow]:
+def _changed(facts: Facts, rows: Sequence[BillRow]) -> list[BillRow]:
     """Return the lines V2B changed; none where the saving is not stated."""
-    return [row for row in bill_rows(facts, words) if facts.provable and row.tone != "plain"]
+    return [row for row in rows if facts.provable and row.tone != "plain"]

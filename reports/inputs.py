@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
+
+STAYS: Mapping[str, Any] = {
+    "session_id": pl.String,
+    "name": pl.String,
+    "plugged_in_at": pl.Datetime("us", "UTC"),
+    "plugged_out_at": pl.Datetime("us", "UTC"),
+    "soc_out_pct": pl.Float64,
+    "target_soc_pct": pl.Float64,
+}
+CHARGE: Mapping[str, Any] = {"session_id": pl.String, "measured_at": pl.Datetime("us", "UTC"), "soc_pct": pl.Float64}
 
 CHART_CID = "peak-day@v2b-savings"
 """The Content-ID under which the e-mail's HTML shows the peak day."""
@@ -60,12 +70,15 @@ class ReportInput:
     [s], actual_import_wh, no_ev_import_wh, unmanaged_import_wh, charge_wh, discharge_wh [Wh, null where not known].
     `months` has up to 13 bills ending with this one, oldest first: month 'YYYY-MM', state, provable, peak_baseline_kw,
     peak_actual_kw, billing_baseline_kw, billing_actual_kw [kW], saved, realised [decimal string], ready_pct [%].
+    `stays` and `charge` tell the cars of the peak day: who was plugged in, and each state of charge logged [%].
     """
 
     summary: Mapping[str, Any]
     site: ReportSite
     load: pl.DataFrame
     months: pl.DataFrame
+    stays: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STAYS))
+    charge: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CHARGE))
 
 
 @dataclass(frozen=True)
@@ -78,3 +91,4 @@ class RenderedReport:
     email_html: str
     email_text: str
     subject: str
+    pdf: bytes = b""

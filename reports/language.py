@@ -7,10 +7,11 @@ language needs. A number is never printed without its unit; the space before the
 from __future__ import annotations
 
 import gettext
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,21 @@ class Language:
     def say_marked(self, message: str, **values: Any) -> Markup:
         """Return the message as HTML: values that are not markup themselves are escaped."""
         return Markup(self._sentence(message)).format(**values)  # noqa: S704 - the message is ours
+
+    def joined(self, sentences: Iterable[str]) -> str:
+        """Return sentences one after the other, with a space between them where the language has one."""
+        return self._folded("{first} {then}", sentences)
+
+    def listed(self, parts: Iterable[str]) -> str:
+        """Return the parts of a list with the language's comma between them."""
+        return self._folded("{first}, {then}", parts)
+
+    def _folded(self, message: str, parts: Iterable[str]) -> str:
+        return (
+            reduce(lambda first, then: self.say(message, first=first, then=then), parts)
+            if (parts := list(parts))
+            else ""
+        )
 
     def number(self, value: Number, digits: int = 0, most: int | None = None) -> str:
         """Return a grouped number with at least `digits` and at most `most` decimals and a true minus sign."""

@@ -7,12 +7,15 @@ from decimal import Decimal
 
 from reports.facts import Facts, reason_sentence
 from reports.language import NO_BREAK, Language
+from reports.missed import advice
 from reports.worth import year_ahead
 
 # Reasons that a note of their own, or the headline, already says.
 CLOCKS_AND_WIRING = ("clock_measured", "clock_bounded", "clock_contradicted", "wiring_not_compared")
 IN_OTHER_NOTES = ("range_not_computed", "check_not_possible", "wear_not_configured", "no_ratchet", "no_roll_off")
 SAID_ELSEWHERE = frozenset({*CLOCKS_AND_WIRING, *IN_OTHER_NOTES, "capture_not_known"})
+
+AHEAD = frozenset({"Best possible", "Ratchet", "The year ahead", "Advice"})
 
 BASELINES = {
     "unmanaged": (
@@ -27,10 +30,11 @@ BASELINES = {
 
 @dataclass(frozen=True)
 class Note:
-    """A term and its sentences."""
+    """A term and its sentences; whether they say what is to come and what to do, rather than how sure we are."""
 
     term: str
     text: str
+    ahead: bool
 
 
 def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
@@ -45,12 +49,13 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
         ("Ratchet", _ratchet(facts, words)),
         ("The year ahead", year_ahead(facts, words)),
         ("Not counted", _not_counted(facts, words)),
+        ("Advice", advice(facts, words)),
         ("Also", _other_reasons(facts, words)),
         ("Tariff", _joined(facts.site.tariff_name, facts.site.tariff_notes)),
         ("This site", facts.site.notes),
         ("Second currency", _also(facts, words)),
     )
-    return tuple(Note(words.say(term), text) for term, text in made if text)
+    return tuple(Note(words.say(term), text, term in AHEAD) for term, text in made if text)
 
 
 def _joined(*parts: str) -> str:

@@ -25,6 +25,11 @@ class Window:
     charge_kw: float | None
     discharge_kw: float | None
 
+    @property
+    def change_kw(self) -> float | None:
+        """With V2B minus without [kW]."""
+        return None if self.actual_kw is None or self.baseline_kw is None else self.actual_kw - self.baseline_kw
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -76,10 +81,9 @@ class PeakDay:
 
 def find_peak_day(facts: Facts) -> PeakDay | None:
     """Return the day of the window that set the compared peak; the highest metered day where none is stated."""
-    load = facts.data.load
-    if load.is_empty():
+    load, day = facts.data.load, peak_date(facts)
+    if day is None:
         return None
-    day = _day_of_peak(facts)
     windows = _windows(load.filter(pl.col("local_day") == day).sort("interval_start"), facts)
     if not windows:
         return None
@@ -117,7 +121,10 @@ def power_kw(wh: str) -> pl.Expr:
     return pl.col(wh) * 3.6 / pl.col("duration_s")
 
 
-def _day_of_peak(facts: Facts) -> date:
+def peak_date(facts: Facts) -> date | None:
+    """Return the day of the compared peak; the highest metered day where none is stated, None without demand data."""
+    if facts.data.load.is_empty():
+        return None
     set_at = facts.set_at("baseline") or facts.set_at("actual")
     if set_at is not None:
         return set_at.date()

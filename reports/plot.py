@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import altair as alt
 
 from reports import theme
-from reports.drawing import Rows, layer
+from reports.drawing import Rows, Word, named
 from reports.language import Language
 from reports.peak_day import DemandAxis
 
-AXIS_WIDTH = 44
-NO_AXIS: Any = alt.Undefined  # leave the axis to the layer that has one; None would forbid it to all
+LEFT = 48  # room for the demand axis [px]
+TOP = 6
 DRAWN_COLOUR = alt.Color("colour:N", scale=None)
 GAPS: Any = "break-paths-show-domains"
 
@@ -39,61 +39,85 @@ class Size:
 
 
 PAGE = Size(plot=690, margin=104, text=12, height=265)
+PAPER = Size(plot=690, margin=104, text=12, height=205)
 PHONE = Size(plot=232, margin=66, text=11, height=190)
 MAIL = Size(plot=470, margin=98, text=12, height=210)
 
 
-def key_of(value: float) -> str:
-    """Return a number as the renderer's own `toString` writes it."""
-    return str(int(value)) if value == int(value) else repr(value)
+def across(field: str = "x") -> alt.X:
+    """Return a horizontal position on a plain numeric scale; its domain is swapped in."""
+    return alt.X(f"{field}:Q", scale=alt.Scale(domain=[0, 1], nice=False, zero=False), axis=None)
 
 
-def labels(texts: dict[float, str]) -> str:
-    """Return a Vega expression for axis labels that were formatted here, not by the renderer."""
-    pairs = ",".join(f"'{key_of(value)}':'{text}'" for value, text in texts.items())
-    return f"({{{pairs}}})[toString(datum.value)] || ''"
+def up(field: str) -> alt.Y:
+    """Return a vertical position on a plain numeric scale; its domain is swapped in."""
+    return alt.Y(f"{field}:Q", scale=alt.Scale(domain=[0, 1], nice=False, zero=False), axis=None)
 
 
-def kw(field: str, axis: DemandAxis, drawn: Any = NO_AXIS) -> alt.Y:
-    """Return the vertical position of a power [kW]."""
-    return alt.Y(f"{field}:Q", scale=alt.Scale(domain=[axis.low, axis.high], nice=False, zero=False), axis=drawn)
+def boxes(name: str, **look: Any) -> alt.Chart:
+    """Return rectangles from rows with x, x2, y, y2; drawn in their own colour unless `look` gives one."""
+    drawn: alt.Chart = named(name).mark_rect(**look).encode(across(), alt.X2("x2"), up("y"), alt.Y2("y2"))
+    return drawn if "color" in look else drawn.encode(color=DRAWN_COLOUR)
 
 
-def across(field: str, domain: tuple[float, float], drawn: Any = NO_AXIS) -> alt.X:
-    """Return a horizontal position on a plain numeric scale (hours or months counted from the left edge)."""
-    return alt.X(f"{field}:Q", scale=alt.Scale(domain=list(domain), nice=False, zero=False), axis=drawn)
+def rules(name: str, **look: Any) -> alt.Chart:
+    """Return horizontal lines from rows with x, x2, y."""
+    drawn: alt.Chart = named(name).mark_rule(**look).encode(across(), alt.X2("x2"), up("y"))
+    return drawn if "color" in look else drawn.encode(color=DRAWN_COLOUR)
 
 
-def kw_axis(axis: DemandAxis, words: Language, *, signed: bool = False) -> alt.Axis:
-    """Return the demand axis with its numbers in the reader's language."""
-    digits = 0 if all(value == int(value) for value in axis.ticks) else 1
-    texts = {value: ("+" if signed and value > 0 else "") + words.number(value, digits) for value in axis.ticks}
-    return alt.Axis(values=list(axis.ticks), labelExpr=labels(texts), minExtent=AXIS_WIDTH, grid=True, title=None)
+def upright(name: str, **look: Any) -> alt.Chart:
+    """Return vertical lines from rows with x, y, y2."""
+    drawn: alt.Chart = named(name).mark_rule(**look).encode(across(), up("y"), alt.Y2("y2"))
+    return drawn if "color" in look else drawn.encode(color=DRAWN_COLOUR)
 
 
-def grid(axis: DemandAxis, words: Language, domain: tuple[float, float], across_axis: alt.Axis | None) -> alt.Chart:
-    """Return the invisible layer that carries the demand axis with its grid, and the horizontal axis."""
-    corner = layer([{"kw": axis.low, "x": domain[0]}]).mark_point(opacity=0)
-    drawn: alt.Chart = corner.encode(kw("kw", axis, kw_axis(axis, words)), across("x", domain, across_axis))
+def points(name: str, field: str = "y", **look: Any) -> alt.Chart:
+    """Return one point per row with x and `field`."""
+    drawn: alt.Chart = named(name).mark_point(opacity=1, **look).encode(across(), up(field))
     return drawn
 
 
-def band(spans: Rows, domain: tuple[float, float], height: int) -> alt.Chart:
-    """Return full-height bands behind a plot from rows with x and x2."""
-    plain = layer(spans).mark_rect(color=theme.BAND)
-    drawn: alt.Chart = plain.encode(across("x", domain), alt.X2("x2"), y=alt.value(0), y2=alt.value(height))
-    return drawn
+def grid() -> alt.Chart:
+    """Return the lines of the demand axis, from rows as `grid_rows` makes."""
+    return rules("grid", color=theme.RULE, strokeWidth=1)
 
 
-def world_lines(rows: Rows, domain: tuple[float, float], axis: DemandAxis) -> list[alt.Chart]:
-    """Return both worlds as steps from doubled rows with x, baseline, actual: dashed grey, and the dark line."""
+def grid_rows(axis: DemandAxis, domain: tuple[float, float]) -> Rows:
+    """Return a row for each round value of an axis."""
+    return [{"x": domain[0], "x2": domain[1], "y": tick} for tick in axis.ticks]
+
+
+def world_lines() -> list[alt.Chart]:
+    """Return both worlds as steps from doubled rows 'worlds': the baseline dashed grey, the meter a dark line."""
     styles = (("baseline", theme.BASELINE, [4, 3], 1.5), ("actual", theme.METER, [1, 0], 2.2))
     return [
-        layer(rows)
+        named("worlds")
         .mark_line(color=colour, strokeWidth=width, strokeDash=dash, strokeJoin="miter", invalid=GAPS)
-        .encode(across("x", domain), kw(world, axis), alt.Order("x:Q"))
+        .encode(across(), up(world), alt.Order("x:Q"))
         for world, colour, dash, width in styles
     ]
+
+
+def tick_words(axis: DemandAxis, height: int, words: Language, size: Size, *, signed: bool = False) -> tuple[Word, ...]:
+    """Return the numbers of a demand axis, left of it."""
+    digits = 0 if all(value == int(value) for value in axis.ticks) else 1
+    span = axis.high - axis.low
+    return tuple(
+        Word(
+            -8,
+            (axis.high - value) / span * height + size.text * 0.35,
+            ("+" if signed and value > 0 else "") + words.number(value, digits),
+            "end",
+            size.text,
+        )
+        for value in axis.ticks
+    )
+
+
+def foot_words(places: Iterable[tuple[float, str]], height: int, size: Size) -> tuple[Word, ...]:
+    """Return the labels under a panel, each centred on its place [px]."""
+    return tuple(Word(x, height + size.text + 7, text, size=size.text) for x, text in places)
 
 
 class Peaks(Protocol):
@@ -112,39 +136,43 @@ class Peaks(Protocol):
         """With minus without."""
 
 
-def dumbbells(
-    places: Sequence[tuple[int, Peaks]], domain: tuple[float, float], axis: DemandAxis, *, dot: int
-) -> list[alt.Chart]:
+def dumbbells(*, dot: int) -> list[alt.Chart]:
     """Return both peaks at each place as hollow and solid dots, the change between them as a coloured bar."""
-    rows: Rows = [
+    return [
+        upright("pairs", strokeWidth=4),
+        points("pairs", "y", size=dot, fill=theme.PAPER, stroke=theme.BASELINE, strokeWidth=1.8),
+        points("metered", "y", size=dot, fill=theme.METER, stroke=theme.METER),
+    ]
+
+
+def dumbbell_rows(places: Sequence[tuple[int, Peaks]]) -> dict[str, Rows]:
+    """Return the rows of `dumbbells`."""
+    pairs: Rows = [
         {
             "x": place + 0.5,
-            "baseline": peaks.baseline_kw,
-            "actual": peaks.actual_kw,
+            "y": peaks.baseline_kw,
+            "y2": peaks.actual_kw,
             "colour": theme.ADDED if peaks.change_kw > 0 else theme.SAVED,
         }
         for place, peaks in places
         if peaks.change_kw is not None
     ]
-    hollow = layer(rows).mark_point(size=dot, fill=theme.PAPER, stroke=theme.BASELINE, strokeWidth=1.8, opacity=1)
-    x, baseline = across("x", domain), kw("baseline", axis)
-    return [
-        layer(rows).mark_rule(strokeWidth=4).encode(x, baseline, alt.Y2("actual"), color=DRAWN_COLOUR),
-        hollow.encode(x, baseline),
-        dots([(place, peaks.actual_kw) for place, peaks in places], domain, axis, dot=dot),
-    ]
-
-
-def dots(
-    places: Sequence[tuple[int, float | None]], domain: tuple[float, float], axis: DemandAxis, *, dot: int
-) -> alt.Chart:
-    """Return metered peaks as solid dots."""
-    rows: Rows = [{"x": place + 0.5, "actual": value} for place, value in places if value is not None]
-    solid = layer(rows).mark_point(size=dot, fill=theme.METER, stroke=theme.METER, opacity=1)
-    drawn: alt.Chart = solid.encode(across("x", domain), kw("actual", axis))
-    return drawn
+    metered: Rows = [{"x": place + 0.5, "y": p.actual_kw} for place, p in places if p.actual_kw is not None]
+    return {"pairs": pairs, "metered": metered}
 
 
 def change_text(change: float, words: Language, *, unit: bool) -> str:
     """Return a signed change of power: '-25.6 kW', '+3.0'."""
     return ("+" if change > 0 else "") + (words.kw(change) if unit else words.number(change, 1))
+
+
+def both_worlds(peaks: Peaks, words: Language) -> str:
+    """Return both worlds' power and the change: what an answer says of a place."""
+    known = [
+        words.say(message, kw=words.kw(kw))
+        for kw, message in ((peaks.baseline_kw, "{kw} without V2B"), (peaks.actual_kw, "{kw} with V2B"))
+        if kw is not None
+    ]
+    if peaks.change_kw is not None:
+        known.append(change_text(peaks.change_kw, words, unit=True))
+    return ", ".join(known) or words.say("not known")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,9 @@ from reports.language import Language
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def fill(template: str, words: Language, values: dict[str, Any]) -> str:
-    """Return a template of `templates/` filled in; `.txt.j2` is plain text, everything else is HTML."""
-    environment = Environment(
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(disabled_extensions=("txt.j2",), default=True),
         undefined=StrictUndefined,
@@ -22,9 +24,13 @@ def fill(template: str, words: Language, values: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(values | {"_": words.say})
+
+
+def fill(template: str, words: Language, values: Mapping[str, Any]) -> str:
+    """Return a template of `templates/` filled in; `.txt.j2` is plain text, everything else is HTML."""
+    return _environment().get_template(template).render({**values, "_": words.say})
 
 
 def stylesheet(name: str) -> str:
-    """Return the text of a stylesheet of `templates/`."""
+    """Return the text of a stylesheet or script of `templates/`."""
     return (TEMPLATES / name).read_text(encoding="utf-8")

@@ -14,6 +14,8 @@ from typing import Any
 import vl_convert
 
 FONTS = Path(__file__).parent / "fonts"
+FONT_FAMILIES = ("Inter",)
+"""Families that are shipped: what paper and still pictures are set in."""
 FONT = "Inter, 'Noto Sans', 'Noto Sans CJK JP', sans-serif"
 
 INK = "#17212b"
@@ -24,11 +26,13 @@ METER = "#123a5e"
 BASELINE = "#7b868f"
 SAVED = "#e69f00"  # Okabe-Ito orange
 SAVED_TINT = "#f7d794"
+SAVED_DEEP = "#b85c00"  # the end of a scale, as dark as its blue counterpart
 SAVED_TEXT = "#a65200"  # the same hue, dark enough to read on white
 ADDED = "#0072b2"  # Okabe-Ito blue
 ADDED_TINT = "#b5d8ee"
 ADDED_TEXT = "#00639c"
 READY = "#00795a"  # Okabe-Ito bluish green, dark enough to read
+FILL = "#d5dee6"
 BAND = "#f6f2e9"
 BAND_TEXT = "#7d7257"
 
@@ -41,6 +45,7 @@ CSS_VARIABLES = {
     "baseline": BASELINE,
     "saved": SAVED,
     "saved-tint": SAVED_TINT,
+    "saved-deep": SAVED_DEEP,
     "saved-text": SAVED_TEXT,
     "added": ADDED,
     "added-tint": ADDED_TINT,
@@ -51,27 +56,23 @@ CSS_VARIABLES = {
 }
 
 
-def vega_config(text_size: int) -> dict[str, Any]:
-    """Return the Vega-Lite config of every chart, with its axis text at `text_size` [px]."""
-    axis = {
-        "labelFont": FONT,
-        "labelFontSize": text_size,
-        "labelColor": MUTED,
-        "labelPadding": 6,
-        "domain": False,
-        "ticks": False,
-        "gridColor": RULE,
-        "title": None,
-    }
-    return {
-        "aria": False,  # the figure carries one alt text; hundreds of labelled steps would bury it
-        "background": PAPER,
-        "font": FONT,
-        "padding": 2,
-        "view": {"stroke": None},
-        "axis": axis,
-        "text": {"font": FONT, "fontSize": text_size, "color": INK},
-    }
+VEGA_CONFIG: dict[str, Any] = {
+    "aria": False,  # the figure carries one alt text; hundreds of labelled steps would bury it
+    "background": "transparent",
+    "view": {"stroke": None},
+}
+"""What every chart's marks have in common; words are set by `drawing`."""
+
+
+def shade(share: float) -> str:
+    """Return the colour of a change from -1 (saved) over 0 (paper) to 1 (added)."""
+    full, start = (ADDED, ADDED_TINT) if share > 0 else (SAVED_DEEP, SAVED_TINT)
+    part = min(abs(share), 1.0)
+    mixed = [
+        round(low + (high - low) * part)
+        for low, high in zip(bytes.fromhex(start[1:]), bytes.fromhex(full[1:]), strict=True)
+    ]
+    return "#" + bytes(mixed).hex()
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from reports.facts import Facts
 from reports.language import Language, Number, exact
 from reports.months import Months
 from reports.peak_day import PeakDay
+from reports.theme import METER
 
 NOT_STATED = "\u2013"  # an en dash
 
@@ -27,6 +28,11 @@ class Tile:
     tone: str
     details: tuple[str, ...]
     line: tuple[float | None, ...]
+
+    @property
+    def sparkline(self) -> str:
+        """The months as an SVG; empty where fewer than two are known."""
+        return _sparkline(self.line)
 
 
 @dataclass(frozen=True)
@@ -168,8 +174,8 @@ def tone(value: Number | None) -> str:
     return "gain" if exact(value) > 0 else "loss"
 
 
-def sparkline(values: Sequence[float | None], width: int = 120, height: int = 26) -> str:
-    """Return the `d` of an SVG path over a tile's months and its last point; empty with fewer than two values."""
+def _sparkline(values: Sequence[float | None], width: int = 120, height: int = 26) -> str:
+    """Return a tile's months as a small SVG line that ends in a dot; empty with fewer than two values."""
     known = [(index, value) for index, value in enumerate(values) if value is not None]
     if len(known) < 2:
         return ""
@@ -177,10 +183,18 @@ def sparkline(values: Sequence[float | None], width: int = 120, height: int = 26
     span, pad = (high - low) or 1.0, 4
     steps = max(len(values) - 1, 1)
     points = [
-        f"{pad + index / steps * (width - 2 * pad):.1f} {height - pad - (value - low) / span * (height - 2 * pad):.1f}"
-        for index, value in known
+        (
+            f"{pad + index / steps * (width - 2 * pad):.1f}",
+            f"{height - pad - (v - low) / span * (height - 2 * pad):.1f}",
+        )
+        for index, v in known
     ]
-    return "M" + "L".join(points)
+    path, (x, y) = "M" + "L".join(" ".join(point) for point in points), points[-1]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'aria-hidden="true"><path d="{path}" fill="none" stroke="{METER}" stroke-width="1.6"/>'
+        f'<circle cx="{x}" cy="{y}" r="3" fill="{METER}"/></svg>'
+    )
 
 
 def bill_rows(facts: Facts, words: Language) -> tuple[BillRow, ...]:

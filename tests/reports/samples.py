@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from reports.inputs import AlsoCurrency, PeakHours, ReportInput, ReportSite
+from reports.inputs import CHARGE, STAYS, AlsoCurrency, PeakHours, ReportInput, ReportSite
 
 PROFILE_KW = (
     [520] * 12
@@ -300,13 +300,41 @@ def bills(rows: list[tuple[str, float, float, float, float, str]]) -> pl.DataFra
     return pl.DataFrame(made)
 
 
+def cars(count: int, day: date, zone: str, *, short: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Stays and states of charge of a day: full from 9:00, given from 13:00, full again at 18:30 but for `short`."""
+    stays, charge = [], []
+
+    def at(hour: float) -> datetime:
+        wall = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)) + timedelta(hours=hour)
+        return wall.astimezone(UTC)
+
+    for number in range(1, count + 1):
+        low, last = 50.0 + number % 7, 88.0 if number <= short else 100.0
+        left = 18.75 + (number * 7 % 12) / 15
+        stays.append((f"s{number}", f"LEAF{number}", at(8 + number % 5 / 6), at(left), last, 100.0))
+        points = (
+            (8 + number % 5 / 6, 92.0),
+            (9, 100.0),
+            (13, 100.0),
+            (14.5, 75.0),
+            (16, low),
+            (16.5, low),
+            (18.4, last),
+        )
+        charge += [(f"s{number}", at(hour), pct) for hour, pct in (*points, (left, last))]
+    return (
+        pl.DataFrame(stays, schema=STAYS, orient="row"),
+        pl.DataFrame(charge, schema=CHARGE, orient="row"),
+    )
+
+
 def good() -> ReportInput:
     """July 2013: the first month of V2B, eleven earlier bills behind it."""
     load = windows(date(2013, 7, 1), 31, zone="Asia/Tokyo")
     result = summary(ATSUGI, load, month="2013-07", bill=("2013-07-01", "2013-08-01"))
     before = [(month, kw, kw, max(kw, 986.0), max(kw, 986.0), "0") for month, kw in HISTORY.items()]
     this = ("2013-07", 1024.0, 998.4, 1024.0, 998.4, result["money"]["saved"])
-    return ReportInput(result, ATSUGI, load, bills([*before, this]))
+    return ReportInput(result, ATSUGI, load, bills([*before, this]), *cars(6, PEAK_DAY, "Asia/Tokyo"))
 
 
 def with_summary(source: ReportInput, /, **changes: Any) -> ReportInput:
@@ -341,7 +369,7 @@ def negative() -> ReportInput:
     own = result["peak_kw"]
     before = [(month, kw, kw, max(kw, 986.0), max(kw, 986.0), "0") for month, kw in HISTORY.items()]
     this = ("2013-07", own["unmanaged"], own["actual"], own["unmanaged"], own["actual"], result["money"]["saved"])
-    data = ReportInput(result, ATSUGI, load, bills([*before, this]))
+    data = ReportInput(result, ATSUGI, load, bills([*before, this]), *cars(6, PEAK_DAY, "Asia/Tokyo", short=2))
     return with_summary(data, fleet={"ready": 101, "short": 4, "unknown": 3, "ready_pct": 93.5})
 
 
