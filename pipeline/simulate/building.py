@@ -93,7 +93,8 @@ def _raw_w(recipe: Recipe, building: Building, timeline: Timeline, weather: Sequ
             occupancy = _between_hours(table, local.hour * 60 + local.minute)
             drift = (drift * 7 + draws.bell(building.noise_w) * 5) // 10
             swing = building.swing_w * occupancy // 1000 * (1000 + mood) // 1000
-            load.append(building.base_w + swing + _weather_w(building, weather[window // per_hour], occupancy) + drift)
+            weather_w = _weather_w(building, weather[window // per_hour], occupancy)
+            load.append(max(building.base_w // 3, building.base_w + swing + weather_w + drift))
     return load
 
 

@@ -74,13 +74,19 @@ def unmanaged(limits: Limits, stay: Stay, energy: int, departure_wh: int) -> Pro
 
 @dataclass(frozen=True)
 class Day:
-    """One armed day: the load of the building by window [Wh], the windows V2B works in, the wanted cut [Wh]."""
+    """One armed day: the load of the building by window [Wh], the windows V2B works in, the wanted cut [Wh].
+
+    `load_wh` reaches into the next morning where cars stay until then. Charging waits for `recharge_step`, where set,
+    even before the peak windows, unless a car would leave short.
+    """
 
     load_wh: Mapping[int, int]
     peak_windows: range
     steps_per_window: int
     cut_wh: int
     careless: bool
+    recharge_step: int | None = None
+    follow_load: bool = False
 
     @property
     def end_step(self) -> int:
@@ -96,6 +102,8 @@ def _takes_part(limits: Limits, day: Day, stay: Stay, energy: int) -> bool:
 
 def _before_peak(limits: Limits, day: Day, stay: Stay, energy: int) -> list[int]:
     steps = max(0, day.peak_windows.start * day.steps_per_window - stay.first)
+    if day.recharge_step is not None:
+        return [0] * steps
     return charge_now(limits, energy, limits.target_wh, steps)
 
 
@@ -142,6 +150,7 @@ def _attempt(
         [_windows_there(day, car.stay) for car in cars],
         limits.units_per_step * day.steps_per_window,
         cut_wh,
+        follow_load=day.follow_load,
     )
     if cars:
         _discharge(day, cars, plan)
@@ -199,7 +208,8 @@ def _recharge(limits: Limits, day: Day, cars: Sequence[Profile], load: dict[int,
         slack = {number: _slack(limits, cars[number], step, missing[number]) for number in there}
         for number in sorted(there, key=lambda n: (slack[n] > 0, not charging[n], slack[n], n)):
             taken = min(limits.charge_step_wh, missing[number] * TAKEN_WH // GAIN_WH)
-            fits = day.careless or load[window] + taken <= target_wh
+            waits = day.recharge_step is not None and step < day.recharge_step
+            fits = not waits and (day.careless or load[window] + taken <= target_wh)
             charging[number] = taken > 0 and (fits or slack[number] <= 0)
             taken = taken if charging[number] else 0
             load[window] += taken

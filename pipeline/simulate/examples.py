@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -16,7 +18,7 @@ from pipeline.simulate.recipe import Recipe, read_recipe
 from pipeline.simulate.registers import SimulationOptions
 from pipeline.simulate.world import run_site
 
-EXAMPLES: Final[tuple[str, ...]] = ("atsugi", "office")
+EXAMPLES: Final[tuple[str, ...]] = ("atsugi", "home", "office")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -36,8 +38,8 @@ def _copy_config(source: Path, folder: Path, recipe: Recipe) -> None:
         _copy(licence, folder / licence.name)
 
 
-def write_example(folder: Path, name: str) -> None:
-    """Write the example `name` of `EXAMPLES` as a complete portfolio.
+def write_example(folder: Path, name: str, until: date | None = None) -> None:
+    """Write the example `name` of `EXAMPLES` as a complete portfolio, of days before `until` only where that is given.
 
     Raises ConfigError for another name and for a folder that holds something.
     """
@@ -47,6 +49,7 @@ def write_example(folder: Path, name: str) -> None:
     with as_file(files("pipeline") / "examples" / name) as source:
         recipe_path = source / "recipe.toml"
         recipe = read_recipe(recipe_path.name, tomllib.loads(recipe_path.read_text("utf-8"), parse_float=Decimal))
+        recipe = recipe if until is None else replace(recipe, last=min(until, recipe.last))
         real = read_real_inputs(source, recipe) if recipe.building is None else None
         _copy_config(source, folder, recipe)
         write_data(folder, [run_site(recipe, real)], SimulationOptions(sample_s=recipe.sample_s or 300))

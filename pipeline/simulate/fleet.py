@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pipeline.simulate.draws import Draws
 from pipeline.simulate.recipe import Recipe, minutes
@@ -29,7 +30,10 @@ def whole_wh(wh: int) -> int:
 
 
 def draw_stays(recipe: Recipe, timeline: Timeline) -> list[Stay]:
-    """Return the stays of every car on every working day it comes, in the order of days, then cars."""
+    """Return the stays of every car that begin on a working day it comes, in the order of days, then cars.
+
+    A stay that would outlast the site's last day is left out.
+    """
     fleet, stays = recipe.fleet, []
     draws = Draws(recipe.seed, recipe.site_id, "fleet")
     for day in timeline.days:
@@ -38,8 +42,9 @@ def draw_stays(recipe: Recipe, timeline: Timeline) -> list[Stay]:
             arrival = _between_clocks(draws, fleet.arrival)
             departure = _between_clocks(draws, fleet.departure)
             driven = whole_wh(draws.between(*fleet.driving_wh))
-            if comes and day not in timeline.rest_days:
-                stays.append(Stay(vehicle, timeline.step_at(day, arrival), timeline.step_at(day, departure), driven))
+            leaves = day if departure > arrival else day + timedelta(days=1)
+            if comes and day not in timeline.rest_days and leaves < timeline.last:
+                stays.append(Stay(vehicle, timeline.step_at(day, arrival), timeline.step_at(leaves, departure), driven))
     return stays
 
 

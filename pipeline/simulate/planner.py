@@ -20,20 +20,29 @@ class Plan:
 
 
 def plan_discharge(
-    load_wh: Mapping[int, int], budgets: Sequence[int], there: Sequence[range], cap: int, cut_wh: int
+    load_wh: Mapping[int, int],
+    budgets: Sequence[int],
+    there: Sequence[range],
+    cap: int,
+    cut_wh: int,
+    *,
+    follow_load: bool = False,
 ) -> Plan:
     """Return the plan that brings the highest window down by `cut_wh` [Wh], or by as much as the cars can.
 
     `budgets` are units a car may give, `there` the windows it is plugged in for, `cap` the units a window allows.
-    Each car's total is a multiple of 23 units, so that it can be charged full again in whole Wh.
+    Each car's total is a multiple of 23 units, so that it can be charged full again in whole Wh. With `follow_load`
+    all cars together give no more than the load in any window.
     """
     highest = max(load_wh.values())
+    most = {window: load // UNIT_WH if follow_load else cap * len(budgets) for window, load in load_wh.items()}
     low, high = highest - cut_wh, highest
     while low < high:
         target = (low + high) // 2
-        low, high = (low, target) if _share(load_wh, budgets, there, cap, target) else (target + 1, high)
-    units = _share(load_wh, budgets, there, cap, low) or [{} for _ in budgets]
-    _make_whole(units, budgets, there, cap)
+        reached = _within(_share(load_wh, budgets, there, cap, target), most)
+        low, high = (low, target) if reached else (target + 1, high)
+    units = _within(_share(load_wh, budgets, there, cap, low), most) or [{} for _ in budgets]
+    _make_whole(units, budgets, there, cap, most)
     return Plan(units, low)
 
 
@@ -56,6 +65,13 @@ def _share(
     return units
 
 
+def _within(units: list[dict[int, int]] | None, most: Mapping[int, int]) -> list[dict[int, int]] | None:
+    """A plan in which no window is given more than it may; None for another."""
+    if units is None or any(sum(car.get(window, 0) for car in units) > most[window] for window in most):
+        return None
+    return units
+
+
 def _level(room: Mapping[int, int], cap: int, wanted: int) -> dict[int, int] | None:
     """Take `wanted` units from those with most left, so that what remains is as even as the cap allows."""
     if sum(min(cap, left) for left in room.values()) < wanted or not room:
@@ -74,7 +90,9 @@ def _level(room: Mapping[int, int], cap: int, wanted: int) -> dict[int, int] | N
     return given
 
 
-def _make_whole(units: list[dict[int, int]], budgets: Sequence[int], there: Sequence[range], cap: int) -> None:
+def _make_whole(
+    units: list[dict[int, int]], budgets: Sequence[int], there: Sequence[range], cap: int, most: Mapping[int, int]
+) -> None:
     """Move units between cars, then add a few, until each car gives a multiple of 23 units."""
     for car, other in itertools.pairwise(range(len(units))):
         for window in sorted(units[car]):
@@ -84,15 +102,17 @@ def _make_whole(units: list[dict[int, int]], budgets: Sequence[int], there: Sequ
             units[car][window] -= moved
             units[other][window] = units[other].get(window, 0) + moved
     for car in range(len(units)):
-        _top_up(units[car], there[car], cap)
+        given = {window: sum(other.get(window, 0) for other in units) for window in there[car]}
+        room = {window: min(cap - units[car].get(window, 0), most[window] - given[window]) for window in there[car]}
+        _top_up(units[car], there[car], room)
 
 
-def _top_up(units: dict[int, int], there: range, cap: int) -> None:
+def _top_up(units: dict[int, int], there: range, room: Mapping[int, int]) -> None:
     missing = -sum(units.values()) % GAIN_WH
-    if sum(cap - units.get(window, 0) for window in there) < missing:
+    if sum(room.values()) < missing:
         missing -= GAIN_WH
     for window in reversed(there):
-        more = min(missing, cap - units.get(window, 0)) if missing > 0 else max(missing, -units.get(window, 0))
+        more = min(missing, room[window]) if missing > 0 else max(missing, -units.get(window, 0))
         if more:
             units[window] = units.get(window, 0) + more
             missing -= more

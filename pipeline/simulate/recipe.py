@@ -60,7 +60,8 @@ class Building:
 class Fleet:
     """Cars, one charger each: power [W], capacity [Wh], local times of arrival and departure, driving [Wh a day].
 
-    `power_w` is a multiple of 1,500 W, so that 25 Wh into a car take whole seconds.
+    A departure before the arrival is one of the next morning. `power_w` is a multiple of 1,500 W, so that 25 Wh into a
+    car take whole seconds.
     """
 
     cars: int
@@ -78,7 +79,9 @@ class Fleet:
 class Control:
     """The V2B controller: the local hours it works in, how deep it cuts [W], by month where that differs.
 
-    `recharge` is 'spread' (under the day's target) or 'careless' (at full power as soon as the window ends). One in
+    `recharge` is 'spread' (under the day's target) or 'careless' (at full power as soon as the window ends, or from the
+    local time `recharge_from` on, and never before the window then). With `follow_load` the cars give no more than the
+    building draws, so that nothing is fed into the grid. One in
     `holdout_one_in` working days is held out by lot, among those whose peak stays below `holdout_below_pct` of the
     month's; 0 holds out none.
     """
@@ -90,6 +93,17 @@ class Control:
     recharge: Recharge
     holdout_one_in: int
     holdout_below_pct: int
+    recharge_from: str | None = None
+    follow_load: bool = False
+
+
+@dataclass(frozen=True)
+class DeadGrid:
+    """Windows of one day in which the grid is dead, from a local time until before another; the cars carry the load."""
+
+    day: date
+    start: str
+    end: str
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,7 @@ class Recipe:
     building: Building | None = None
     sample_s: int | None = None
     placed_weeks_later: tuple[int, ...] = ()
+    outages: tuple[DeadGrid, ...] = ()
 
 
 def _frozen(value: Any) -> Any:
@@ -138,6 +153,8 @@ def read_recipe(file: str, values: Mapping[str, Any]) -> Recipe:
         "fleet": _part(file, "fleet", Fleet, rest.pop("fleet", {})),
         "control": _part(file, "control", Control, rest.pop("control", {})),
     }
+    if "outages" in rest:
+        parts["outages"] = tuple(_part(file, "outages", DeadGrid, entry) for entry in rest.pop("outages"))
     if "climate" in rest:
         parts["climate"] = _part(file, "climate", Climate, rest.pop("climate"))
     if building:

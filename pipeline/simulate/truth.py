@@ -144,6 +144,7 @@ def _facts(site: SimulatedSite, windows: range, worlds: Mapping[str, Mapping[str
         "fleet": _fleet(site, windows),
         "charged_wh": sum(site.charge_wh[window] for window in windows),
         "discharged_wh": sum(site.discharge_wh[window] for window in windows),
+        "served_wh": sum(site.served_wh[window] for window in windows),
         "unmanaged_charge_wh": sum(site.unmanaged_wh[window] for window in windows),
         "armed_days": _armed(site, windows),
     }

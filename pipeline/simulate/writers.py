@@ -46,7 +46,10 @@ def kwh_text(wh: int) -> str:
 
 def _meter_lines(site: SimulatedSite) -> Iterable[str]:
     duration_s = site.timeline.window_min * 60
+    dead = {window for windows in site.dead_windows for window in windows}
     for window, local in enumerate(site.timeline.local):
+        if window in dead:
+            continue  # a meter without a grid writes nothing
         net = site.world_wh("actual", window)
         yield f"main,{local.isoformat()},{duration_s},{kwh_text(max(0, net))},{kwh_text(max(0, -net))}\n"
 
@@ -113,6 +116,15 @@ def write_landing(folder: Path, site: SimulatedSite, options: SimulationOptions)
 def arming_lines(site: SimulatedSite) -> list[str]:
     """Return the rows of `arming.csv`: every working day of the programme."""
     return [f"{site.recipe.site_id},{day},{str(armed).lower()}\n" for day, armed in sorted(site.armed.items())]
+
+
+def outage_lines(site: SimulatedSite) -> list[str]:
+    """Return the rows of `outages.csv`."""
+    width, start_s = site.timeline.window_min * 60, site.timeline.start_s
+    return [
+        f"{site.recipe.site_id},{stamp(start_s + dead.start * width)},{stamp(start_s + dead.stop * width)}\n"
+        for dead in site.dead_windows
+    ]
 
 
 def window_lines(site: SimulatedSite) -> Iterable[str]:

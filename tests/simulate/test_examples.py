@@ -3,6 +3,7 @@ import json
 import re
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,8 @@ from pipeline.calendars import holiday_dates, months_between
 from pipeline.domain import ConfigError
 from pipeline.portfolio import load_portfolio
 from pipeline.simulate import EXAMPLES, write_example
+from pipeline.simulate.recipe import DeadGrid, read_recipe
+from pipeline.simulate.world import run_site
 from tests.simulate.conftest import truth_of
 
 FIRST_YEAR = months_between("2013-07", "2014-06")
@@ -146,6 +149,47 @@ def test_office_effect_is_injected_and_every_car_leaves_full(office):
     }
 
 
+def test_home_cars_carry_the_house_and_leave_full(home):
+    months = _months(home, "home")
+    assert Counter(facts["state"] for facts in months.values()) == {"seed": 3, "ok": 12}
+    assert all(facts["fleet"]["departures"] == facts["fleet"]["ready"] > 10 for facts in months.values())
+    assert all(facts["discharged_wh"] > 50_000 for facts in months.values() if facts["state"] == "ok")
+    assert {facts["export_wh"]["actual"] for facts in months.values()} == {0}
+    assert all(Decimal(facts["saved"]["unmanaged"]) > 2000 for facts in months.values() if facts["state"] == "ok")
+
+
+def test_home_rides_through_its_outage_and_no_world_draws_in_it(home):
+    months = _months(home, "home")
+    assert [month for month, facts in months.items() if facts["served_wh"]] == ["2013-10"]
+    assert (home / "outages.csv").read_text() == "site_id,from,to\nhome,2013-10-16T10:30:00Z,2013-10-16T12:00:00Z\n"
+    meter = (home / "landing/home/meter.csv").read_text()
+    assert "2013-10-16T19:00:00+09:00" in meter
+    for at, utc in (("19:30", "10:30"), ("20:00", "11:00"), ("20:30", "11:30")):
+        assert f"2013-10-16T{at}:00+09:00" not in meter
+        window = _window(home, f"2013-10-16T{utc}:00Z")
+        assert {window[name] for name in window if name.endswith("_wh")} == {"0"}
+    assert "2013-10-16T21:00:00+09:00" in meter
+
+
+def test_home_is_charged_at_night_prices_and_full_in_the_morning(home):
+    with (home / "truth_windows.csv").open(newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["interval_start"] >= "2013-07-01T15"]
+    # 23:30 to 07:00 in Tokyo is 14:30 to 22:00 UTC; the house draws less than the car gives nowhere
+    hours = {row["interval_start"][11:16] for row in rows if row["charge_wh"] != "0"}
+    assert hours
+    assert all("14:30" <= hour < "22:00" for hour in hours)
+    assert all(int(row["no_ev_wh"]) >= int(row["discharge_wh"]) for row in rows)
+
+
+def test_an_outage_that_the_cars_cannot_carry_is_refused(home):
+    source = Path(pipeline.simulate.__file__).parents[1] / "examples/home/recipe.toml"
+    recipe = read_recipe("recipe.toml", tomllib.loads(source.read_text("utf-8"), parse_float=Decimal))
+    noon = replace(recipe, first=date(2013, 10, 1), last=date(2013, 11, 1), programme_start=date(2013, 10, 1))
+    noon = replace(noon, outages=(DeadGrid(date(2013, 10, 16), "12:00", "13:00"),))
+    with pytest.raises(ConfigError, match=r"outages: '2013-10-16T12:00:00.*what the building draws"):
+        run_site(noon)
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_a_complete_portfolio(name, request):
     folder = request.getfixturevalue(name)
@@ -153,13 +197,13 @@ def test_an_example_is_a_complete_portfolio(name, request):
     assert not portfolio.refused
     site = portfolio.sites[name]
     assert portfolio.tariff_path(site.tariff) is not None
-    assert len(site.chargers) == len(site.vehicles) == 6
+    assert len(site.chargers) == len(site.vehicles) == {"home": 1}.get(name, 6)
     assert site.notes
     assert (folder / "README.md").is_file()
 
 
 def test_an_unknown_example_is_refused_by_name(tmp_path):
-    with pytest.raises(ConfigError, match="atsugi, office"):
+    with pytest.raises(ConfigError, match="atsugi, home, office"):
         write_example(tmp_path / "new", "kyoto")
 
 

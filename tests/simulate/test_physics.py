@@ -56,6 +56,24 @@ def test_plan_gives_what_it_can_when_the_cut_is_too_deep():
     assert plan.target_wh == 10_000 - 23 * 23
 
 
+def test_following_the_load_gives_no_more_than_the_load():
+    # 40 Wh a window hold one unit of 23; the car's 23 units must be whole, and only 22 fit: it gives none
+    plan = plan_discharge(dict.fromkeys(range(22), 40), [23], [range(22)], 126, 10_000, follow_load=True)
+    assert sum(plan.units[0].values()) == 0
+    plan = plan_discharge(dict.fromkeys(range(23), 40), [23], [range(23)], 126, 10_000, follow_load=True)
+    assert plan.units == [dict.fromkeys(range(23), 1)]
+
+
+def test_charging_waits_for_its_hour_even_before_the_peak_window():
+    # plugged in at 11:40, gives from 13:00 to 16:00, waits until 17:00 (step 204), leaves full
+    stay = Stay(0, 140, 235, 23 * 100)
+    day = replace(DAY, careless=True, recharge_step=204, cut_wh=1_000)
+    (profile,) = run_armed_day(LIMITS, day, [stay], [21_000 - stay.driven_wh])
+    assert sum(profile.charge[: 204 - 140]) == 0
+    assert profile.charge[204 - 140] == 500
+    assert profile.energy_out == 21_000
+
+
 cars = st.lists(
     st.tuples(
         st.integers(80, 175),  # arrival step, 06:40 to 14:35
