@@ -6,13 +6,16 @@ on some days and not on others: cars, mostly, on both sides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 LEAST_WINDOWS: Final = 200
+ALL_CHARGERS: Final = "chargers"
+"""Stands for the chargers added up, where a charger is named."""
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -34,6 +37,12 @@ class Register:
         moved = np.abs(np.diff(self.energy_wh))
         long = np.diff(self.instants) > longest_s
         return float(moved[long].sum()) > float(moved.sum()) / 2
+
+    def into_and_out_of(self) -> tuple[Register, Register]:
+        """Return what went into cars and, negative, what came out of them, as two registers."""
+        steps = np.diff(self.energy_wh, prepend=self.energy_wh[:1])
+        into, out_of = (np.cumsum(part) for part in (np.maximum(steps, 0), np.minimum(steps, 0)))
+        return replace(self, energy_wh=into), replace(self, energy_wh=out_of)
 
     def slope(self, edges: Numbers, offset_s: float) -> Numbers:
         """How the window energies change per second of offset [Wh/s], over a minute to either side."""
@@ -58,9 +67,16 @@ class Changes:
         """Return the changes between windows that hold `energy_wh` [Wh], less the usual ones."""
         return _usual_removed(np.diff(energy_wh), self.groups)
 
+    def as_one(self, registers: Sequence[Register]) -> Changes:
+        """Return the same with some registers added up to one."""
+        instants = np.unique(np.concatenate([register.instants for register in registers]))
+        total = np.sum([np.interp(instants, register.instants, register.energy_wh) for register in registers], axis=0)
+        name = registers[0].charger_id if len(registers) == 1 else ALL_CHARGERS
+        return replace(self, registers=(Register(name, instants, total),))
+
     def moved_s(self, offset_s: float) -> Changes:
         """Return the same, the chargers' registers read `offset_s` [s] later."""
-        return Changes(self.target, self.registers, self.edges + offset_s, self.groups)
+        return replace(self, edges=self.edges + offset_s)
 
     def unexplained(self, offset_s: float) -> float:
         """Return the squares left [Wh^2] of the meter's changes after all chargers, one common offset [s] ahead.

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import polars as pl
 
-from pipeline.quality.changes import Changes, Numbers, Register, changes_of
+from pipeline.quality.changes import ALL_CHARGERS, Changes, Numbers, Register, changes_of
 from pipeline.quality.findings import ENDS, as_findings, nothing_found
 from pipeline.quality.slip import scanned_offset_s, slip_of
 
@@ -40,10 +40,21 @@ UNIT_TOLERANCE: Final = 0.1
 
 
 @dataclass(frozen=True)
+class Sides:
+    """What the meter saw of each kWh logged into cars and out of them [1], and the error of their difference."""
+
+    into: float
+    out_of: float
+    error: float
+
+
+@dataclass(frozen=True)
 class Fit:
     """Offset [s], positive where the charger's clock is ahead; gain, 1 where all fits; and their standard errors.
 
-    `slip`: whole windows by which all chargers seem ahead of the meter, beside the offset.
+    `slip`: whole windows by which all chargers seem ahead of the meter, beside the offset. `together`: the fit of all
+    chargers added up, which tells far more of what they share (the meter's own clock, their server's) than each alone.
+    `sides`: the gain of charging and of discharging apart, where a register did both.
     """
 
     charger_id: str
@@ -52,6 +63,8 @@ class Fit:
     gain: float
     gain_error: float
     slip: int = 0
+    together: Fit | None = None
+    sides: Sides | None = None
 
     @property
     def tells(self) -> bool:
@@ -86,30 +99,46 @@ class Clock:
 
 
 def clock_of(fits: Sequence[Fit], clock_bound_s: int) -> Clock:
-    """Return the state of a bill's clocks from the fits of all chargers that moved; of none it is bounded."""
+    """Return the state of a bill's clocks from the fits of all chargers that moved; of none it is bounded.
+
+    The chargers added up can contradict, never measure: one of them may be off by more than their mean.
+    """
     if any(fit.slip for fit in fits):
         return Clock("slipped", None)
-    wrong = [fit for fit in fits if fit.beyond(clock_bound_s)]
+    wrong = _beyond(fits, clock_bound_s)
     if not wrong and not (fits and all(fit.within(clock_bound_s) for fit in fits)):
         return Clock("bounded", None)
     farthest = max(wrong or fits, key=lambda fit: abs(fit.offset_s))
     return Clock("contradicted" if wrong else "measured", round(farthest.offset_s))
 
 
+def _beyond(fits: Sequence[Fit], clock_bound_s: int) -> list[Fit]:
+    """The chargers that are certainly further off than the bound, or all together where only that is certain."""
+    single = [fit for fit in fits if fit.beyond(clock_bound_s)]
+    together = fits[0].together if fits else None
+    return single or ([together] if together is not None and together.beyond(clock_bound_s) else [])
+
+
 def clock_offsets(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s: int) -> pl.DataFrame:
     """Return chargers whose clock is certainly more than `clock_bound_s` [s] off; the value is the offset [s]."""
     rows = [
-        {"source": fit.charger_id, "value": round(fit.offset_s), "error": round(NORMAL_95 * fit.error_s)}
-        for fit in fits
-        if fit.beyond(clock_bound_s)
+        {
+            "source": fit.charger_id,
+            "whose": "clocks of all chargers together are"
+            if fit.charger_id == ALL_CHARGERS
+            else f"clock of charger {fit.charger_id} is",
+            "value": round(fit.offset_s),
+            "error": round(NORMAL_95 * fit.error_s),
+        }
+        for fit in _beyond(fits, clock_bound_s)
     ]
     if not rows:
         return nothing_found()
     found = pl.DataFrame(rows).join(_span(windows), how="cross")
     side = pl.when(pl.col("value") > 0).then(pl.lit("ahead of")).otherwise(pl.lit("behind"))
     sentence = pl.format(
-        "The clock of charger {} is about {} s {} the meter's (give or take {} s).",
-        "source",
+        "The {} about {} s {} the meter's (give or take {} s).",
+        "whose",
         pl.col("value").abs(),
         side,
         "error",
@@ -158,8 +187,10 @@ def fitted_offsets(windows: pl.DataFrame, readings: pl.DataFrame) -> list[Fit]:
     scanned_s = scanned_offset_s(changes)
     slip = slip_of(changes, scanned_s)
     slipped_s = slip * changes.window_s
-    fits = _fit(changes.moved_s(slipped_s), scanned_s - slipped_s)
-    return [replace(fit, slip=slip) for fit in fits]
+    in_place = changes.moved_s(slipped_s)
+    fine = [register for register in changes.registers if not register.is_coarse(changes.window_s / 2)]
+    together = _together(in_place.as_one(fine), scanned_s - slipped_s) if fine else None
+    return [replace(fit, slip=slip, together=together) for fit in _fit(in_place, scanned_s - slipped_s)]
 
 
 def _errors(design: Numbers, residual: Numbers) -> Numbers:
@@ -190,6 +221,19 @@ def _solved(design: Numbers, target: Numbers) -> Numbers | None:
         return None
     solution: Numbers = np.linalg.solve(gram, columns.T @ target) / sizes
     return solution
+
+
+def _together(summed: Changes, scanned_s: float) -> Fit:
+    """The fit of all chargers added up, with the gains of both directions where the clock is right."""
+    (fit,) = _fit(summed, scanned_s)
+    in_place = summed.moved_s(fit.offset_s)
+    parts = summed.registers[0].into_and_out_of()
+    design = np.column_stack([in_place.caused(part.shifted(in_place.edges, 0.0)) for part in parts])
+    gains = _solved(design, summed.target)
+    if gains is None:
+        return fit
+    errors = _errors(design, summed.target - design @ gains)
+    return replace(fit, sides=Sides(float(gains[0]), float(gains[1]), float(np.hypot(errors[0], errors[1]))))
 
 
 def _fit(changes: Changes, scanned_s: float) -> list[Fit]:

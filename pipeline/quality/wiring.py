@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 import polars as pl
 
-from pipeline.quality.clock import Fit
+from pipeline.quality.changes import ALL_CHARGERS
+from pipeline.quality.clock import Fit, Sides
 from pipeline.quality.findings import ENDS, as_findings, nothing_found
 
 ACCEPTED: Final = 0.03
@@ -21,8 +22,12 @@ STANDARD_ERRORS: Final = 4.0
 
 At two of them a sound site with six chargers would be doubted in one month of four.
 """
-TELLING_ERROR: Final = 0.05
-"""A gain known worse than this is near too many explanations."""
+NEAR_ERRORS: Final = 2.5
+FAR_ERRORS: Final = 3.5
+"""An explanation holds where it lies within so many standard errors of the gain, and every other one beyond so many."""
+
+LEAST_CONVERSION, MOST_CONVERSION = 0.04, 0.4
+"""How much more of charging than of discharging the meter sees where registers stand on the DC side: 0.98 to 0.8."""
 
 DIAGNOSES: Final[tuple[tuple[float, str], ...]] = (
     (-1.0, "its import and export are turned round (sign)"),
@@ -31,8 +36,8 @@ DIAGNOSES: Final[tuple[tuple[float, str], ...]] = (
     (3.0, "the log holds one phase of three"),
     (0.5, "its energy is counted twice in the logs"),
     (2.0, "the log holds half of its energy, or the meter counts it twice"),
-    (0.94, "its register may stand on the DC side while discharging costs conversion (register_side)"),
-    (1.06, "its register may stand on the DC side (register_side)"),
+    (0.94, "its register may stand on the DC side while discharging (register_side)"),
+    (1.06, "its register may stand on the DC side while charging (register_side)"),
 )
 """Gains that have one plain explanation, and the explanation."""
 
@@ -46,16 +51,20 @@ class Wiring:
 
 
 def is_accepted(fit: Fit) -> bool:
-    """Tell whether one charger's gain is 1 as far as can be told."""
+    """Tell whether a gain is 1 as far as can be told."""
     return abs(fit.gain - 1) <= max(ACCEPTED, STANDARD_ERRORS * fit.gain_error)
 
 
 def wiring_of(fits: Sequence[Fit]) -> Wiring:
-    """Return the mean gain of a bill's chargers, each weighted by how well it is known."""
+    """Return the mean gain of a bill's chargers, each weighted by how well it is known.
+
+    Accepted where every charger's is, that of all chargers added up, and where the meter sees as much of what is
+    charged as of what is discharged.
+    """
     weights = {fit.charger_id: fit.gain_error**-2 for fit in fits if 0 < fit.gain_error < float("inf")}
     known = [fit for fit in fits if fit.charger_id in weights]
     beta = sum(fit.gain * weights[fit.charger_id] for fit in known) / sum(weights.values()) if known else None
-    return Wiring(None if beta is None else round(beta, 4), all(is_accepted(fit) for fit in fits))
+    return Wiring(None if beta is None else round(beta, 4), not _doubted(fits))
 
 
 def wiring_faults(windows: pl.DataFrame, fits: Sequence[Fit]) -> pl.DataFrame:
@@ -63,23 +72,53 @@ def wiring_faults(windows: pl.DataFrame, fits: Sequence[Fit]) -> pl.DataFrame:
 
     `windows`: interval_start (UTC), duration_s [s] of the bill.
     """
-    rows = [
-        {"source": fit.charger_id, "value": round(fit.gain, 3), "error": round(2 * fit.gain_error, 3), "why": _why(fit)}
-        for fit in fits
-        if not is_accepted(fit)
-    ]
+    rows = [{"source": fit.charger_id, "value": round(fit.gain, 3), "said": said} for fit, said in _doubted(fits)]
     if not rows:
         return nothing_found()
     span = windows.select(span_from=pl.col("interval_start").min(), span_to=ENDS.max())
-    sentence = pl.format(
-        "The meter shows {} (give or take {}) of what charger {} logs: {}.", "value", "error", "source", "why"
+    found = pl.DataFrame(rows).join(span, how="cross")
+    return as_findings(found, "charger.wiring", pl.col("source"), "1", pl.col("said"))
+
+
+def _doubted(fits: Sequence[Fit]) -> list[tuple[Fit, str]]:
+    """The chargers that are certainly not as configured, each with a sentence; all together where none differs."""
+    single = [(fit, _one_gain(fit)) for fit in fits if not is_accepted(fit)]
+    together = fits[0].together if fits else None
+    if together is None:
+        return single
+    if _on_dc_side(together.sides):
+        return [(together, _two_gains(together.sides))]
+    shared = not is_accepted(together)
+    if shared and all(abs(fit.gain - together.gain) <= STANDARD_ERRORS * fit.gain_error for fit in fits):
+        return [(together, _one_gain(together))]
+    return single
+
+
+def _on_dc_side(sides: Sides | None) -> TypeGuard[Sides]:
+    """Conversion costs on both ways: the meter sees more than a DC register of charging, less of discharging."""
+    if sides is None:
+        return False
+    conversion = sides.into - sides.out_of
+    between = LEAST_CONVERSION <= conversion <= MOST_CONVERSION and sides.out_of < 1 < sides.into
+    return between and conversion > STANDARD_ERRORS * sides.error
+
+
+def _two_gains(sides: Sides) -> str:
+    return (
+        f"The meter shows {sides.into:.3f} of what the chargers log into cars and {sides.out_of:.3f} of what they log "
+        f"out of them: their registers stand on the DC side (register_side)."
     )
-    return as_findings(pl.DataFrame(rows).join(span, how="cross"), "charger.wiring", pl.col("source"), "1", sentence)
+
+
+def _one_gain(fit: Fit) -> str:
+    whose = "all chargers together log" if fit.charger_id == ALL_CHARGERS else f"charger {fit.charger_id} logs"
+    return f"The meter shows {fit.gain:.3f} (give or take {2 * fit.gain_error:.3f}) of what {whose}: {_why(fit)}."
 
 
 def _why(fit: Fit) -> str:
-    near = [(abs(fit.gain - gain), words) for gain, words in DIAGNOSES]
-    distance, words = min(near)
-    if fit.gain_error > TELLING_ERROR or distance > max(ACCEPTED, 2 * fit.gain_error):
-        return "its sign, wiring or register side differs from the site file in a way one number does not tell"
-    return words
+    near = sorted((abs(fit.gain - gain), words) for gain, words in (*DIAGNOSES, (1.0, "")))
+    (distance, words), (next_distance, _) = near[:2]
+    told = distance <= max(ACCEPTED, NEAR_ERRORS * fit.gain_error) and next_distance >= FAR_ERRORS * fit.gain_error
+    if told and words:
+        return words
+    return "its sign, wiring or register side differs from the site file in a way one number does not tell"

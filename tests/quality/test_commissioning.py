@@ -1,0 +1,123 @@
+"""Months in which the meter, a clock or the wiring was planted wrong: found, or the month is not provable.
+
+The fixed months run in `make test`; `make soak` counts again over many more, from its own seed.
+"""
+
+import os
+
+import pytest
+
+from pipeline import quality
+from tests.quality.commissioned import Month
+
+FIXED = range(4)
+SOAK_FROM = int(os.environ.get("V2B_SOAK_SEED", "1"))
+BOUND_S = 60
+
+
+def slip_found(month: Month) -> bool:
+    """Whether the planted slip, or that there is none, is what commissioning says."""
+    fits = month.fits()
+    return bool(fits) and all(fit.slip == -month.slip for fit in fits)
+
+
+def offset_found(month: Month) -> bool:
+    """Whether the clocks' common offset is known to a minute, or the month is not provable."""
+    fits = month.fits()
+    together = fits[0].together
+    known = together is not None and together.tells and abs(together.offset_s - month.offset_s) <= BOUND_S
+    return known or not quality.clock_of(fits, BOUND_S).resolved
+
+
+def sentences(month: Month) -> list[str]:
+    frame, readings = month.frames()
+    return list(quality.wiring_faults(frame, quality.fitted_offsets(frame, readings)).get_column("sentence"))
+
+
+@pytest.mark.parametrize("slip", [-1, 0, 1])
+@pytest.mark.parametrize(("window_min", "jitter_s", "sample_s"), [(15, 1800, 60), (30, 0, 300), (60, 1800, 900)])
+def test_a_meter_one_window_off_is_found_and_a_sound_one_is_not(window_min, jitter_s, sample_s, slip):
+    months = [Month(seed, window_min, jitter_s, slip, sample_s=sample_s) for seed in FIXED[:2]]
+    assert all(slip_found(month) for month in months)
+
+
+def test_a_slipped_meter_is_told_in_words_and_its_month_is_not_provable():
+    frame, readings = Month(1, slip=1).frames()
+    fits = quality.fitted_offsets(frame, readings)
+    (row,) = quality.window_slips(frame, [fit.slip for fit in fits], "main").rows(named=True)
+    assert (row["name"], row["source"], row["value"], row["unit"]) == ("meter.window_slip", "main", 900.0, "s")
+    assert "one window of 15 min late" in row["sentence"]
+    assert "stamps the end" in row["sentence"]
+    clock = quality.clock_of(fits, BOUND_S)
+    assert (clock.state, clock.offset_s, clock.resolved) == ("slipped", None, False)
+    assert quality.clock_offsets(frame, fits, BOUND_S).is_empty()  # the slip is the whole fault: clocks are right
+    assert quality.window_slips(frame, [0, 0], "main").is_empty()
+
+
+def test_registers_read_once_in_two_windows_tell_no_slip():
+    assert {fit.slip for fit in Month(1, slip=1, sample_s=1800).fits()} == {0}
+
+
+@pytest.mark.parametrize("seed", FIXED)
+def test_five_minutes_are_found_to_a_minute(seed):
+    month = Month(seed, offset_s=300, sample_s=(60, 300)[seed % 2])
+    fits = month.fits()
+    assert fits[0].together.offset_s == pytest.approx(300, abs=60)
+    assert quality.clock_of(fits, BOUND_S).state == "contradicted"
+
+
+def test_clocks_that_only_all_together_tell_are_named_together():
+    frame, readings = Month(2, offset_s=300).frames()
+    fits = quality.fitted_offsets(frame, readings)
+    assert not any(fit.beyond(BOUND_S) for fit in fits)
+    (row,) = quality.clock_offsets(frame, fits, BOUND_S).rows(named=True)
+    assert (row["name"], row["source"]) == ("charger.clock_offset", "chargers")
+    assert row["sentence"].startswith("The clocks of all chargers together are about ")
+    assert quality.clock_of(fits, BOUND_S).offset_s == row["value"] == pytest.approx(300, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"gain": -1.0}, "turned round (sign)"),
+        ({"gain": 0.0}, "does not stand behind this meter"),
+        ({"gain": 2.0}, "the log holds half of its energy"),
+        ({"gain": 0.5, "noise": 0.002}, "counted twice in the logs"),
+        ({"gain": 1 / 3, "noise": 0.002}, "one phase of three"),
+        ({"dc_efficiency": 0.94, "noise": 0.001}, "their registers stand on the DC side"),
+    ],
+)
+def test_what_all_chargers_share_is_diagnosed_together(fault, words):
+    (said,) = sentences(Month(3, **fault))
+    assert words in said
+    fits = Month(3, **fault).fits()
+    assert not quality.wiring_of(fits).accepted
+
+
+def test_sound_wiring_is_accepted():
+    assert [sentences(Month(seed, noise=noise)) for seed, noise in ((1, 0.01), (2, 0.001))] == [[], []]
+
+
+@pytest.mark.soak
+def test_ninety_nine_slips_of_a_hundred_are_found():
+    """Every window length, with starts that move by half an hour and with fixed ones, and every sampling."""
+    months = [
+        Month(SOAK_FROM * 1000 + n, (15, 30, 60)[n % 3], (1800, 0)[n % 2], (-1, 1)[n // 2 % 2], sample_s=sample_s)
+        for n, sample_s in zip(range(200), (60, 300, 900, 300) * 50, strict=True)
+    ]
+    found = sum(slip_found(month) for month in months)
+    print(f"{found} of {len(months)} planted slips found")
+    assert found >= 0.99 * len(months)
+
+
+@pytest.mark.soak
+def test_nine_offsets_of_ten_are_found_to_a_minute_or_prove_nothing():
+    months = [
+        Month(SOAK_FROM * 1000 + n, offset_s=(300, -300)[n % 2], sample_s=(60, 300)[n // 2 % 2]) for n in range(100)
+    ]
+    found = sum(offset_found(month) for month in months)
+    sound = [Month(SOAK_FROM * 1000 + 500 + n) for n in range(50)]
+    blamed = sum(not quality.clock_of(month.fits(), BOUND_S).resolved for month in sound)
+    print(f"{found} of {len(months)} planted offsets; {blamed} of {len(sound)} sound months blamed")
+    assert found >= 0.9 * len(months)
+    assert blamed <= 1
