@@ -138,7 +138,10 @@ def _bill_cells(row: BillRow) -> list[list[str]]:
 
 def _worth(said: Mapping[str, Any], words: Language) -> dict[str, Any] | None:
     lists = [
-        {"heads": [title, f"{words.say('Saved')}, {said['currency']}"], "rows": [_worth_cells(part) for part in parts]}
+        {
+            "heads": [title, "", f"{words.say('Saved')}, {said['currency']}"],
+            "rows": [_worth_cells(part) for part in parts],
+        }
         for title, parts in said["worth"]
         if parts
     ]
@@ -152,4 +155,4 @@ def _worth(said: Mapping[str, Any], words: Language) -> dict[str, Any] | None:
 
 
 def _worth_cells(part: Any) -> list[list[str]]:
-    return [["plain", part.label], [part.tone, part.amount]]
+    return [["plain", part.label], ["picture", part.step], [part.tone, part.amount]]

@@ -97,10 +97,7 @@ def _saved_tile(facts: Facts, words: Language) -> Tile:
     if share is not None:
         small = 2 if abs(share) < 1 else 1
         details.append(words.say("{share} of the bill", share=words.percent(share, small)))
-    low, high = facts.money("money", "low"), facts.money("money", "high")
-    if low is not None and high is not None:
-        between = {"low": words.money(low, facts.currency), "high": words.money(high, facts.currency)}
-        details.append(words.say("range {low} to {high}", **between))
+    details.append(_range(facts, ("money", "low"), ("money", "high"), words))
     line = _numbers(facts.bills["saved"].to_list())
     return _money_tile(words.say("Saved in {month}", month=month), facts, facts.saved, details, line, words)
 
@@ -121,8 +118,20 @@ def _realised_tile(facts: Facts, words: Language) -> Tile:
         amount = facts.money("annual", name)
         if amount is not None:
             details.append(words.say(message, amount=words.money(amount, facts.currency)))
+    details.append(_range(facts, ("annual", "run_rate_low"), ("annual", "run_rate_high"), words))
     line = _numbers(facts.bills["realised"].to_list())
     return _money_tile(label, facts, realised, details, line, words)
+
+
+def _range(facts: Facts, low: tuple[str, str], high: tuple[str, str], words: Language) -> str:
+    """Return a range of money; empty where it is not stated."""
+    bounds = [facts.money(*path) for path in (low, high)]
+    known = [bound for bound in bounds if bound is not None]
+    if len(known) < 2:
+        return ""
+    return words.say(
+        "range {low} to {high}", low=words.money(known[0], facts.currency), high=words.amount(known[1], facts.currency)
+    )
 
 
 def _money_tile(

@@ -81,7 +81,7 @@ def _finding(facts: Facts, voice: Voice, month: str) -> str:
 def _bill_only(facts: Facts, voice: Voice, month: str, change: Change) -> str:
     if change.saved == 0:
         return voice.say("V2B did not change {month}'s bill", month=month)
-    amount = voice.figure(voice.words.money(abs(change.saved), facts.currency), gain=change.saved > 0)
+    amount = _amount(facts, voice, change)
     if change.saved > 0:
         return voice.say(
             "{cars} cut {month}'s bill by {amount}", cars=cars(facts, voice.words), month=month, amount=amount
@@ -96,7 +96,7 @@ def _own_peak(facts: Facts, voice: Voice, month: str, change: Change) -> str:
         "month": month,
         "cut": voice.figure(voice.words.kw(abs(cut)), gain=cut > 0),
         "share": _peak_share(facts, voice.words),
-        "amount": voice.figure(voice.words.money(abs(change.saved), facts.currency), gain=change.saved > 0),
+        "amount": _amount(facts, voice, change),
     }
     if cut > 0 and change.saved > 0:
         return voice.say("{cars} cut {month}'s billed peak by {cut}{share} and the bill by {amount}", **values)
@@ -146,13 +146,31 @@ def _origin(month: str, facts: Facts, words: Language) -> str:
 def _bill(facts: Facts, voice: Voice, change: Change) -> str:
     if change.saved == 0:
         return voice.say("the bill did not change")
-    amount = voice.figure(voice.words.money(abs(change.saved), facts.currency), gain=change.saved > 0)
+    amount = _amount(facts, voice, change)
     return voice.say("the bill is {amount} lower" if change.saved > 0 else "the bill is {amount} higher", amount=amount)
 
 
+def _amount(facts: Facts, voice: Voice, change: Change) -> str:
+    """Return the amount saved or lost, its range behind it where one is stated."""
+    words, sign = voice.words, 1 if change.saved > 0 else -1
+    amount = voice.figure(words.money(abs(change.saved), facts.currency), gain=change.saved > 0)
+    bounds = (facts.money("money", "low"), facts.money("money", "high"))
+    known = sorted(sign * bound for bound in bounds if bound is not None)
+    if len(known) < 2:
+        return amount
+    low, high = words.money(known[0], facts.currency), words.amount(known[1], facts.currency)
+    return voice.say("{amount} ({low} to {high})", amount=amount, low=low, high=high)
+
+
 def _peak_share(facts: Facts, words: Language) -> str:
-    share = facts.figure("percent_saved", "peak")
-    return "" if share is None else words.say(" ({share})", share=words.percent(abs(share)))
+    """Return the share of the own peak and its range, in brackets; the range where nothing is carried into the bill."""
+    share, cut = facts.figure("percent_saved", "peak"), facts.peak_cut_kw or 0
+    bounds = (facts.figure("peak_kw", "low"), facts.figure("peak_kw", "high"))
+    known = sorted(bound if cut > 0 else -bound for bound in bounds if bound is not None)
+    inside = [] if share is None else [words.percent(abs(share))]
+    if len(known) == 2 and not facts.actual_carried_from:
+        inside.append(words.say("{low} to {high}", low=words.number(known[0], 1), high=words.kw(known[1])))
+    return words.say(" ({share})", share=words.listed(inside)) if inside else ""
 
 
 def cars(facts: Facts, words: Language) -> str:

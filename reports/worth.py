@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 from reports.facts import Facts, reason_sentence
 from reports.language import Language, exact
+from reports.theme import ADDED, BASELINE, SAVED
 from reports.view import NOT_STATED, Table, tone
 
 PARTS = {
@@ -21,6 +23,7 @@ PARTS = {
     "tax": "Tax",
     "other": "All other lines",
 }
+STEP_WIDTH = 96  # px
 LEVERS = {
     "hosting": "Hosting the cars at all, modelled",
     "managed_charging": "When the cars charged, modelled",
@@ -31,11 +34,12 @@ UTILITY_FIGURES = {"demand": "Billed demand", "energy": "Energy", "amount": "Amo
 
 @dataclass(frozen=True)
 class WorthRow:
-    """One part of the saving: what it is, how much, gain, loss or plain."""
+    """One part of the saving: what it is, how much, gain, loss or plain, and its step from the sum before to after."""
 
     label: str
     amount: str
     tone: str
+    step: str = ""
 
 
 def part_rows(facts: Facts, words: Language) -> tuple[WorthRow, ...]:
@@ -49,11 +53,30 @@ def lever_rows(facts: Facts, words: Language) -> tuple[WorthRow, ...]:
 
 
 def _rows(facts: Facts, section: str, labels: Mapping[str, str], words: Language) -> tuple[WorthRow, ...]:
-    amounts = {label: facts.money(section, name) for name, label in labels.items()}
+    amounts = [(label, amount) for name, label in labels.items() if (amount := facts.money(section, name))]
+    sums = list(accumulate((amount for _, amount in amounts), initial=Decimal(0)))
     return tuple(
-        WorthRow(words.say(label), words.gain(amount, facts.currency), tone(words.rounded(amount, facts.currency)))
-        for label, amount in amounts.items()
-        if amount
+        WorthRow(
+            words.say(label),
+            words.gain(amount, facts.currency),
+            tone(words.rounded(amount, facts.currency)),
+            _step(sums, place),
+        )
+        for place, (label, amount) in enumerate(amounts)
+    )
+
+
+def _step(sums: Sequence[Decimal], place: int) -> str:
+    """Return a bar from one running sum to the next, on the scale all of them share; a thin line marks zero."""
+    low, high = min(sums), max(sums)
+    scale = (STEP_WIDTH - 1) / float(high - low)
+    start, end, zero = ((float(value - low)) * scale for value in (sums[place], sums[place + 1], Decimal(0)))
+    colour = SAVED if end >= start else ADDED
+    left, wide = min(start, end), max(abs(end - start), 1)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{STEP_WIDTH}" height="12" viewBox="0 0 {STEP_WIDTH} 12" '
+        f'aria-hidden="true"><rect x="{zero:.1f}" width="1" height="12" fill="{BASELINE}"/>'
+        f'<rect x="{left:.1f}" y="1" width="{wide:.1f}" height="10" fill="{colour}"/></svg>'
     )
 
 

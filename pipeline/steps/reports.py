@@ -1,12 +1,12 @@
-"""Renders the reports whose numbers, version or files changed: report.html, summary.json and email.eml."""
+"""Renders the reports whose numbers, version or files changed: report.html, report.pdf, summary.json, email.eml."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -14,15 +14,18 @@ from typing import Any, Final
 import polars as pl
 
 from pipeline import __version__
-from pipeline.delivery import build_message
+from pipeline.calendars import local_midnight_utc
+from pipeline.delivery import build_message, stated_figures
 from pipeline.domain import V2BError
 from pipeline.journal import IssuedReport, Journal
 from pipeline.portfolio import Portfolio, Site
 from pipeline.steps.scope import Scope
 from pipeline.tariff import load_tariff
 from pipeline.warehouse import Warehouse
+from reports.facts import Facts
 from reports.inputs import AlsoCurrency, PeakHours, RenderedReport, ReportInput, ReportSite
 from reports.monthly import render_report
+from reports.peak_day import peak_date
 
 LOG: Final = logging.getLogger(__name__)
 _CHART_BILLS: Final = 13
@@ -116,7 +119,7 @@ def _stands(portfolio: Portfolio, entry: _Due) -> bool:
     if row is None or row["rendered_hash"] != entry.hashes[0]:
         return False
     html = folder / "report.html"
-    whole = all((folder / name).is_file() for name in ("summary.json", "email.eml"))
+    whole = all((folder / name).is_file() for name in ("summary.json", "report.pdf", "email.eml"))
     return whole and html.is_file() and sha256(html.read_bytes()).hexdigest() == row["html_sha256"]
 
 
@@ -124,11 +127,11 @@ def _render_one(
     portfolio: Portfolio, open_warehouse: Callable[[], Warehouse], journal: Journal, entry: _Due, now: datetime
 ) -> ReportOutcome:
     site, month = entry.site, entry.month
-    issued = journal.issue_report(site.site_id, month, entry.hashes, at=now, code=__version__)
+    stated = stated_figures(entry.summary)
+    issued = journal.issue_report(site.site_id, month, entry.hashes, at=now, code=__version__, stated=stated)
     summary = {**entry.summary, "version": _version(issued, entry.hashes[0])}
     with open_warehouse() as warehouse:
-        load, months = _load(warehouse, site, month), _months(warehouse, site, month)
-    data = ReportInput(summary, _report_site(portfolio, site, load), load, months)
+        data = _input(portfolio, warehouse, site, summary)
     rendered = render_report(data)
     folder = report_folder(portfolio, site.site_id, month)
     _write(folder, summary, rendered, _message(portfolio, site, rendered, issued))
@@ -140,6 +143,38 @@ def _render_one(
         issued.version,
         rendered=True,
         path=folder / "report.html",
+    )
+
+
+def _input(portfolio: Portfolio, warehouse: Warehouse, site: Site, summary: Mapping[str, Any]) -> ReportInput:
+    month = str(summary["month"])
+    load, months = _load(warehouse, site, month), _months(warehouse, site, month)
+    data = ReportInput(summary, _report_site(portfolio, site, load), load, months)
+    day = peak_date(Facts(data))
+    if day is None:
+        return data
+    begin, end = (local_midnight_utc(local, site.timezone) for local in (day, day + timedelta(days=1)))
+    return replace(data, stays=_stays(warehouse, site, (begin, end)), charge=_charge(warehouse, site, day))
+
+
+def _stays(warehouse: Warehouse, site: Site, span: tuple[datetime, datetime]) -> pl.DataFrame:
+    """Return who was plugged in during a span; a car's configured target stands where its session has none."""
+    rows = warehouse.query(
+        "select session_id, coalesce(vehicle_id, charger_id) as name, plugged_in_at, "
+        "case when complete then plugged_out_at end as plugged_out_at, soc_out_pct, target_soc_pct "
+        "from charging_session where site_id = ? and plugged_in_at < ? and (not complete or plugged_out_at > ?)",
+        [site.site_id, span[1], span[0]],
+    )
+    targets = {vehicle.vehicle_id: float(vehicle.target_soc_pct) for vehicle in site.vehicles}
+    wanted = pl.col("name").replace_strict(targets, default=100.0, return_dtype=pl.Float64)
+    return rows.with_columns(target_soc_pct=pl.coalesce("target_soc_pct", wanted))
+
+
+def _charge(warehouse: Warehouse, site: Site, day: date) -> pl.DataFrame:
+    return warehouse.query(
+        "select session_id, measured_at, soc_pct from charger_reading "
+        "where site_id = ? and local_day = ? and soc_pct is not null and session_id is not null order by measured_at",
+        [site.site_id, day],
     )
 
 
@@ -205,6 +240,7 @@ def _message(portfolio: Portfolio, site: Site, rendered: RenderedReport, issued:
         recipients=site.report.recipients,
         message_id_seed=f"{issued.site_id}/{issued.month}/{issued.version}",
         date=issued.generated_at,
+        pdf=rendered.pdf,
     )
 
 
@@ -227,6 +263,7 @@ def _write(folder: Path, summary: Mapping[str, Any], rendered: RenderedReport, m
     files = {
         "summary.json": json.dumps(summary, ensure_ascii=False, indent=2).encode() + b"\n",
         "email.eml": message,
+        "report.pdf": rendered.pdf,
         "report.html": rendered.html.encode(),
     }
     for name, content in files.items():
