@@ -41,11 +41,14 @@ UNIT_TOLERANCE: Final = 0.1
 
 @dataclass(frozen=True)
 class Sides:
-    """What the meter saw of each kWh logged into cars and out of them [1], and the error of their difference."""
+    """What the meter saw of each kWh logged into cars and out of them [1], and the standard error of the former.
+
+    A controller that answers the building's load hides part of what it gives: `out_of` alone proves nothing.
+    """
 
     into: float
     out_of: float
-    error: float
+    into_error: float
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,7 @@ def _together(summed: Changes, scanned_s: float) -> Fit:
     if gains is None:
         return fit
     errors = _errors(design, summed.target - design @ gains)
-    return replace(fit, sides=Sides(float(gains[0]), float(gains[1]), float(np.hypot(errors[0], errors[1]))))
+    return replace(fit, sides=Sides(float(gains[0]), float(gains[1]), float(errors[0])))
 
 
 def _fit(changes: Changes, scanned_s: float) -> list[Fit]:

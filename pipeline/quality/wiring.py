@@ -26,8 +26,8 @@ NEAR_ERRORS: Final = 2.5
 FAR_ERRORS: Final = 3.5
 """An explanation holds where it lies within so many standard errors of the gain, and every other one beyond so many."""
 
-LEAST_CONVERSION, MOST_CONVERSION = 0.04, 0.4
-"""How much more of charging than of discharging the meter sees where registers stand on the DC side: 0.98 to 0.8."""
+ONE_CONVERSION: Final = 0.03
+"""How far from 1 the product of both directions' gains may lie where one conversion stands between car and meter."""
 
 DIAGNOSES: Final[tuple[tuple[float, str], ...]] = (
     (-1.0, "its import and export are turned round (sign)"),
@@ -98,9 +98,8 @@ def _on_dc_side(sides: Sides | None) -> TypeGuard[Sides]:
     """Conversion costs on both ways: the meter sees more than a DC register of charging, less of discharging."""
     if sides is None:
         return False
-    conversion = sides.into - sides.out_of
-    between = LEAST_CONVERSION <= conversion <= MOST_CONVERSION and sides.out_of < 1 < sides.into
-    return between and conversion > STANDARD_ERRORS * sides.error
+    costs = sides.into - 1 > max(ACCEPTED, STANDARD_ERRORS * sides.into_error)
+    return costs and abs(sides.into * sides.out_of - 1) <= ONE_CONVERSION
 
 
 def _two_gains(sides: Sides) -> str:
