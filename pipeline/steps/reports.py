@@ -22,10 +22,11 @@ from pipeline.portfolio import Portfolio, Site
 from pipeline.steps.scope import Scope
 from pipeline.tariff import load_tariff
 from pipeline.warehouse import Warehouse
-from reports.facts import Facts
+from reports.facts import Facts, reason_sentence
 from reports.inputs import AlsoCurrency, PeakHours, RenderedReport, ReportInput, ReportSite
 from reports.monthly import render_report
 from reports.peak_day import peak_date
+from reports.portfolio_page import PortfolioRow, portfolio_page
 
 LOG: Final = logging.getLogger(__name__)
 _CHART_BILLS: Final = 13
@@ -82,7 +83,38 @@ def render_reports(
         outcomes.append(outcome)
         if on_report:
             on_report(outcome, number, len(due))
+    write_portfolio_page(portfolio, open_warehouse)
     return outcomes
+
+
+def write_portfolio_page(portfolio: Portfolio, open_warehouse: Callable[[], Warehouse]) -> None:
+    """Write `out/index.html`: every stored bill of the sites there are, with links to the reports that lie beside it."""
+    with open_warehouse() as warehouse:
+        rows = warehouse.query(
+            "select s.site_id, s.month, s.state, s.provable, s.grade, s.currency, "
+            "summary->>'$.money.saved' as saved, s.peak_reduction_kw, s.ready_pct, s.reasons, r.version "
+            "from savings_month as s left join report as r using (site_id, month)"
+        )
+    listed = [_portfolio_row(portfolio, row) for row in rows.iter_rows(named=True) if row["site_id"] in portfolio.sites]
+    page = portfolio_page(listed, portfolio.settings.language)
+    _write_files(portfolio.root / "out", {"index.html": page.encode()})
+
+
+def _portfolio_row(portfolio: Portfolio, row: Mapping[str, Any]) -> PortfolioRow:
+    provable = row["state"] == "ok" and row["provable"]
+    return PortfolioRow(
+        site_id=row["site_id"],
+        name=portfolio.sites[row["site_id"]].name,
+        month=row["month"],
+        state="not_provable" if row["state"] == "ok" and not provable else row["state"],
+        grade=row["grade"] if row["state"] == "ok" else None,
+        currency=row["currency"],
+        saved=row["saved"] if provable else None,
+        peak_cut_kw=row["peak_reduction_kw"] if provable else None,
+        ready_pct=row["ready_pct"],
+        version=row["version"],
+        why="" if provable or not row["reasons"] else reason_sentence(row["reasons"][0]),
+    )
 
 
 def _not_rendered(entry: _Due, reason: str) -> ReportOutcome:
@@ -258,14 +290,18 @@ def _report_row(issued: IssuedReport, input_hash: str, rendered: RenderedReport)
 
 
 def _write(folder: Path, summary: Mapping[str, Any], rendered: RenderedReport, message: bytes) -> None:
-    """Write each file aside and move it in place, so that nobody ever reads half a report."""
-    folder.mkdir(parents=True, exist_ok=True)
     files = {
         "summary.json": json.dumps(summary, ensure_ascii=False, indent=2).encode() + b"\n",
         "email.eml": message,
         "report.pdf": rendered.pdf,
         "report.html": rendered.html.encode(),
     }
+    _write_files(folder, files)
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write each file aside and move it in place, so that nobody ever reads half of it."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         target = folder / name
         if target.is_file() and target.read_bytes() == content:
