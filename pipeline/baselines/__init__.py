@@ -22,7 +22,7 @@ from pipeline.baselines.day_matching import DayBaseline, Event, match_days
 from pipeline.baselines.towt import Towt, fit_towt
 from pipeline.baselines.events import BASELINE_DAY, SiteDays, baselines_of
 from pipeline.baselines.fit import Fit, goodness_of_fit
-from pipeline.baselines.check import PLACEBO_DAYS, Check, DayErrors, independent_check
+from pipeline.baselines.check import PLACEBO_DAYS, Check, DayErrors, independent_check, student_quantile
 
 __all__ = [
     "BASELINE_DAY",
@@ -49,4 +49,5 @@ __all__ = [
     "hourly_grid",
     "independent_check",
     "match_days",
+    "student_quantile",
 ]

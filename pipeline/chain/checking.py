@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from pipeline.baselines import (
     BASELINE_DAY,
@@ -27,6 +26,7 @@ from pipeline.baselines import (
     day_grid,
     hourly_grid,
     independent_check,
+    student_quantile,
 )
 from pipeline.calendars import holiday_dates, with_local_time
 from pipeline.chain.event_window import in_event_window
@@ -207,7 +207,7 @@ def _with_intervals(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     placebo = known.filter((pl.col("day_class") == "reference") & _PLACEBO.is_not_null())
     rules = placebo.group_by("method").agg(centre=_PLACEBO.mean(), spread=_PLACEBO.std(), count=pl.len())
     factors = pl.Series(
-        [float(stats.t.ppf(0.95, n - 1) * (1 + 1 / n) ** 0.5) if n > 1 else None for n in rules.get_column("count")],
+        [student_quantile(0.95, n - 1) * (1 + 1 / n) ** 0.5 if n > 1 else None for n in rules.get_column("count")],
         dtype=pl.Float64,
     )
     half = rules.select("method", "centre", half=pl.col("spread") * factors)

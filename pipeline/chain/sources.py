@@ -32,6 +32,8 @@ def source_hash(inputs: Inputs, code: str) -> str:
 
 def _parts(value: Any) -> Iterator[bytes]:
     """Yield the bytes that tell a value from any other, whatever the order of what has none."""
+    if isinstance(value, Mapping) and any(isinstance(member, pl.DataFrame) for member in value.values()):
+        value = pl.concat([frame.with_columns(_key=pl.lit(str(key))) for key, frame in value.items()])
     if isinstance(value, pl.DataFrame):
         yield from _frame_parts(value)
         return
