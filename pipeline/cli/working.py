@@ -1,4 +1,4 @@
-"""Commands that work on a portfolio: ingest, run, report, send, status, sql, query."""
+"""Commands that work on a portfolio: ingest, run, report, status, sql, query."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from pipeline.steps.progress import listening
 from pipeline.steps.ranking import ranked_tariffs
 from pipeline.steps.reports import render_reports
 from pipeline.steps.scope import Scope
-from pipeline.steps.sending import due_messages
 from pipeline.steps.status import status_rows
 from pipeline.warehouse import PUBLISHED_NAME, Warehouse, read_copy, sql_folder
 
@@ -187,28 +186,6 @@ def report(
         if outcome.reason:
             fail(outcome.reason)
         print(outcome.path)
-
-
-@app.command()
-def send(
-    month: MonthsOption = [],  # noqa: B006
-    site: SitesOption = [],  # noqa: B006
-    portfolio: PortfolioOption = DEFAULT,
-    *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name the .eml files that are due.")] = False,
-) -> None:
-    """Name the e-mails that are due and not yet sent, each with its .eml file."""
-    if not dry_run:
-        fail("this version sends nothing: give --dry-run to see the .eml files that are due", 2)
-    opened = opened_portfolio(portfolio)
-    check_names(opened, site, month)
-    scope = Scope(datetime.now(UTC), frozenset(month) or None, frozenset(site) or None)
-    with Warehouse(opened.root, note="v2b send") as warehouse:
-        due = due_messages(opened, warehouse, Journal(opened.root), scope)
-    print_table(
-        [("site", False), ("month", False), ("version", True), ("to", False), ("file", False)],
-        ([m.site_id, m.month, str(m.version), m.recipient, str(m.path)] for m in due),
-    )
 
 
 @app.command()

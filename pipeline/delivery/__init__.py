@@ -14,7 +14,15 @@ alert     failed runs
 
 from pipeline.delivery.mime import Letter, build_message, compose, header, message_id, readdressed
 from pipeline.delivery.smtp import Handed, MailServer, Postbox, mail_server
-from pipeline.delivery.due import Stated, bill_step, moved, reminder_number, stated_figures
+from pipeline.delivery.due import (
+    REMIND_EVERY_DAYS,
+    Stated,
+    Step,
+    bill_step,
+    moved,
+    reminder_number,
+    stated_figures,
+)
 from pipeline.delivery.notice import Notice, letter_of
 from pipeline.delivery.correction import correction_subject
 from pipeline.delivery.reminder import Missing, reminder
@@ -22,6 +30,7 @@ from pipeline.delivery.digest import Answer, Correction, digest
 from pipeline.delivery.alert import alert
 
 __all__ = [
+    "REMIND_EVERY_DAYS",
     "Answer",
     "Correction",
     "Handed",
@@ -31,6 +40,7 @@ __all__ = [
     "Notice",
     "Postbox",
     "Stated",
+    "Step",
     "alert",
     "bill_step",
     "build_message",

@@ -17,7 +17,7 @@ def answer(stated: Stated | None, words: Language) -> str:
     return words.say("saved {amount}" if stated.saved >= 0 else "cost {amount} more", amount=amount)
 
 
-def correction_subject(site: str, month: str, before: Stated | None, now: Stated, words: Language) -> str:
+def correction_subject(site: str, month: str, before: Stated | None, now: Stated | None, words: Language) -> str:
     """Return the subject of a report that corrects one its reader has: it names the old figure and the new."""
     return one_line(
         words.say(

@@ -10,15 +10,20 @@ filing    local day and bill month of a record
 reading   files to records, small ones side by side
 file_load  one file into the warehouse, piece by piece
 loading   landing/ -> the warehouse's current records
+settling  which of the portfolio's files nobody is writing any more
 bill_inputs  the files that `v2b bill` reads
 ranking   stored worlds under every tariff of the portfolio
 first_site  a first portfolio from a person's own files
 columns   which column of savings_month holds which figure
 history   what the warehouse knows of a site's earlier bills
 months    computes the stale bills of every site
+restating what a new version of a report changes, and why
 reports   renders what is due
 stale     which months a run has to materialize
 outcome   what ends a run red
-sending   which e-mails are due
+due       which reports, corrections and reminders are due
+digests   which digests are due
+sending   mails what is due, each once
+alerting  tells the operator of failed runs
 status    the one screen that says what to do next
 """

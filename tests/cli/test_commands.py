@@ -96,10 +96,6 @@ def test_a_folder_that_is_no_portfolio_is_one_sentence(v2b, tmp_path):
         assert len(err.splitlines()) == 1
 
 
-def test_sending_is_refused_without_dry_run(v2b, tmp_path):
-    assert v2b("send", "--portfolio", str(tmp_path))[0] == 2
-
-
 def test_named_months_are_run_without_those_between_them():
     months = ["2013-12", "2013-07", "2014-01", "2013-08", "2013-07"]
     assert _contiguous(months) == [("2013-07", "2013-08"), ("2013-12", "2014-01")]
