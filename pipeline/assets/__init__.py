@@ -7,6 +7,8 @@ shown      what the UI shows of a result: row counts, figures per month, tables,
 ingesting  what comes in
 monthly    what comes of it, per month
 checking   the rules of `sql/checks/`
+jobs       which assets are materialized together
+automation  what starts runs by itself, and what cleans up
 """
 
 import warnings

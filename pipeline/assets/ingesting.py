@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
-from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, multi_asset
+from dagster import AssetExecutionContext, Config, MaterializeResult, MetadataValue, multi_asset
+from pydantic import Field
 
 from pipeline.assets.resources import PortfolioResource, WarehouseResource, now
 from pipeline.assets.schema import table_spec
 from pipeline.assets.shown import counted, markdown_table
 from pipeline.steps.loading import FileOutcome, ingest
 from pipeline.steps.progress import tell
+from pipeline.steps.settling import settled
 
 INGEST_TABLES: Final[Mapping[str, Sequence[str]]] = {
     "source_file": (),
@@ -29,17 +31,26 @@ def _told(outcome: FileOutcome, done: int, total: int) -> None:
     tell("ingest", done, total, outcome.path)
 
 
+class IngestScope(Config):
+    """Run configuration: leave files alone that somebody may still be writing."""
+
+    settle_s: float = Field(0.0, ge=0, description="Seconds a file must have stood still; 0 takes all there are [s].")
+
+
 @multi_asset(name="ingest_files", specs=[table_spec(table, "ingest", deps) for table, deps in INGEST_TABLES.items()])
 def ingest_files(
-    context: AssetExecutionContext, portfolio: PortfolioResource, warehouse: WarehouseResource
+    context: AssetExecutionContext, config: IngestScope, portfolio: PortfolioResource, warehouse: WarehouseResource
 ) -> Iterator[MaterializeResult[Any]]:
     """Load everything new under `landing/`."""
+    read, at = portfolio.read(), now()
+    only = settled(read.root, now_s=at.timestamp(), settle_s=config.settle_s) if config.settle_s else None
     with warehouse.open() as store:
-        outcomes = ingest(portfolio.read(), store, portfolio.journal(), now=now(), on_file=_told)
+        outcomes = ingest(read, store, portfolio.journal(), now=at, only=only, on_file=_told)
         context.log.info("%s", dict(Counter(outcome.outcome for outcome in outcomes)))
-        for table in INGEST_TABLES:
-            extra = _files_metadata(outcomes) if table == "source_file" else {}
-            yield MaterializeResult(asset_key=table, metadata={**counted(store, table), **extra})
+        shown = {table: counted(store, table) for table in INGEST_TABLES}
+    shown["source_file"] |= _files_metadata(outcomes)
+    for table, metadata in shown.items():  # the warehouse is free again while Dagster records
+        yield MaterializeResult(asset_key=table, metadata=metadata)
 
 
 def _files_metadata(outcomes: Sequence[FileOutcome]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What comes of it: per month, every site's worlds, bills, savings, reports; last, whether all went well."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import Any, Final
 
 import polars as pl
@@ -16,30 +17,32 @@ from dagster import (
 )
 
 from pipeline.assets.resources import PortfolioResource, RunScope, WarehouseResource, now
-from pipeline.assets.schema import OWNER, table_comment, table_metadata, table_spec
+from pipeline.assets.schema import AUDIENCE, FRESH, OWNER, table_comment, table_metadata, table_spec
 from pipeline.assets.shown import Shown, counted_by_month, markdown_table, reports_by_month, results_by_month
 from pipeline.steps.months import MonthOutcome, compute_months
 from pipeline.steps.outcome import troubles
 from pipeline.steps.progress import tell
 from pipeline.steps.reports import ReportOutcome, render_reports
 from pipeline.steps.scope import Scope
-from pipeline.warehouse import publish
+from pipeline.warehouse import BILL_TABLES, publish
 
 MONTHS: Final = MonthlyPartitionsDefinition(start_date="2000-01", fmt="%Y-%m", end_offset=1)
 """Bills can end mid-month, so the month that is running is a partition, too."""
-_MONTH_TABLES: Final[Mapping[str, Sequence[str]]] = {
+_DEPS: Final[Mapping[str, Sequence[str]]] = {
     "charging_session": ("charger_reading", "session_record"),
     "charger_interval": ("charger_reading",),
     "load_interval": ("meter_interval", "charger_interval", "charging_session"),
-    "quality_finding": ("load_interval",),
-    "day_class": ("load_interval",),
     "baseline_day": ("load_interval", "day_class", "weather_hour"),
-    "billing_determinant": ("load_interval",),
     "bill_line": ("billing_determinant",),
     "utility_bill": ("bill_line",),
     "savings_month": ("bill_line", "load_interval", "charging_session", "baseline_day", "utility_bill"),
     "site_month": ("savings_month",),
 }
+_UPSTREAM: Final = {table: _DEPS.get(table, ("load_interval",)) for table in BILL_TABLES}
+_MONTH_TABLES: Final = {
+    table: _UPSTREAM[table] for table in TopologicalSorter(_UPSTREAM).static_order() if table in _UPSTREAM
+}
+"""Every table of a bill after those it is computed from: the worlds' windows where nothing else is said."""
 _ONE_RUN: Final = BackfillPolicy.single_run()
 
 
@@ -77,9 +80,10 @@ def compute(
             context.log.warning("site %s, month %s: %s", outcome.site_id, outcome.month, outcome.reason)
         _show(context, results_by_month(store, context.partition_keys), "savings_month")
         _show(context, _computed(outcomes, context.partition_keys), "site_month")
-        for table in _MONTH_TABLES:
-            _show(context, counted_by_month(store, table, context.partition_keys), table)
-            yield MaterializeResult(asset_key=table)
+        counts = {table: counted_by_month(store, table, context.partition_keys) for table in _MONTH_TABLES}
+    for table, shown in counts.items():  # the warehouse is free again while Dagster records
+        _show(context, shown, table)
+        yield MaterializeResult(asset_key=table)
 
 
 def _computed(outcomes: Sequence[MonthOutcome], months: Sequence[str]) -> dict[str, Shown]:
@@ -96,6 +100,8 @@ def _computed(outcomes: Sequence[MonthOutcome], months: Sequence[str]) -> dict[s
     kinds={"altair", "html"},
     description=f"report.html, summary.json and email.eml under out/, and their table. {table_comment('report')}",
     metadata=table_metadata("report"),
+    freshness_policy=FRESH["report"],
+    tags={AUDIENCE: "manager"},
     group_name="report",
     owners=[OWNER],
     partitions_def=MONTHS,
@@ -120,6 +126,7 @@ def report(
     deps=["report", "site_month"],
     kinds={"duckdb"},
     description="analytics.duckdb, the analysts' read-only copy: replaced at once, and only when something changed.",
+    tags={AUDIENCE: "analyst"},
     group_name="report",
     owners=[OWNER],
     partitions_def=MONTHS,
@@ -135,6 +142,7 @@ def analytics(warehouse: WarehouseResource) -> MaterializeResult[Any]:
     deps=["analytics"],
     kinds={"python"},
     description="Fails when a site, a site-month or a rule of sql/checks failed: red, after the good ones are done.",
+    tags={AUDIENCE: "operator"},
     group_name="report",
     owners=[OWNER],
     partitions_def=MONTHS,

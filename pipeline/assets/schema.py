@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 import polars as pl
-from dagster import AssetSpec, TableColumn, TableSchema
+from dagster import AssetSpec, FreshnessPolicy, TableColumn, TableSchema
 
 from pipeline.warehouse import documented_schema
 
 OWNER: Final = "team:data-engineering"
+AUDIENCE: Final = "v2b/audience"
+"""Tag: who reads what an asset makes: analyst, manager or operator."""
+FRESH: Final = {
+    "source_file": FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=50)),
+    "savings_month": FreshnessPolicy.time_window(warn_window=timedelta(days=35), fail_window=timedelta(days=50)),
+    "report": FreshnessPolicy.time_window(warn_window=timedelta(days=35), fail_window=timedelta(days=50)),
+}
+"""landing/ is looked at every morning; a month closes every month, and its data may take three weeks to come."""
 
 
 @lru_cache(maxsize=1)
@@ -50,6 +59,8 @@ def table_spec(table: str, group: str, deps: Sequence[str] = (), **extra: Any) -
         group_name=group,
         owners=[OWNER],
         kinds={"duckdb", "polars"},
+        tags={AUDIENCE: "analyst"},
         metadata=table_metadata(table),
+        freshness_policy=FRESH.get(table),
         **extra,
     )

@@ -84,9 +84,18 @@ def counted_by_month(warehouse: Warehouse, table: str, months: Sequence[str]) ->
 
 
 def results_by_month(warehouse: Warehouse, months: Sequence[str]) -> dict[str, Shown]:
-    """Return a table of the sites' results for each month that has one."""
+    """Return the table of the sites' results for each month that has one, and what was saved in each currency."""
     rows = warehouse.query(_RESULTS, [list(months)])
-    return {str(month): {"results": markdown_table(part.drop("month"))} for (month,), part in rows.group_by("month")}
+    return {
+        str(month): {"results": markdown_table(part.drop("month")), **_saved(part)}
+        for (month,), part in rows.group_by("month")
+    }
+
+
+def _saved(results: pl.DataFrame) -> Shown:
+    """The proved savings as numbers that plot, never summed across currencies."""
+    proved = results.drop_nulls("saved").group_by("currency").agg(pl.col("saved").sum()).sort("currency")
+    return {f"saved_{currency}": float(saved) for currency, saved in proved.iter_rows()}
 
 
 def reports_by_month(portfolio: Portfolio, warehouse: Warehouse, months: Sequence[str]) -> dict[str, Shown]:
@@ -97,9 +106,16 @@ def reports_by_month(portfolio: Portfolio, warehouse: Warehouse, months: Sequenc
         shown[str(month)] = {
             "reports": markdown_table(part.drop("month")),
             "report_path": MetadataValue.path(str(path)),
+            "report_link": MetadataValue.url(_link(portfolio, path)),
             "peak_day": _peak_day(path, part.item(0, "subject")),
         }
     return shown
+
+
+def _link(portfolio: Portfolio, path: Path) -> str:
+    """Where the report can be opened: below `base_url`, where v2b.toml names one, else in its folder."""
+    base, out = portfolio.settings.report.base_url, portfolio.root / "out"
+    return f"{base.rstrip('/')}/{path.relative_to(out)}" if base else path.as_uri()
 
 
 def _peak_day(path: Path, subject: str) -> MetadataValue[Any]:

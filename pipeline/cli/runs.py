@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline import domain
-from pipeline.calendars import add_months
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
-from pipeline.steps.stale import stale_range
+from pipeline.steps.stale import contiguous, stale_range
 from pipeline.warehouse import Warehouse
 from pipeline.warehouse.store import exclusive_lock
 
@@ -138,7 +137,7 @@ def _all_months(call: _Call, months: Sequence[str], report: RunReport) -> None:
 
     A run walks its months in order, and a bill depends on earlier ones only: so only later months can follow.
     """
-    for span in _contiguous(months):
+    for span in contiguous(months):
         _months(call, span, report)
     scope = Scope(datetime.now(UTC), None, frozenset(call.sites) or None)
     while not months:
@@ -150,17 +149,6 @@ def _all_months(call: _Call, months: Sequence[str], report: RunReport) -> None:
         scope = replace(scope, after=stale[1])
 
 
-def _contiguous(months: Sequence[str]) -> list[tuple[str, str]]:
-    """Join months (YYYY-MM) into spans without holes, so that a run touches no month between two named ones."""
-    spans: list[tuple[str, str]] = []
-    for month in sorted(set(months)):
-        if spans and add_months(spans[-1][1], 1) == month:
-            spans[-1] = (spans[-1][0], month)
-        else:
-            spans.append((month, month))
-    return spans
-
-
 def _ingest(call: _Call, report: RunReport) -> None:
     result = _execute(call, "ingest", {}, {})
     for event in _events(result, "source_file"):
@@ -170,7 +158,7 @@ def _ingest(call: _Call, report: RunReport) -> None:
 
 
 def _months(call: _Call, span: tuple[str, str], report: RunReport) -> None:
-    from pipeline.definitions import range_tags
+    from pipeline.assets.jobs import range_tags
 
     narrowed = {"config": {"sites": list(call.sites)}}
     config = dict.fromkeys(("compute", "report", "run_outcome"), narrowed) if call.sites else {}

@@ -124,8 +124,8 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _landed(landing: Path) -> dict[str, Path]:
-    """Files below landing/, and folders named like a file, by name; hidden ones are still being written.
+def landed(landing: Path) -> dict[str, Path]:
+    """Return files below landing/, and folders named like a file, by name; hidden ones are still being written.
 
     A name that is no UTF-8 is known by its readable part.
     """
@@ -185,7 +185,7 @@ def ingest(
     Each file is one transaction: a kill leaves it loaded or not, never half. When names, zones or bill cycles of the
     configuration change, every file is loaded anew (unless a site file is refused: its records stay as they are).
     """
-    names, files = names_of(portfolio), _landed(portfolio.root / "landing")
+    names, files = names_of(portfolio), landed(portfolio.root / "landing")
     earlier = {} if portfolio.refused else _forget_other_names(warehouse, names)
     known = {(row["path"], row["sha256"]): row for row in warehouse.query("select * from source_file").to_dicts()}
     if only is not None and (known or not earlier):

@@ -2,7 +2,7 @@
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
-from pipeline.warehouse.layout import schema_sql, sql_folder, view_files
+from pipeline.warehouse.layout import BILL_TABLES, schema_sql, sql_folder, view_files
 from pipeline.warehouse.migrate import opened_today
 from pipeline.warehouse.store import Warehouse, documented_schema, exclusive_lock, read_copy
 from pipeline.warehouse.checks import Check, all_checks
@@ -11,6 +11,7 @@ from pipeline.warehouse.records import FileLoad, LoadResult
 from pipeline.warehouse.publish import PUBLISHED_NAME, publish
 
 __all__ = [
+    "BILL_TABLES",
     "PUBLISHED_NAME",
     "Check",
     "FileLoad",

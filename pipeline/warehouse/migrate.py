@@ -55,8 +55,11 @@ class _Found:
         if "version" not in own:
             return cls(None, None, columns)
         text_hash = "schema_hash" if "schema_hash" in own else "null"
-        row = connection.execute(f"select version, {text_hash} from schema_version").fetchone()
-        return cls(*(row or (None, None)), columns)
+        version, known_hash = connection.execute(f"select version, {text_hash} from schema_version").fetchone() or (
+            None,
+            None,
+        )
+        return cls(version, known_hash, columns)
 
 
 def opened_today(path: Path) -> duckdb.DuckDBPyConnection:

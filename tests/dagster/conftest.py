@@ -6,8 +6,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, AssetMaterialization, DagsterInstance, DagsterRun
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    DagsterInstance,
+    DagsterRun,
+    RunRequest,
+    SensorResult,
+    SkipReason,
+    build_sensor_context,
+)
 
+from pipeline.assets.resources import PortfolioResource
 from pipeline.cli.runs import RunReport, opened_instance, run_everything
 from pipeline.definitions import build_definitions
 from pipeline.simulate import SimulationOptions, write_portfolio
@@ -49,6 +59,21 @@ def run(folder: Path, *, months: tuple[str, ...] = (), sites: tuple[str, ...] = 
     """What `v2b run` does, in this process."""
     with restored_environment():
         return run_everything(folder, months=months, sites=sites, wait_s=60)
+
+
+def look(
+    sensor: object, folder: Path, cursor: str | None = None, instance: DagsterInstance | None = None
+) -> tuple[list[RunRequest], str | None, str | None]:
+    """Requests, cursor and the reason of a skip of one tick."""
+    context = build_sensor_context(
+        cursor=cursor, instance=instance, resources={"portfolio": PortfolioResource(folder=str(folder))}
+    )
+    found = sensor(context)  # type: ignore[operator]
+    if isinstance(found, SkipReason):
+        return [], cursor, found.skip_message
+    assert isinstance(found, SensorResult)
+    reason = found.skip_reason.skip_message if isinstance(found.skip_reason, SkipReason) else found.skip_reason
+    return list(found.run_requests or ()), found.cursor, reason
 
 
 def simulated(folder: Path, *, sites: int = 1, months: int = 1) -> Path:

@@ -1,5 +1,6 @@
 """The Dagster shell without its UI: what is defined, and what runs leave in the history and the warehouse."""
 
+import json
 import shutil
 import tomllib
 from datetime import UTC, datetime
@@ -12,21 +13,16 @@ from dagster import (
     AssetCheckSeverity,
     AssetKey,
     DagsterRunStatus,
-    DefaultScheduleStatus,
-    RunRequest,
-    SkipReason,
-    build_schedule_context,
 )
 
+from pipeline.assets.automation import stale_months
 from pipeline.calendars import months_between
 from pipeline.cli.runs import LOCATION
 from pipeline.cli.serving import workspace_file
-from pipeline.definitions import build_definitions, daily_months
+from pipeline.definitions import build_definitions
 from pipeline.portfolio import load_portfolio
-from pipeline.steps.scope import Scope
-from pipeline.steps.stale import stale_range
 from pipeline.warehouse import Warehouse, all_checks, documented_schema, read_copy, sql_folder
-from tests.dagster.conftest import history, ingested, materialized, restored_environment, run, runs_of, simulated
+from tests.dagster.conftest import history, ingested, look, materialized, restored_environment, run, runs_of, simulated
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFINITIONS = build_definitions(ROOT)
@@ -84,6 +80,7 @@ def test_numbers_flow_from_files_to_the_outcome() -> None:
         "meter_interval_history",
         "charger_reading_history",
         "quality_finding",
+        "bill_source",
     }
 
 
@@ -96,15 +93,26 @@ def test_every_file_of_checks_is_an_asset_check() -> None:
         assert not node.blocking
 
 
-def test_jobs_and_schedules() -> None:
+def test_every_asset_says_who_reads_it() -> None:
+    readers = {key.to_user_string(): GRAPH.get(key).tags["v2b/audience"] for key in GRAPH.get_all_asset_keys()}
+    assert set(readers.values()) == {"analyst", "manager", "operator"}
+    assert readers["report"] == "manager"
+
+
+def test_what_must_come_in_regularly_has_a_freshness_policy() -> None:
+    policies = {key.to_user_string() for key in GRAPH.get_all_asset_keys() if GRAPH.get(key).freshness_policy}
+    assert policies == {"source_file", "savings_month", "report"}
+
+
+def test_jobs_sensors_and_schedules() -> None:
+    """What mails is off until it is switched on; all else works without further action."""
     repository = DEFINITIONS.get_repository_def()
     assert {job.name for job in repository.get_all_jobs()} == {"ingest", "months", "__ASSET_JOB"}
-    schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
-    assert {name: found.job_name for name, found in schedules.items()} == {
-        "daily_ingest": "ingest",
-        "daily_months": "months",
-    }
-    assert all(found.default_status == DefaultScheduleStatus.STOPPED for found in schedules.values())
+    schedules = {found.name: (found.job_name, found.default_status.value) for found in repository.schedule_defs}
+    assert schedules == {"daily_ingest": ("ingest", "RUNNING")}
+    sensors = {found.name: found.default_status.value for found in repository.sensor_defs}
+    assert sensors == dict.fromkeys(("landing", "stale_months", "dead_runs"), "RUNNING")
+    assert all(found.description for found in (*repository.schedule_defs, *repository.sensor_defs))
 
 
 def test_the_code_location_has_one_name(tmp_path: Path) -> None:
@@ -170,6 +178,7 @@ def test_each_month_shows_its_own_result(done: Path) -> None:
         metadata = events[month].metadata
         assert f"| {format(saved.normalize(), 'f')} |" in str(metadata["results"].value)
         assert metadata["peak_reduction_kw"].value == pytest.approx(reduction)
+        assert metadata["saved_EUR"].value == pytest.approx(float(saved))
 
 
 def test_each_month_shows_its_own_chart(done: Path) -> None:
@@ -177,7 +186,10 @@ def test_each_month_shows_its_own_chart(done: Path) -> None:
     charts = {month: str(event.metadata["peak_day"].value) for month, event in events.items()}
     assert all("![Peak day](data:image/svg+xml;base64," in chart for chart in charts.values())
     assert len(set(charts.values())) == len(charts) == 2
-    assert all(Path(str(event.metadata["report_path"].value)).is_file() for event in events.values())
+    for event in events.values():
+        path = Path(str(event.metadata["report_path"].value))
+        assert path.is_file()
+        assert event.metadata["report_link"].value == path.as_uri()
 
 
 def test_files_are_counted_where_they_came_in(done: Path) -> None:
@@ -202,16 +214,11 @@ def test_a_month_that_stands_still_shows_its_chart(done: Path) -> None:
     assert after.metadata["peak_day"] == before.metadata["peak_day"]
 
 
-def tick(folder: Path, monkeypatch: pytest.MonkeyPatch) -> RunRequest | SkipReason:
-    monkeypatch.setenv("V2B_PORTFOLIO", str(folder))
-    moment = datetime.now(UTC)
-    result = daily_months(build_schedule_context(scheduled_execution_time=moment))
-    assert isinstance(result, RunRequest | SkipReason)
-    return result
-
-
-def test_the_schedule_skips_where_everything_stands(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(tick(done, monkeypatch), SkipReason)
+def test_no_run_is_asked_for_where_everything_stands(done: Path) -> None:
+    with history(done) as instance:
+        requests, cursor, reason = look(stale_months, done, None, instance)
+    assert (requests, reason) == ([], "every bill and report stands")
+    assert json.loads(cursor or "")["after"] is None
 
 
 # Two sites, and what goes wrong with one of them must not touch the other.
@@ -228,16 +235,6 @@ def fresh_pair(pair: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "portfolio"
     shutil.copytree(pair, folder)
     return folder
-
-
-def test_the_schedule_asks_for_the_stale_range(pair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Warehouse(pair) as warehouse:
-        stale = stale_range(load_portfolio(pair), warehouse, Scope(datetime.now(UTC)))
-    assert stale is not None
-    request = tick(pair, monkeypatch)
-    assert isinstance(request, RunRequest)
-    tags = request.tags
-    assert (tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]) == stale
 
 
 def test_one_site_alone_then_a_broken_one_beside_it_then_a_broken_rule(fresh_pair: Path) -> None:
@@ -283,3 +280,5 @@ def test_one_site_alone_then_a_broken_one_beside_it_then_a_broken_rule(fresh_pai
     assert evaluation.severity == AssetCheckSeverity.ERROR
     assert evaluation.metadata["offending_rows"].value > 0  # type: ignore[operator]
     assert f"| {good} | {month} |" in str(evaluation.metadata["rows"].value)
+    assert evaluation.metadata["which"].value == [f"{good} {month}"]
+    assert evaluation.metadata["site_months"].value == 1
