@@ -6,6 +6,7 @@ has, then once for every span of days that fits into memory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -33,8 +34,8 @@ from pipeline.ingest.canonical_csv import (
 )
 from pipeline.ingest.records import Records, empty_rejects, in_schema, joined_rejects
 
-BLOCK_BYTES: Final = 8 << 20
-LARGE_BYTES: Final = 2 * BLOCK_BYTES
+BLOCK_BYTES: Final = 4 << 20
+LARGE_BYTES: Final = 4 * BLOCK_BYTES
 _HEAD_BYTES: Final = 65_536
 _LONGEST_LINE: Final = 1 << 20
 _KEPT_OF_LONGER: Final = 4096
@@ -97,30 +98,37 @@ def _opening(path: Path) -> tuple[list[str], int, int]:
 def _blocks(path: Path) -> Iterator[_Block]:
     """Cut a file at line ends; of a line too long for any record only the beginning is kept, which no rule accepts."""
     _, line, offset = _opening(path)
-    rest, held = b"", b""
+    rest = b""
     with path.open("rb") as stream:
         stream.seek(offset)
         while read := stream.read(BLOCK_BYTES):
-            text = held + read
-            held = b"\r" if text.endswith(b"\r") else b""  # its line feed may come with the next read
-            text = text[: len(text) - len(held)]
-            if b"\r" in text:
-                text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            cut = text.rfind(b"\n") + 1
+            text = rest + read
+            cut = _behind_last_line(text)
             if not cut:
-                rest = _shortened(rest + text)
+                rest = _shortened(text)
                 continue
-            body, rest = rest + text[:cut], _shortened(text[cut:])
+            stream.seek(cut - len(text), os.SEEK_CUR)  # to read the begun line again costs less than to carry it along
+            body, rest = _one_line_end(text[:cut]), b""
             yield _Block(line, body)
             line += body.count(b"\n")
-    rest += held
     if rest.strip():
-        yield _Block(line, rest, None if held else last_line(rest, line))
+        yield _Block(line, rest, None if rest.endswith(b"\r") else last_line(rest, line))
+
+
+def _behind_last_line(text: bytes) -> int:
+    """Where the last line of a text ends, 0 if none does; the line feed behind a carriage return may be yet unread."""
+    return max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
+
+
+def _one_line_end(text: bytes) -> bytes:
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
 
 
 def _shortened(line: bytes) -> bytes:
     """A line beyond every record's length, cut so that memory stays bounded and marked so that it stays refused."""
-    return line if len(line) <= _LONGEST_LINE else line[:_KEPT_OF_LONGER] + b'"'
+    if len(line) <= _LONGEST_LINE:
+        return line
+    return line[:_KEPT_OF_LONGER] + (b'"\r' if line.endswith(b"\r") else b'"')
 
 
 def _in_order(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,6 +32,18 @@ _KEYS: Final = {
 }
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """Records ready for the warehouse, by kind; what was refused, and apart from it the names nobody owns."""
+
+    format: str
+    kind: str
+    frames: Mapping[str, pl.DataFrame]
+    rejects: pl.DataFrame
+    unowned: pl.DataFrame
+    notes: tuple[str, ...]
+
+
 @dataclass
 class Tally:
     """What the pieces of one file came to so far."""
@@ -44,14 +56,14 @@ class Tally:
     kind: str = ""
     strangers: set[str] = field(default_factory=set)
 
-    def add(self, records: Records, result: LoadResult, rejects: pl.DataFrame) -> None:
+    def add(self, piece: _Piece, result: LoadResult, rejects: pl.DataFrame) -> None:
         """Count one more piece of the file."""
-        self.format, self.kind = records.format, records.kind
+        self.format, self.kind = piece.format, piece.kind
         self.result += result
         self.rejected += rejects.height
         told = rejects.head(MOST_REASONS - len(self.reasons)).select("position", "field", "value", "allowed")
         self.reasons.extend(told.iter_rows(named=True))
-        self.notes.extend(records.notes)
+        self.notes.extend(piece.notes)
 
     def first_told(self, unowned: pl.DataFrame) -> pl.DataFrame:
         """Names nobody owns, each told once a file."""
@@ -83,28 +95,27 @@ def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, nam
     with FileLoad(warehouse, file.seq) as load:
         for table in ("rejected_record", "source_file"):
             warehouse.connection.execute(f"delete from {table} where load_id = ?", [file.seq])  # noqa: S608 - constants
-        for read in unread.pieces(by_time=by_time):
-            records = placed(read, names, portfolio)
-            result, unowned = _load_piece(portfolio, load, unread, records, names)
-            rejects = pl.concat([records.rejects, tally.first_told(unowned)])
+        for piece in unread.pieces(lambda read: _made_ready(portfolio, names, unread.hints, read), by_time=by_time):
+            result = sum((load.add(kind, frame) for kind, frame in piece.frames.items()), LoadResult())
+            rejects = pl.concat([piece.rejects, tally.first_told(piece.unowned)])
             warehouse.insert("rejected_record", rejects.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
-            tally.add(records, result, rejects)
+            tally.add(piece, result, rejects)
             if unread.read is None:
                 tell("load", tally.result.loaded + tally.result.unchanged, None, file.path)
         warehouse.insert_row("source_file", _source_row(file, tally, names))
     return tally
 
 
-def _load_piece(
-    portfolio: Portfolio, load: FileLoad, unread: Unread, records: Records, names: Names
-) -> tuple[LoadResult, pl.DataFrame]:
-    result, rejects = LoadResult(), [records.rejects.clear()]
+def _made_ready(portfolio: Portfolio, names: Names, hints: Sequence[str], read: Records) -> _Piece:
+    """Give records their site, day and bill, without looking at the warehouse: while the piece before is loaded."""
+    records = placed(read, names, portfolio)
+    frames, rejects, unowned = {}, [records.rejects], [records.rejects.clear()]
     for kind, frame in with_doubtful_end(records).frames.items():
-        kept, unowned = owned(frame, kind, names, unread.hints, portfolio.sites)
-        kept, contradicted = _one_each(filed(portfolio, kept, kind), kind)
-        rejects += [unowned, contradicted]
-        result += load.add(kind, kept)
-    return result, pl.concat(rejects)
+        kept, strangers = owned(frame, kind, names, hints, portfolio.sites)
+        frames[kind], contradicted = _one_each(filed(portfolio, kept, kind), kind)
+        rejects.append(contradicted)
+        unowned.append(strangers)
+    return _Piece(records.format, records.kind, frames, pl.concat(rejects), pl.concat(unowned), records.notes)
 
 
 def _one_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -16,13 +16,14 @@ _STAMP: Final = {"meter": "interval_start", "charger": "measured_at"}
 def filed(portfolio: Portfolio, frame: pl.DataFrame, kind: str) -> pl.DataFrame:
     """Add local_day and bill_month where a kind has them; records stay in their order within a site.
 
+    The months are Categorical, being few: as a text of its own in every row they cost more to join and to hand on.
     Raises V2BError for records without a time.
     """
     stamp = _STAMP.get(kind)
     if stamp is None:
         return frame
     if frame.is_empty():
-        return frame.with_columns(local_day=pl.lit(None, dtype=pl.Date), bill_month=pl.lit(None, dtype=pl.String))
+        return frame.with_columns(local_day=pl.lit(None, dtype=pl.Date), bill_month=pl.lit(None, dtype=pl.Categorical))
     sites = frame.get_column("site_id").unique(maintain_order=True)
     parts = [frame] if len(sites) == 1 else [frame.filter(pl.col("site_id") == site) for site in sites]
     return pl.concat(
@@ -59,4 +60,5 @@ def _months(portfolio: Portfolio, site_id: str, days: pl.Series) -> pl.DataFrame
     joined = days.alias("local_day").to_frame().join_asof(bills, left_on="local_day", right_on="bill_from")
     inside = pl.col("bill_until").is_not_null() & (pl.col("local_day") < pl.col("bill_until"))
     calendar_month = pl.col("local_day").dt.strftime("%Y-%m")
-    return joined.select("local_day", bill_month=pl.when(inside).then("month").otherwise(calendar_month))
+    month = pl.when(inside).then("month").otherwise(calendar_month)
+    return joined.select("local_day", bill_month=month.cast(pl.Categorical))

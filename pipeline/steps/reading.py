@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from pipeline.ingest import Records, read_file
 from pipeline.ingest.batches import read_batches
 from pipeline.ingest.parquet import is_long
 from pipeline.journal import SeenFile
+
+T = TypeVar("T")
 
 _SMALL_BYTES: Final = 8 << 20
 _AHEAD: Final = 8
@@ -29,15 +31,18 @@ class Unread:
     hints: Sequence[str]
     read: Future[Records] | None
 
-    def pieces(self, *, by_time: bool) -> Iterator[Records]:
-        """Yield the file's records; raises OutOfOrderError where it has to be read `by_time`."""
+    def pieces(self, make_ready: Callable[[Records], T], *, by_time: bool) -> Iterator[T]:
+        """Yield what `make_ready` makes of the file's records, a large file in pieces, each while the last is loaded.
+
+        Raises OutOfOrderError where the file has to be read `by_time`.
+        """
         if self.read is not None:
-            yield self.read.result()
+            yield make_ready(self.read.result())
         else:
-            yield from _one_ahead(read_batches(self.path, self.hints, by_time=by_time))
+            yield from _one_ahead(map(make_ready, read_batches(self.path, self.hints, by_time=by_time)))
 
 
-def _one_ahead(pieces: Iterator[Records]) -> Iterator[Records]:
+def _one_ahead(pieces: Iterator[T]) -> Iterator[T]:
     """Yield pieces in their order, the next one being read while the last one is loaded."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="v2b-read") as pool:
         following = pool.submit(next, pieces, None)

@@ -118,7 +118,25 @@ def test_a_line_without_end_costs_itself(path: Path, monkeypatch: pytest.MonkeyP
     assert frame["interval_start"].dt.minute().to_list() == [0, 30]
     (refused,) = pl.concat(records.rejects for records in found).iter_rows(named=True)
     assert refused["position"] == "line 3"
-    assert len(refused["raw"]) < 300
+    assert len(refused["raw"]) <= 1000 + 110
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("size", range(180, 300))
+def test_a_line_without_end_ends_with_its_line(
+    path: Path, monkeypatch: pytest.MonkeyPatch, end: str, size: int
+) -> None:
+    """Wherever the blocks are cut: the line after it is read, and has its number."""
+    monkeypatch.setattr(canonical_blocks, "_LONGEST_LINE", 60)
+    monkeypatch.setattr(canonical_blocks, "_KEPT_OF_LONGER", 20)
+    rows = [METER_HEADER.strip(), line(0).strip(), "x" * size, line(30).strip(), line(45, "bad").strip()]
+    path.write_bytes("".join(row + end for row in rows).encode())
+    found, _ = batches(path)
+    frame = merged(found, "frames")
+    assert frame is not None
+    assert frame["interval_start"].dt.minute().to_list() == [0, 30]
+    rejects = pl.concat(records.rejects for records in found)
+    assert rejects["position"].to_list() == ["line 3", "line 5"]
 
 
 @pytest.mark.parametrize("text", ["", "meter_id,interval_start,duration_s\nmain,x,1\n", METER_HEADER])
