@@ -166,7 +166,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "wiring_not_compared": Reason("Charger wiring was not compared with the meter.", ("data.beta",)),
     "range_not_computed": Reason(
-        "No uncertainty range is computed yet.",
+        "Within what the saving lies is not known: a load is not known, or something contradicts it.",
         (
             "peak_kw.low",
             "peak_kw.high",
@@ -207,7 +207,7 @@ REASONS: Final[Mapping[str, Reason]] = {
         ("fleet.availability_pct",),
     ),
     "check_not_possible": Reason(
-        "V2B days could not be compared with reference days: too few of either have a baseline.",
+        "V2B days could not be compared with reference days.",
         (
             "check.method",
             "check.v2b_days",
@@ -242,6 +242,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "ratchet_history_short": Reason(
         "The ratchet looks back further than the data; no peak is assumed for the months before it."
+    ),
+    "range_too_wide": Reason(
+        "What the chargers, clocks and the model can be off by leaves the saving too uncertain to call it proved."
     ),
     "bill_partial": Reason("Some charges of the tariff were refused, so the bill is partial."),
     "sessions_unknown": Reason(

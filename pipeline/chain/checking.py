@@ -16,6 +16,7 @@ import polars as pl
 from pipeline.baselines import (
     BASELINE_DAY,
     DAY_CLASS,
+    DAY_MATCHING,
     PLACEBO_DAYS,
     Check,
     DayErrors,
@@ -57,6 +58,7 @@ class Checked:
         found = self.check
         return {
             "verdict": found.verdict,
+            "reason": found.reason,
             "method": self.method,
             "v2b_days": found.v2b_days,
             "reference_days": found.reference_days,
@@ -192,10 +194,20 @@ def _verdict(known: pl.DataFrame, found: pl.DataFrame, method: str | None, *, ar
         return independent_check(_errors(v2b, _LOGGED), _errors(v2b, _ESTIMATED), placebo, armed=armed)
 
     month = over(found)
+    if not month.v2b_days:
+        month = replace(month, reason=_why_no_day(found))
     year = over(_last_year(known))
     if month.verdict in ("confirms", "consistent") and year.verdict == "contradicts":
         return replace(month, verdict="contradicts", reason=f"over twelve months, {year.reason}")
     return month
+
+
+def _why_no_day(found: pl.DataFrame) -> str:
+    days = found.filter(pl.col("day_class") == "v2b").get_column("local_day").n_unique()
+    if not days:
+        return "this bill has no V2B day"
+    least = min(rule.like_days for rule in DAY_MATCHING.values())
+    return f"none of the {days} V2B days has the {least} days like it before it that a baseline takes at least"
 
 
 def _last_year(known: pl.DataFrame) -> pl.DataFrame:

@@ -138,3 +138,14 @@ def test_a_day_with_a_gap_is_no_reference():
     reasons = dict(found.day_class.select("local_day", "reason").iter_rows())
     assert reasons[date(2013, 7, 3)] == "meter or charger data missing"
     assert reasons[date(2013, 7, 3) + timedelta(days=3)] == "no event window on this day"
+
+
+def test_a_check_that_is_not_possible_says_what_is_missing(monkeypatch):
+    assert july(armed={}).section["reason"] == "this bill has no V2B day"
+    monkeypatch.setitem(globals(), "FIRST", "2013-06")
+    assert july().section["reason"].endswith(" reference days have a baseline; 60 are needed")
+    monkeypatch.setitem(globals(), "FIRST", "2013-07")
+    monkeypatch.setitem(globals(), "V2B_DAYS", frozenset({date(2013, 7, 2), date(2013, 7, 3)}))
+    found = july()
+    assert found.check.verdict == "no_check"
+    assert found.section["reason"].startswith("none of the 2 V2B days has the 5 days like it before it")
