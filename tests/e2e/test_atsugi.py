@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipeline.warehouse import Warehouse, read_copy
-from tests.e2e.conftest import content, tables, v2b
+from tests.e2e.conftest import tables, v2b
 from tests.e2e.truth import month_differences, sums_that_do_not_close, window_differences
 
 MONTHS = [*(f"2013-{month:02d}" for month in range(7, 13)), *(f"2014-{month:02d}" for month in range(1, 7))]
@@ -169,32 +169,6 @@ def test_ranking_the_tariffs_repeats_the_saving_under_the_present_one(atsugi: Pa
     assert Decimal(second["cost_baseline"]) == sum(Decimal(money["bill_unmanaged"]) for money in year)
     assert Decimal(second["saved"]) == sum(Decimal(money["saved"]) for money in year)
     assert Decimal(first["saved"]) < Decimal(second["saved"])
-
-
-def journal_rows(folder: Path) -> list[tuple]:
-    with sqlite3.connect(folder / "journal.sqlite") as journal:
-        return [
-            *journal.execute("select * from file_seen order by seq"),
-            *journal.execute("select * from report_issued order by seq"),
-            *journal.execute("select * from outbox_transition order by seq"),
-        ]
-
-
-def test_running_again_and_rebuilding_change_nothing(atsugi: Path) -> None:
-    reports, rows, journal = content(atsugi, ["out"]), tables(atsugi), journal_rows(atsugi)
-    assert len(reports) == 12 * 3
-
-    again = v2b("run", "--portfolio", str(atsugi), "--json")
-    assert (again.returncode, json.loads(again.stdout)) == (0, [])
-    assert (content(atsugi, ["out"]), tables(atsugi), journal_rows(atsugi)) == (reports, rows, journal)
-
-    (atsugi / "warehouse.duckdb").unlink()
-    (atsugi / "analytics.duckdb").unlink()
-    rebuilt = v2b("run", "--portfolio", str(atsugi))
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    assert content(atsugi, ["out"]) == reports
-    assert tables(atsugi) == rows
-    assert journal_rows(atsugi) == journal
 
 
 def test_a_named_month_is_printed_though_nothing_is_written(atsugi: Path) -> None:
