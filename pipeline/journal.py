@@ -133,6 +133,11 @@ class Journal:
         of_bill = "where site_id = ? and month = ? order by version desc limit 1"
         return next(iter(self._issued(of_bill, (site_id, month))), None)
 
+    def report(self, site_id: str, month: str, version: int) -> IssuedReport | None:
+        """Return one version of a report; None where there is none."""
+        rows = self._issued("where site_id = ? and month = ? and version = ?", (site_id, month, str(version)))
+        return next(iter(rows), None)
+
     def reports(self) -> list[IssuedReport]:
         """Return every version of every report, in the order they were issued."""
         return self._issued("order by seq", ())

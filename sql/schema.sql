@@ -518,7 +518,19 @@ create table savings_month (
     reconciliation varchar,
     outage_hours double,
     ridden_through_hours double,
-    served_kwh double
+    served_kwh double,
+    reduction_low_kw double,
+    reduction_high_kw double,
+    saved_low decimal(38, 12),
+    saved_high decimal(38, 12),
+    saved_measurement_low decimal(38, 12),
+    saved_measurement_high decimal(38, 12),
+    saved_modelling_low decimal(38, 12),
+    saved_modelling_high decimal(38, 12),
+    realised_low decimal(38, 12),
+    realised_high decimal(38, 12),
+    run_rate_low decimal(38, 12),
+    run_rate_high decimal(38, 12)
 );
 comment on table savings_month is 'One row per site and bill: the result, as in summary.json.';
 comment on column savings_month.site_id is 'Site';
@@ -601,6 +613,18 @@ comment on column savings_month.reconciliation is 'Whether the utility''s bill b
 comment on column savings_month.outage_hours is 'Time without a grid, by outages.csv [h]';
 comment on column savings_month.ridden_through_hours is 'Time without a grid in which a car gave energy [h]';
 comment on column savings_month.served_kwh is 'Energy cars gave while the grid was dead, in no saving [kWh]';
+comment on column savings_month.reduction_low_kw is 'Low end of the 95 % range of the peak reduction [kW]';
+comment on column savings_month.reduction_high_kw is 'High end of the 95 % range of the peak reduction [kW]';
+comment on column savings_month.saved_low is 'Low end of the 95 % range of the saving, also where it is not proved [money]';
+comment on column savings_month.saved_high is 'High end of the 95 % range of the saving, also where it is not proved [money]';
+comment on column savings_month.saved_measurement_low is 'Low end of that range had only measurement been off [money]';
+comment on column savings_month.saved_measurement_high is 'High end of that range had only measurement been off [money]';
+comment on column savings_month.saved_modelling_low is 'Low end of that range had only the model been off [money]';
+comment on column savings_month.saved_modelling_high is 'High end of that range had only the model been off [money]';
+comment on column savings_month.realised_low is 'Low end of the 95 % range of the savings of the last twelve bills [money]';
+comment on column savings_month.realised_high is 'High end of the 95 % range of the savings of the last twelve bills [money]';
+comment on column savings_month.run_rate_low is 'Low end of the 95 % range of the run-rate [money]';
+comment on column savings_month.run_rate_high is 'High end of the 95 % range of the run-rate [money]';
 
 create table utility_bill (
     site_id varchar not null,
@@ -669,7 +693,11 @@ create table report (
     generated_at timestamptz not null,
     code varchar not null,
     subject varchar not null,
-    html_sha256 varchar not null
+    html_sha256 varchar not null,
+    generated_before timestamptz,
+    saved_before decimal(38, 12),
+    peak_reduction_before_kw double,
+    grade_before varchar
 );
 comment on table report is 'One row per site and bill: the report that was rendered last.';
 comment on column report.site_id is 'Site';
@@ -681,6 +709,10 @@ comment on column report.generated_at is 'When this version was made, UTC';
 comment on column report.code is 'Version of the program that made it';
 comment on column report.subject is 'Subject of its e-mail';
 comment on column report.html_sha256 is 'SHA-256 of report.html';
+comment on column report.generated_before is 'When the version it replaces was made, UTC';
+comment on column report.saved_before is 'Saving the version it replaces stated, null where it stated none [money]';
+comment on column report.peak_reduction_before_kw is 'Peak reduction the version it replaces stated [kW]';
+comment on column report.grade_before is 'Grade the version it replaces stated';
 
 create table bill_source (
     site_id varchar not null,
@@ -691,3 +723,37 @@ comment on table bill_source is 'One row per site and bill: what its stored resu
 comment on column bill_source.site_id is 'Site';
 comment on column bill_source.month is 'Bill, the month it ends in as YYYY-MM';
 comment on column bill_source.source_hash is 'Hash of all records, settings and earlier bills that were read for it';
+
+create table determinant_draw (
+    site_id varchar not null,
+    month varchar not null,
+    scenario varchar not null,
+    charge_id varchar not null,
+    band varchar not null,
+    span bigint not null,
+    import_wh bigint[] not null,
+    export_wh bigint[] not null,
+    own_peak_w bigint[] not null
+);
+comment on table determinant_draw is 'One row per bill, charge, band and span of the compared world: what each draw of its range measured.';
+comment on column determinant_draw.site_id is 'Site';
+comment on column determinant_draw.month is 'Bill, YYYY-MM';
+comment on column determinant_draw.scenario is 'World: no_ev or unmanaged';
+comment on column determinant_draw.charge_id is 'Charge of the tariff';
+comment on column determinant_draw.band is 'Band of the charge, such as a time-of-use period';
+comment on column determinant_draw.span is 'Part of the bill where prices change inside it, counted from 0 [1]';
+comment on column determinant_draw.import_wh is 'Energy drawn from the grid, one number a draw [Wh]';
+comment on column determinant_draw.export_wh is 'Energy fed into the grid, one number a draw [Wh]';
+comment on column determinant_draw.own_peak_w is 'What a demand charge reads off the bill, one number a draw, null for other charges [W]';
+
+create table saving_draw (
+    site_id varchar not null,
+    month varchar not null,
+    saved double[] not null,
+    bias double not null
+);
+comment on table saving_draw is 'One row per site and bill with a range: what each draw saved.';
+comment on column saving_draw.site_id is 'Site';
+comment on column saving_draw.month is 'Bill, YYYY-MM';
+comment on column saving_draw.saved is 'Bill of the compared world less the metered one, one number a draw [money]';
+comment on column saving_draw.bias is 'What noise adds to the highest window, as money: taken out twice of a range [money]';

@@ -110,6 +110,9 @@ def test_a_check_says_what_must_hold_on_which_table(name: str) -> None:
     assert re.fullmatch(r"[a-z].*\.", check.sentence)
 
 
+PARAMETERS = {"site": "x", "month": "2013-07", "on": "2013-08-01"}
+
+
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
 def test_a_saved_question_names_its_parameters_and_runs(warehouse: Warehouse, path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -119,7 +122,9 @@ def test_a_saved_question_names_its_parameters_and_runs(warehouse: Warehouse, pa
     named = [line.partition(":")[0] for line in rest]
     assert all(re.fullmatch(r"\$\w+: \S.*", line) for line in rest)
     assert sorted(named) == sorted(set(re.findall(r"\$\w+", code)))
-    assert warehouse.query(code, {name.removeprefix("$"): "x" for name in named}).is_empty()
+    given = {name.removeprefix("$") for name in named}
+    assert given <= set(PARAMETERS)
+    assert warehouse.query(code, {name: PARAMETERS[name] for name in given}).is_empty()
 
 
 # --- planted violations

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from pipeline.delivery import build_message, stated_figures
 from pipeline.domain import V2BError
 from pipeline.journal import IssuedReport, Journal
 from pipeline.portfolio import Portfolio, Site
+from pipeline.steps.restating import Restatement, restatement
 from pipeline.steps.scope import Scope
 from pipeline.tariff import load_tariff
 from pipeline.warehouse import Warehouse
@@ -30,6 +32,13 @@ from reports.portfolio_page import PortfolioRow, portfolio_page
 
 LOG: Final = logging.getLogger(__name__)
 _CHART_BILLS: Final = 13
+_ROW_TYPES: Final = {
+    "restates": pl.Int64(),
+    **dict.fromkeys(("generated_at", "generated_before"), pl.Datetime("us", "UTC")),
+    "saved_before": pl.Decimal(38, 12),
+    "peak_reduction_before_kw": pl.Float64(),
+    "grade_before": pl.String(),
+}
 _FALLBACK_SENDER: Final = "v2b-savings@localhost.invalid"
 
 
@@ -161,14 +170,16 @@ def _render_one(
     site, month = entry.site, entry.month
     stated = stated_figures(entry.summary)
     issued = journal.issue_report(site.site_id, month, entry.hashes, at=now, code=__version__, stated=stated)
-    summary = {**entry.summary, "version": _version(issued, entry.hashes[0])}
     with open_warehouse() as warehouse:
+        restated = restatement(journal, warehouse, issued)
+        changes = restated.section if restated else None
+        summary = {**entry.summary, "version": {**_version(issued, entry.hashes[0]), "changes": changes}}
         data = _input(portfolio, warehouse, site, summary)
     rendered = render_report(data)
     folder = report_folder(portfolio, site.site_id, month)
     _write(folder, summary, rendered, _message(portfolio, site, rendered, issued))
     with open_warehouse() as warehouse:
-        warehouse.replace_rows("report", site.site_id, month, _report_row(issued, entry.hashes[0], rendered))
+        warehouse.replace_rows("report", site.site_id, month, _report_row(issued, entry, rendered, restated))
     return ReportOutcome(
         site.site_id,
         month,
@@ -276,17 +287,26 @@ def _message(portfolio: Portfolio, site: Site, rendered: RenderedReport, issued:
     )
 
 
-def _report_row(issued: IssuedReport, input_hash: str, rendered: RenderedReport) -> pl.DataFrame:
+def _report_row(
+    issued: IssuedReport, entry: _Due, rendered: RenderedReport, restated: Restatement | None
+) -> pl.DataFrame:
+    before = restated.before if restated else None
+    stated = before.stated if before else {}
+    saved = stated.get("saved")
     row = {
         "version": issued.version,
         "restates": issued.restates,
-        "input_hash": input_hash,
+        "input_hash": entry.hashes[0],
         "generated_at": issued.generated_at,
         "code": issued.code,
         "subject": rendered.subject,
         "html_sha256": sha256(rendered.html.encode()).hexdigest(),
+        "generated_before": before.generated_at if before else None,
+        "saved_before": None if saved is None else Decimal(saved),
+        "peak_reduction_before_kw": stated.get("peak_reduction_kw"),
+        "grade_before": stated.get("grade"),
     }
-    return pl.DataFrame([row], schema_overrides={"restates": pl.Int64, "generated_at": pl.Datetime("us", "UTC")})
+    return pl.DataFrame([row], schema_overrides=_ROW_TYPES)
 
 
 def _write(folder: Path, summary: Mapping[str, Any], rendered: RenderedReport, message: bytes) -> None:

@@ -187,6 +187,8 @@ def test_a_later_file_restates_only_what_it_changes(portfolio: Path) -> None:
     (restated,) = json.loads(run.stdout)
     assert restated["version"]["report"] == 2
     assert restated["version"]["restates"] == 1
+    (why,) = restated["version"]["changes"]["why"]
+    assert why.startswith("Of the meter intervals, 1 replaced since the report before, in ")
     after = content(portfolio, ["out"])
     changed = {name for name in reports if after[name] != reports[name]}
     assert changed

@@ -1,0 +1,77 @@
+"""What a new version of a report changes: from which figure to which, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipeline.journal import IssuedReport, Journal
+from pipeline.warehouse import Warehouse
+
+_FIGURES: Final = ("saved", "peak_reduction_kw", "provable", "grade")
+_TABLES: Final[Mapping[str, str]] = {"meter intervals": "meter_interval", "charger readings": "charger_reading"}
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """The version before, its figures beside the new ones (the changed ones only), and the reasons in words."""
+
+    before: IssuedReport
+    changes: Mapping[str, tuple[Any, Any]]
+    why: tuple[str, ...]
+
+    @property
+    def section(self) -> dict[str, Any]:
+        """The `changes` part of the version block of the result contract."""
+        return {
+            "since": self.before.generated_at.isoformat(),
+            "figures": {name: {"from": old, "to": new} for name, (old, new) in self.changes.items()},
+            "why": list(self.why),
+        }
+
+
+def restatement(journal: Journal, warehouse: Warehouse, issued: IssuedReport) -> Restatement | None:
+    """Return what a version changes of the one it restates; None for a first version."""
+    if issued.restates is None:
+        return None
+    before = journal.report(issued.site_id, issued.month, issued.restates)
+    if before is None:
+        return None
+    old, new = before.stated, issued.stated
+    known = {name for name in _FIGURES if name in old and name in new}
+    changes = {name: (old[name], new[name]) for name in _FIGURES if name in known and old[name] != new[name]}
+    return Restatement(before, changes, _reasons(warehouse, before, issued))
+
+
+def _reasons(warehouse: Warehouse, before: IssuedReport, issued: IssuedReport) -> tuple[str, ...]:
+    """Say what data of this bill changed or came between two versions; where none did, what is left to have changed."""
+    found = []
+    for what, table in _TABLES.items():
+        changed, came, files = _counts(warehouse, table, before, issued)
+        new = came - changed
+        parts = [f"{count:,} {words}" for count, words in ((changed, "replaced"), (new, "new")) if count > 0]
+        if parts:
+            found.append(f"Of the {what}, {' and '.join(parts)} since the report before, in {files}.")
+    return tuple(found) or ("The data of this bill is as it was: its settings, tariff or an earlier bill changed.",)
+
+
+def _counts(warehouse: Warehouse, table: str, before: IssuedReport, issued: IssuedReport) -> tuple[int, int, str]:
+    since = {
+        "site": issued.site_id,
+        "month": issued.month,
+        "low": before.generated_at,
+        "high": issued.generated_at,
+    }
+    loads = "select load_id, path from source_file where seen_at > $low and seen_at <= $high"
+    of_bill = "site_id = $site and bill_month = $month"
+    changed, came, paths = warehouse.query(
+        f"with loads as ({loads}) select "  # noqa: S608 - names of tables are constants
+        f"(select count(*) from {table}_history join loads on superseded_by = loads.load_id where {of_bill}), "
+        f"(select count(*) from {table} join loads using (load_id) where {of_bill}), "
+        f"(select list(distinct path order by path) from {table} join loads using (load_id) where {of_bill})",
+        since,
+    ).row(0)
+    named = list(paths or [])
+    others = f" and {len(named) - 3} more files" if len(named) > 3 else ""
+    return changed, came, ", ".join(named[:3]) + others
