@@ -10,7 +10,7 @@ from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.loading import FileOutcome, ingest
 from pipeline.warehouse import Warehouse
-from tests.factories import lay_out_warehouse
+from tests.factories import IN_MEMORY, lay_out_warehouse
 from tests.steps.renditions import depot
 
 NOW = datetime(2013, 8, 3, tzinfo=UTC)
@@ -73,7 +73,7 @@ class Portfolio:
 
 @contextmanager
 def portfolio() -> Iterator[Portfolio]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         root = depot(Path(folder) / "depot")
         lay_out_warehouse(root)
         with Warehouse(root) as warehouse:
