@@ -13,7 +13,14 @@ alert     failed runs
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
 from pipeline.delivery.mime import Letter, build_message, compose, header, message_id, readdressed
-from pipeline.delivery.smtp import Handed, MailServer, Postbox, mail_server
+from pipeline.delivery.smtp import (
+    PASSWORD_VARIABLE,
+    USER_VARIABLE,
+    Handed,
+    MailServer,
+    Postbox,
+    mail_server,
+)
 from pipeline.delivery.due import (
     REMIND_EVERY_DAYS,
     Stated,
@@ -30,7 +37,9 @@ from pipeline.delivery.digest import Answer, Correction, digest
 from pipeline.delivery.alert import alert
 
 __all__ = [
+    "PASSWORD_VARIABLE",
     "REMIND_EVERY_DAYS",
+    "USER_VARIABLE",
     "Answer",
     "Correction",
     "Handed",

@@ -1,18 +1,19 @@
 """A portfolio as the mail room finds it: bills in the warehouse, versions in the journal, rendered mails under out/."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pipeline.delivery import Letter, compose, stated_figures
-from pipeline.journal import Journal, MailKey
+from pipeline.delivery import PASSWORD_VARIABLE, USER_VARIABLE, Letter, compose, stated_figures
+from pipeline.journal import IssuedReport, Journal, MailKey
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
-from pipeline.steps.sending import Mail, due_mails
+from pipeline.steps.sending import Mail, Mailer, due_mails, send_due
 from pipeline.warehouse import Warehouse
+from tests.delivery.servers import PASSWORD, USER
 
 SENDER = "v2b@example.com"
 READER = "energy@example.com"
@@ -68,6 +69,18 @@ class Desk:
         """The portfolio's warehouse, to be opened."""
         return Warehouse(self.root)
 
+    def served_by(self, port: int, security: str = "none") -> Mailer:
+        """Name a server in v2b.toml; return a mailer to it that tries again at once."""
+        self.smtp = f'[smtp]\nhost = "localhost"\nport = {port}\nsecurity = "{security}"\nfrom = "{SENDER}"\n'
+        self.write()
+        environment = {} if security == "none" else {USER_VARIABLE: USER, PASSWORD_VARIABLE: PASSWORD}
+        return replace(Mailer.of(load_portfolio(self.root).settings, environment), sleep=lambda _: None)
+
+    def send(self, mailer: Mailer) -> list[tuple[str, str]]:
+        """Send what is due today: each mail's state and the words about it."""
+        found = send_due(load_portfolio(self.root), self.opening, self.journal, self.scope(), mailer)
+        return [(outcome.state, outcome.detail) for outcome in found]
+
     def scope(self, **narrowed: Any) -> Scope:
         """Everything, as it is due today."""
         return Scope(at(self.today), **narrowed)
@@ -104,21 +117,23 @@ class Desk:
             "result_hash": results,
             "summary": json.dumps(summary),
         }
+        reported = None
+        if state == "ok" and rendered:
+            reported = self._issued(site, month, summary, results, issued_at)
+        elif state == "ok":
+            self.issue(site, month, summary, results, issued_at)
         with self.opening() as warehouse:
             for table in ("savings_month", "report"):
                 warehouse.connection.execute(f"delete from {table} where site_id = ? and month = ?", [site, month])
             warehouse.insert_row("savings_month", row)
-        if state == "ok":
-            self._issue(site, month, summary, results, issued_at, rendered)
+            if reported:
+                warehouse.insert_row("report", reported)
 
-    def _issue(
-        self, site: str, month: str, summary: dict[str, Any], results: str, when: datetime | None, rendered: bool
-    ) -> None:
-        issued = self.journal.issue_report(
-            site, month, (results, results), at=when or at(self.today), code="0", stated=stated_figures(summary)
-        )
-        if not rendered:
-            return
+    def _issued(
+        self, site: str, month: str, summary: dict[str, Any], results: str, when: datetime | None
+    ) -> dict[str, Any]:
+        """Issue a version and write its mail; the row of the report."""
+        issued = self.issue(site, month, summary, results, when)
         seed, name = f"{site}/{month}/{issued.version}", self.sites[site]["name"]
         letter = Letter(f"V2B {month} | {name}: version {issued.version}", "Text.\n", "<p>Text.</p>")
         message = compose(letter, sender=SENDER, recipients=[READER], message_id_seed=seed, date=issued.generated_at)
@@ -126,8 +141,15 @@ class Desk:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "email.eml").write_bytes(message)
         row = {"site_id": site, "month": month, "version": issued.version, "input_hash": results, "subject": ""}
-        with self.opening() as warehouse:
-            warehouse.insert_row("report", row | {"generated_at": issued.generated_at, "code": "0", "html_sha256": ""})
+        return row | {"generated_at": issued.generated_at, "code": "0", "html_sha256": ""}
+
+    def issue(
+        self, site: str, month: str, summary: dict[str, Any], results: str, when: datetime | None
+    ) -> IssuedReport:
+        """Let the journal know of a version."""
+        return self.journal.issue_report(
+            site, month, (results, results), at=when or at(self.today), code="0", stated=stated_figures(summary)
+        )
 
     def due(self, today: str | None = None, **narrowed: Any) -> list[Mail]:
         """The mails that are due on a day."""

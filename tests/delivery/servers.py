@@ -26,14 +26,14 @@ CUT = "cut the line"
 class Mailbox:
     """What the server says at each step (its last answer for ever after), and what it took in.
 
-    `CUT` ends the connection without a word. With `hold`, RCPT is not answered until `free` is set; `held` tells that
-    somebody waits there.
+    `CUT` ends the connection without a word. A step named in `hold` is not answered until `free` is set; `held` tells
+    that somebody waits there.
     """
 
     mail: list[str] = field(default_factory=lambda: [OK])
     rcpt: list[str] = field(default_factory=lambda: [OK])
     data: list[str] = field(default_factory=lambda: [OK])
-    hold: bool = False
+    hold: str = ""
     held: threading.Event = field(default_factory=threading.Event)
     free: threading.Event = field(default_factory=threading.Event)
     taken: list[bytes] = field(default_factory=list)
@@ -56,18 +56,22 @@ class Mailbox:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
     ) -> str:
         """Answer RCPT TO, once nobody holds it back."""
-        if self.hold:
-            self.held.set()
-            await asyncio.get_running_loop().run_in_executor(None, self.free.wait, 60)
+        await self._held("rcpt")
         return self._said(server, self.rcpt, "RCPT", address, lambda: envelope.rcpt_tos.append(address))
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Answer the end of a message."""
+        await self._held("data")
         content = envelope.original_content or b""
         self.tls.append(server.transport.get_extra_info("ssl_object") is not None)
         auth = session.auth_data
         self.users.append(auth.login.decode() if isinstance(auth, LoginPassword) else None)
         return self._said(server, self.data, "DATA", envelope.rcpt_tos[0], lambda: self.taken.append(content))
+
+    async def _held(self, step: str) -> None:
+        if self.hold == step:
+            self.held.set()
+            await asyncio.get_running_loop().run_in_executor(None, self.free.wait, 60)
 
     def _said(self, server: SMTP, answers: list[str], step: str, address: str, accept: Any) -> str:
         self.seen.append((step, address))
@@ -106,8 +110,8 @@ def certificates(folder: Path, name: str = "localhost") -> Certificates:
 class _OnFreePort(Controller):
     """The library's controller on a port the kernel chose; by itself it only takes a port by number."""
 
-    def __init__(self, box: Mailbox, **options: Any) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, box: Mailbox, port: int = 0, **options: Any) -> None:
+        self._socket = socket.create_server(("127.0.0.1", port))
         super().__init__(box, hostname="127.0.0.1", port=self._socket.getsockname()[1], ready_timeout=60, **options)
 
     def _create_server(self) -> Any:
@@ -116,7 +120,7 @@ class _OnFreePort(Controller):
 
 @contextmanager
 def serving(box: Mailbox, security: str, certificates: Certificates | None = None, **options: Any) -> Iterator[int]:
-    """Serve a mailbox on a free port of loopback: starttls and tls ask for a log-in, none does not."""
+    """Serve a mailbox on loopback, on a free port unless one is named; starttls and tls ask for a log-in."""
     context = certificates.server if certificates else None
     if security != "none":
         options = {"auth_required": True, "authenticator": _authenticated, **options}

@@ -28,17 +28,6 @@ MESSAGE = compose(
 )
 
 
-@pytest.fixture(scope="session")
-def certified(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return certificates(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture
-def trusted(certified: Certificates, monkeypatch: pytest.MonkeyPatch) -> Certificates:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certified.authority))
-    return certified
-
-
 def handed(port: int, security: Any = "none", **changes: Any) -> Handed:
     user, password = (None, None) if security == "none" else (USER, PASSWORD)
     values = {"host": "localhost", "user": user, "password": password, "timeout_s": 20.0, **changes}
