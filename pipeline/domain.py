@@ -199,8 +199,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         "demand charge on the highest window.",
         ("capture.best_possible_peak_kw", "capture.capture_kw_pct"),
     ),
-    "capture_money_not_computed": Reason(
-        "The share of the possible saving in money is not computed yet.", ("capture.capture_money_pct",)
+    "capture_money_not_known": Reason(
+        "The share of the possible saving in money is not stated: it needs every car's state of charge and capacity, a "
+        "tariff of energy and of the highest clock-aligned windows, and a possible saving of 0.1 % of the bill.",
+        ("capture.capture_money_pct",),
     ),
     "availability_not_known": Reason(
         "No hours to work in, no chargers, or sessions without an end: the plugged-in share is not known.",

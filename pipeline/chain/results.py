@@ -177,9 +177,10 @@ def _facts(
 def _captured(prepared: Prepared, bills: Mapping[str, Bill]) -> dict[str, Any] | None:
     line = _demand_line(prepared, bills)
     baseline = savings.line_of(bills.get(prepared.inputs.site.headline), line)
-    if prepared.inputs.is_seed or baseline is None or baseline.own_peak_kw is None:
+    if prepared.inputs.is_seed or not bills:
         return None
-    found = capture_of(prepared, line, float(baseline.own_peak_kw))
+    peak_kw = None if baseline is None or baseline.own_peak_kw is None else float(baseline.own_peak_kw)
+    found = capture_of(prepared, line, peak_kw)
     return None if found is None else found.section
 
 
@@ -276,6 +277,7 @@ def _coverage_pct(windows: pl.DataFrame, column: str) -> float:
 def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
     """Add the codes that explain every figure left null, after those that forbid a proof."""
     inputs = prepared.inputs
+    captured = facts.capture or {}
     seen = {month for months in inputs.earlier.own_peaks.values() for month in months}
     notes = {
         f"clock_{prepared.clock.state}": bool(inputs.site.chargers) and prepared.clock.resolved,
@@ -283,8 +285,8 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "range_not_computed": True,
         **dict.fromkeys(facts.outlook.gaps, True),
         "levers_not_known": facts.provable and not facts.bills.keys() >= set(SCENARIOS),
-        "capture_not_known": facts.capture is None and facts.demand_line is not None,
-        "capture_money_not_computed": True,
+        "capture_not_known": facts.demand_line is not None and captured.get("best_possible_peak_kw") is None,
+        "capture_money_not_known": captured.get("capture_money_pct") is None,
         "availability_not_known": facts.fleet["availability_pct"] is None,
         "check_not_possible": facts.check is not None and facts.check["verdict"] == "no_check",
         "no_demand_charge": bool(facts.bills) and facts.demand_line is None,

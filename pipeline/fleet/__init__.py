@@ -2,24 +2,37 @@
 
 readiness     departures, throughput and cycles
 availability  the share of time the chargers had a car
+programme     stays as rows and columns of a linear programme
 capture       the lowest peak perfect foresight could have reached
+cost          the cheapest bill it could have reached
+marginal      what one more kWh or kW would have cost, read off the bill itself
 """
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
 from pipeline.fleet.readiness import Departures, departures, equivalent_full_cycles, fleet_section, unstated_fleet
 from pipeline.fleet.availability import availability_pct
-from pipeline.fleet.capture import PeakLoad, Stay, best_possible_peak_kw, capture_pct
+from pipeline.fleet.programme import Losses, Stay
+from pipeline.fleet.capture import PeakLoad, best_possible_peak_kw, capture_pct
+from pipeline.fleet.cost import DemandPrice, Plan, Prices, cheapest_plan
+from pipeline.fleet.marginal import SlotPrice, marginal_prices
 
 __all__ = [
+    "DemandPrice",
     "Departures",
+    "Losses",
     "PeakLoad",
+    "Plan",
+    "Prices",
+    "SlotPrice",
     "Stay",
     "availability_pct",
     "best_possible_peak_kw",
     "capture_pct",
+    "cheapest_plan",
     "departures",
     "equivalent_full_cycles",
     "fleet_section",
+    "marginal_prices",
     "unstated_fleet",
 ]
