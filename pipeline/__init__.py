@@ -16,7 +16,7 @@ savings      two bills -> peak, percent, money, annual figures
 fleet        departures and whether each car was ready
 uncertainty  the headline drawn many times within what its sources allow, each draw billed whole
 chain        the one composition: a month's frames in, result frames out
-delivery     MIME messages, deterministic
+delivery     what is due, letters as MIME messages, SMTP (the only room that imports smtplib)
 warehouse    DuckDB: migrate, replace, query, publish (the only room that imports duckdb)
 journal      the append-only journal: files seen, reports issued, outbox
 simulate     portfolios with known truth, with plain arithmetic of their own

@@ -19,6 +19,8 @@ from pipeline.chain.event_window import in_event_window
 from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
 from pipeline.chain.capturing import Capture, capture_of
 from pipeline.chain.ranging import Drawn, draw_savings, sources_of
+from pipeline.chain.proving import known_worlds
+from pipeline.chain.yearly import with_worth
 from pipeline.chain.results import compute
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "in_event_window",
     "input_hash",
     "known_sessions",
+    "known_worlds",
     "load_findings",
     "log_findings",
     "meter_findings",
@@ -53,6 +56,7 @@ __all__ = [
     "source_hash",
     "sources_of",
     "unlike_days",
+    "with_worth",
     "without_events",
     "without_unlike",
 ]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from pipeline import quality, savings, scenarios
+from pipeline import quality, savings, scenarios, uncertainty
 from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import period_utc
 from pipeline.chain.plug_in import PlugIn
@@ -51,8 +51,8 @@ class Earlier:
     baseline_days: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BASELINE_DAY), compare=False)
     # what the draws of earlier bills measured, by month: frames of `uncertainty.DETERMINANT_DRAW`
     drawn: Mapping[str, pl.DataFrame] = field(default_factory=dict, compare=False)
-    # what each draw of an earlier bill saved [money], by month, the bias of its range taken out
-    drawn_savings: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
+    drawn_savings: Mapping[str, uncertainty.DrawnSaving] = field(default_factory=dict, compare=False)
+    commissioned: frozenset[str] = frozenset()  # months in which the meter told clocks and wiring
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.chain.plug_in import PlugIn
 from pipeline.tariff import Bill
 from pipeline.uncertainty import Axis, ChargerSource, Clock, Range, Sources
 
+_KW_DIGITS: Final = 3
 _FEW: Final = 39
 """Draws of each part of a range, whose bounds are then the least and the highest but none: 1 and 39 of 39."""
 POWER_MEASURED: Final = 0.02
@@ -34,14 +36,24 @@ _NORMAL_95: Final = 1.96
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the draws of one bill came to: ranges, each draw's saving [money], and DETERMINANT_DRAW."""
+    """What the draws of one bill came to: ranges, what each saved, and DETERMINANT_DRAW.
 
+    `saving` and `baseline`: the saving and the bill of the compared world as rebuilt [money].
+    """
+
+    saving: float
+    baseline: float
     peak_kw: Range | None
     money: Range
     peak_parts: Mapping[str, Range]
     money_parts: Mapping[str, Range]
-    saved: uncertainty.Reals
+    savings: uncertainty.DrawnSaving
     frame: pl.DataFrame
+
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Return what later bills need of the draws, by warehouse table."""
+        return {"determinant_draw": self.frame, "saving_draw": self.savings.frame}
 
 
 def sources_of(prepared: Prepared) -> Sources:
@@ -147,7 +159,25 @@ def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.Li
     peaks = {name: found for name, of_part in parts.items() if (found := compared.peak(of_part)) is not None}
     money = compared.money(whole)
     moneys = {name: compared.money(of_part) for name, of_part in parts.items()}
-    return Drawn(peak, money, peaks, moneys, whole.totals - float(actual.total) - 2 * money.bias, whole.frame)
+    saved = uncertainty.DrawnSaving(whole.totals - float(actual.total), money.bias)
+    saving, baseline = float(headline.total - actual.total), float(headline.total)
+    return Drawn(saving, baseline, peak, money, peaks, moneys, saved, whole.frame)
+
+
+def ranges_of(prepared: Prepared, drawn: Drawn) -> savings.Ranges:
+    """Return the ranges of one bill's headline figures in their published digits."""
+    digits = get_currency_precision(prepared.inputs.site.currency)
+    parts = {
+        "peak_kw": {name: ends_of(found, _KW_DIGITS) for name, found in drawn.peak_parts.items()},
+        "money": {name: ends_of(found, digits) for name, found in drawn.money_parts.items()},
+    }
+    peak = None if drawn.peak_kw is None else ends_of(drawn.peak_kw, _KW_DIGITS)
+    return savings.Ranges(peak_kw=peak, money=ends_of(drawn.money, digits), parts=parts)
+
+
+def ends_of(found: Range, digits: int) -> savings.Ends:
+    """Return a range in so many decimals."""
+    return savings.Ends(*(Decimal(repr(end)).quantize(Decimal(1).scaleb(-digits)) for end in (found.low, found.high)))
 
 
 @dataclass(frozen=True)

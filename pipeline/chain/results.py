@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,12 +14,13 @@ from pipeline.calendars import period_utc
 from pipeline.chain.capturing import capture_of
 from pipeline.chain.checking import Checked, check_days
 from pipeline.chain.event_window import in_event_window
-from pipeline.chain.findings import METER_GAPS, ZERO_RUN
 from pipeline.chain.hashing import result_hash
-from pipeline.chain.inputs import OwnPeaks, Prepared, Result
-from pipeline.chain.non_routine import without_events
+from pipeline.chain.inputs import Prepared, Result
 from pipeline.chain.outages import served
-from pipeline.domain import CHARGING_SESSION, SCENARIOS, Scenario
+from pipeline.chain.proving import contradictions_of, doubts_of, is_commissioned, known_worlds
+from pipeline.chain.ranging import Drawn, draw_savings, ranges_of
+from pipeline.chain.yearly import with_worth
+from pipeline.domain import CHARGING_SESSION, SCENARIOS
 from pipeline.tariff import Bill, ResolvedTariff, measure, price
 
 
@@ -34,14 +34,16 @@ def compute(prepared: Prepared) -> Result:
         zone=inputs.site.timezone,
         holidays=inputs.tariff_holidays,
     )
-    known = _known_worlds(prepared)
+    known = known_worlds(prepared)
     digits = get_currency_precision(inputs.site.currency)
     priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
     bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
     compared = _reconciled(prepared, bills)
     findings = pl.concat([prepared.findings, _refusals(bills), _answered(inputs.tariff), _differences(compared)])
     checked = check_days(prepared)
-    facts = _with_worth(prepared, determinants, _facts(prepared, bills, findings, compared, checked))
+    drawn = draw_savings(prepared, bills, _demand_line(prepared, bills))
+    facts = _facts(prepared, bills, findings, compared, checked, drawn)
+    facts = with_worth(prepared, determinants, facts, drawn)
     summary = savings.summarise(_with_notes(facts, prepared))
     frames = {
         "charger_interval": prepared.charger_windows,
@@ -53,6 +55,7 @@ def compute(prepared: Prepared) -> Result:
         "utility_bill": _utility_frame(compared),
         "day_class": checked.day_class,
         "baseline_day": checked.baseline_day,
+        **(drawn.frames if drawn else {}),
     }
     return Result(summary, frames, result_hash(summary))
 
@@ -97,46 +100,10 @@ _LOAD_COLUMNS: Final = (
 )
 
 
-def _known_worlds(prepared: Prepared) -> tuple[Scenario, ...]:
-    if not bool(prepared.windows.get_column("metered").all()):
-        return ()
-    if prepared.inputs.is_seed:
-        return SCENARIOS
-    if not bool(prepared.windows.get_column("covered").all()):
-        return ("actual",)
-    return ("actual", "no_ev") if prepared.outside_sessions else SCENARIOS
-
-
 def _sessions_begun(prepared: Prepared) -> pl.DataFrame:
     begin, end = period_utc(prepared.inputs.period, prepared.inputs.site.timezone)
     begun = (pl.col("plugged_in_at") >= begin) & (pl.col("plugged_in_at") < end)
     return prepared.known_sessions.filter(begun).select(CHARGING_SESSION.keys())
-
-
-def _doubts(
-    prepared: Prepared, known: tuple[Scenario, ...], compared: Sequence[savings.Comparison], checked: Checked
-) -> list[str]:
-    """Codes of what forbids a proved saving."""
-    inputs, windows = prepared.inputs, prepared.windows
-    doubts = []
-    if not bool(windows.get_column("metered").all()):
-        names = set(prepared.findings.get_column("name"))
-        doubts += [code for code, why in (("meter_gap", METER_GAPS), ("meter_zero_run", {ZERO_RUN})) if names & why]
-    if not inputs.is_seed and not bool(windows.get_column("covered").all()):
-        doubts.append("charger_log_empty" if inputs.readings.is_empty() else "charger_gap")
-    if inputs.site.headline not in known and prepared.outside_sessions:
-        doubts.append("sessions_unknown")
-    if not prepared.clock.resolved:
-        doubts.append(f"clock_{prepared.clock.state}")
-    if inputs.earlier.incomplete & inputs.reach:
-        doubts.append("ratchet_history_incomplete")
-    if savings.demand_refuted(compared):
-        doubts.append("demand_not_reconciled")
-    if not prepared.wiring.accepted:
-        doubts.append("wiring_contradicted")
-    if checked.check.verdict == "contradicts":
-        doubts.append("check_contradicts")
-    return doubts
 
 
 def _facts(
@@ -145,10 +112,12 @@ def _facts(
     findings: pl.DataFrame,
     compared: Sequence[savings.Comparison],
     checked: Checked,
+    drawn: Drawn | None,
 ) -> savings.Facts:
     inputs, windows = prepared.inputs, prepared.windows
-    known = _known_worlds(prepared)
-    doubts = _doubts(prepared, known, compared, checked)
+    known = known_worlds(prepared)
+    doubts = doubts_of(prepared, known, compared, checked, drawn)
+    contradicted = contradictions_of(prepared, compared, checked)
     energy = _energy(prepared)
     return savings.Facts(
         site=inputs.site,
@@ -170,6 +139,8 @@ def _facts(
         capture=_captured(prepared, bills),
         check=checked.section,
         beta=prepared.wiring.beta,
+        ranges=ranges_of(prepared, drawn) if drawn and not contradicted else savings.Ranges(),
+        commissioned=is_commissioned(prepared),
         outages=served(windows).section,
     )
 
@@ -187,39 +158,6 @@ def _captured(prepared: Prepared, bills: Mapping[str, Bill]) -> dict[str, Any] |
 def _demand_line(prepared: Prepared, bills: Mapping[str, Bill]) -> savings.LineKey | None:
     headline = bills.get(prepared.inputs.site.headline)
     return savings.main_demand_line(headline, prepared.inputs.earlier.demand_amounts) if headline else None
-
-
-def _with_worth(prepared: Prepared, determinants: pl.DataFrame, facts: savings.Facts) -> savings.Facts:
-    """Add what a proved saving came from and what it leads to."""
-    inputs = prepared.inputs
-    if not facts.provable:
-        return facts
-    digits = get_currency_precision(inputs.site.currency)
-    parts = savings.decompose(
-        inputs.tariff, determinants, inputs.earlier.own_peaks, headline=inputs.site.headline, currency_digits=digits
-    )
-    month = inputs.period.month
-    year = savings.LastYear(
-        month=month,
-        headline=inputs.site.headline,
-        demand_charge=facts.demand_line[0] if facts.demand_line else None,
-        measured=without_events({**inputs.earlier.measured, month: determinants}, inputs.events),
-        proved=frozenset({month, *(bill.month for bill in inputs.earlier.prior if bill.provable)}),
-        seeds=inputs.earlier.seeds,
-        history=_with_own_peaks(inputs.earlier.own_peaks, month, determinants),
-        coming=inputs.coming,
-        currency_digits=digits,
-    )
-    return replace(facts, parts=parts, outlook=savings.look_ahead(year))
-
-
-def _with_own_peaks(earlier: OwnPeaks, month: str, determinants: pl.DataFrame) -> OwnPeaks:
-    """Add this bill's own peaks to those of the bills before it."""
-    highest = determinants.drop_nulls("own_peak_w").group_by("scenario", "charge_id").agg(pl.col("own_peak_w").max())
-    known = {key: dict(months) for key, months in earlier.items()}
-    for scenario, charge_id, watts in highest.iter_rows():
-        known.setdefault((scenario, charge_id), {})[month] = Decimal(watts) / 1000
-    return known
 
 
 def _reconciled(prepared: Prepared, bills: Mapping[str, Bill]) -> tuple[savings.Comparison, ...]:
@@ -282,7 +220,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
     notes = {
         f"clock_{prepared.clock.state}": bool(inputs.site.chargers) and prepared.clock.resolved,
         "wiring_not_compared": bool(inputs.site.chargers) and prepared.wiring.beta is None,
-        "range_not_computed": True,
+        "range_not_computed": facts.ranges.money is None,
         **dict.fromkeys(facts.outlook.gaps, True),
         "levers_not_known": facts.provable and not facts.bills.keys() >= set(SCENARIOS),
         "capture_not_known": facts.demand_line is not None and captured.get("best_possible_peak_kw") is None,

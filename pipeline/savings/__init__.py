@@ -10,12 +10,15 @@ summary    all of it in the shape of `summary.json`
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
 from pipeline.savings.facts import (
+    Assumption,
     Comparison,
+    Ends,
     Energy,
     Facts,
     LineKey,
     Outlook,
     PriorBill,
+    Ranges,
     RollOff,
     billing_reduction_kw,
     line_of,
@@ -24,14 +27,16 @@ from pipeline.savings.facts import (
     with_reasons,
 )
 from pipeline.savings.decompose import PARTS, decompose
-from pipeline.savings.outlook import LastYear, coming_tariffs, look_ahead
+from pipeline.savings.outlook import LastYear, coming_tariffs, look_ahead, run_rate_of
 from pipeline.savings.reconcile import CAUSES, OurBill, demand_refuted, reconcile
 from pipeline.savings.summary import summarise, unstated
 
 __all__ = [
     "CAUSES",
     "PARTS",
+    "Assumption",
     "Comparison",
+    "Ends",
     "Energy",
     "Facts",
     "LastYear",
@@ -39,6 +44,7 @@ __all__ = [
     "OurBill",
     "Outlook",
     "PriorBill",
+    "Ranges",
     "RollOff",
     "billing_reduction_kw",
     "coming_tariffs",
@@ -49,6 +55,7 @@ __all__ = [
     "main_demand_line",
     "money_text",
     "reconcile",
+    "run_rate_of",
     "summarise",
     "unstated",
     "with_reasons",

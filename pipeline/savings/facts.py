@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -81,6 +81,45 @@ class PriorBill:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """A 95 % range of one figure, in its unit."""
+
+    low: Decimal
+    high: Decimal
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the figure certainly has the sign it shows."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Within what the headline figures lie; each None where it is not known.
+
+    `parts`: the same ranges had only the measurement, or only the model, been off: figure -> part -> range.
+    """
+
+    peak_kw: Ends | None = None
+    money: Ends | None = None
+    realised: Ends | None = None
+    run_rate: Ends | None = None
+    parts: Mapping[str, Mapping[str, Ends]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """Something the figures rest on that was not measured exactly: its value, its range and what it means in words."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Energy:
     """Energy of one bill: per world [Wh], in and out of cars [Wh], and per world inside the peak window [Wh]."""
 
@@ -115,6 +154,9 @@ class Facts:
     capture: Mapping[str, Any] | None = None  # the capture section; None where what was possible is not known
     check: Mapping[str, Any] | None = None  # the check section; None where V2B days were not compared with others
     beta: float | None = None  # what the meter saw of each kWh the chargers logged [1]
+    ranges: Ranges = Ranges()
+    assumptions: Sequence[Assumption] = ()
+    commissioned: bool = False  # wiring and clocks were told by the meter within a year
     outages: Mapping[str, Any] | None = None  # the outages section; None where the bill could not be computed
 
 

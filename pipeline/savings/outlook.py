@@ -99,6 +99,14 @@ def look_ahead(year: LastYear) -> Outlook:
     return Outlook(locked, run_rate, stated(simulation.next_roll_off), tuple(gaps))
 
 
+def run_rate_of(year: LastYear) -> Decimal | None:
+    """Return only the `run_rate` of `look_ahead`."""
+    try:
+        return _Simulation(year).run_rate()
+    except _UnknownError:
+        return None
+
+
 @dataclass(frozen=True)
 class _Simulation:
     year: LastYear

@@ -5,7 +5,8 @@ A figure that cannot be stated is None with its reason among the codes of `domai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -16,6 +17,7 @@ from pipeline.domain import SCENARIOS, STATED_SCENARIOS, BillPeriod, Scenario
 from pipeline.portfolio import Site
 from pipeline.savings.decompose import PARTS
 from pipeline.savings.facts import (
+    Ends,
     Energy,
     Facts,
     PriorBill,
@@ -28,6 +30,7 @@ from pipeline.savings.facts import (
 )
 
 ANNUAL_MONTHS: Final = 12
+RANGE_PARTS: Final = ("measurement", "modelling")
 OUTAGES: Final = ("hours", "ridden_through_hours", "served_kwh")
 
 
@@ -53,6 +56,8 @@ def summarise(facts: Facts) -> dict[str, Any]:
         "energy_kwh": {world: _kwh(facts, world) for world in ("no_ev", "unmanaged", "actual")},
         "money": _money(facts, saved),
         "annual": _annual(facts, saved),
+        "uncertainty": _uncertainty(facts),
+        "assumptions": [asdict(one) for one in facts.assumptions],
         "levers": _levers(facts),
         "decomposition": _decomposition(facts),
         "lines": _lines(facts),
@@ -99,9 +104,30 @@ def unstated(
 
 
 def _grade(facts: Facts) -> str:
+    """Return A to F: A is proved, reconciled and commissioned; C holds at least the lower end of its range."""
     if not facts.provable:
-        return "F"
-    return "C" if facts.site.other_peak_control else "B"
+        return "C" if facts.ranges.money is not None and facts.ranges.money.excludes_zero else "F"
+    if facts.site.other_peak_control:
+        return "C"
+    reconciled = bool(facts.reconciled) and not any(entry.cause for entry in facts.reconciled)
+    return "A" if reconciled and facts.commissioned else "B"
+
+
+def _ends(found: Ends | None, form: Callable[[Decimal | None], Any]) -> dict[str, Any]:
+    """Return the ends of a range, each in its form; nothing known is two nulls."""
+    return {"low": form(found.low if found else None), "high": form(found.high if found else None)}
+
+
+def _uncertainty(facts: Facts) -> dict[str, Any]:
+    """Tell what share of the ranges measurement and model have on their own."""
+    forms: dict[str, Callable[[Decimal | None], Any]] = {
+        "peak_kw": _number,
+        "money": lambda amount: money_text(amount, facts.site.currency),
+    }
+    return {
+        figure: {part: _ends(facts.ranges.parts.get(figure, {}).get(part), form) for part in RANGE_PARTS}
+        for figure, form in forms.items()
+    }
 
 
 def _known(facts: Facts, world: str) -> bool:
@@ -131,8 +157,7 @@ def _peaks(facts: Facts) -> dict[str, Any]:
         "unmanaged": _number(own["unmanaged"]),
         "actual": _number(own["actual"]),
         "reduction": _number(difference(own[facts.site.headline], own["actual"])) if facts.provable else None,
-        "low": None,
-        "high": None,
+        **_ends(facts.ranges.peak_kw, _number),
         "baseline_set_at": _local_text(headline.set_at if headline else None, zone),
         "actual_set_at": _local_text(actual.set_at if actual else None, zone),
     }
@@ -191,8 +216,7 @@ def _money(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
             for world in ("no_ev", "unmanaged", "managed", "actual")
         },
         "saved": money_text(saved, currency),
-        "low": None,
-        "high": None,
+        **_ends(facts.ranges.money, lambda amount: money_text(amount, currency)),
         "partial": any(bill.refused for bill in facts.bills.values()),
         "wear_low": money_text(wear.low * discharged_kwh, currency) if wear and worn else None,
         "wear_high": money_text(wear.high * discharged_kwh, currency) if wear and worn else None,
@@ -207,7 +231,7 @@ def _annual(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
     currency, ahead = facts.site.currency, facts.outlook
     if facts.state == "seed":
         names = ("realised", "bills", "provable_bills", "locked", "run_rate", "run_rate_low", "run_rate_high")
-        return dict.fromkeys((*names, "first_paying_month", "next_roll_off"))
+        return dict.fromkeys((*names, "realised_low", "realised_high", "first_paying_month", "next_roll_off"))
     this = PriorBill(facts.period.month, saved, facts.provable, billing_reduction_kw(facts))
     bills = [*facts.prior, this]
     year_ago = add_months(facts.period.month, -ANNUAL_MONTHS)
@@ -220,8 +244,11 @@ def _annual(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
         "provable_bills": sum(bill.provable for bill in last),
         "locked": money_text(ahead.locked, currency),
         "run_rate": money_text(ahead.run_rate, currency),
-        "run_rate_low": None,
-        "run_rate_high": None,
+        **{
+            f"{figure}_{end}": money_text(amount, currency)
+            for figure, found in (("run_rate", facts.ranges.run_rate), ("realised", facts.ranges.realised))
+            for end, amount in _ends(found, lambda amount: amount).items()
+        },
         "first_paying_month": next(paying, None),
         "next_roll_off": _roll_off(ahead.next_roll_off, currency),
     }
@@ -316,6 +343,7 @@ def _no_capture() -> dict[str, Any]:
 
 def _no_check() -> dict[str, Any]:
     fields = (
+        "reason",
         "method",
         "v2b_days",
         "reference_days",

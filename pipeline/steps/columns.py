@@ -82,6 +82,18 @@ _PATHS: Final[Mapping[str, tuple[str, pl.DataType | type[pl.DataType]]]] = {
     "beta": ("data.beta", pl.Float64),
     "meter_coverage_pct": ("data.meter_coverage_pct", pl.Float64),
     "charger_coverage_pct": ("data.charger_coverage_pct", pl.Float64),
+    "reduction_low_kw": ("peak_kw.low", pl.Float64),
+    "reduction_high_kw": ("peak_kw.high", pl.Float64),
+    "saved_low": ("money.low", _MONEY),
+    "saved_high": ("money.high", _MONEY),
+    "saved_measurement_low": ("uncertainty.money.measurement.low", _MONEY),
+    "saved_measurement_high": ("uncertainty.money.measurement.high", _MONEY),
+    "saved_modelling_low": ("uncertainty.money.modelling.low", _MONEY),
+    "saved_modelling_high": ("uncertainty.money.modelling.high", _MONEY),
+    "realised_low": ("annual.realised_low", _MONEY),
+    "realised_high": ("annual.realised_high", _MONEY),
+    "run_rate_low": ("annual.run_rate_low", _MONEY),
+    "run_rate_high": ("annual.run_rate_high", _MONEY),
 }
 
 

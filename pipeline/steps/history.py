@@ -16,11 +16,13 @@ from pipeline.domain import SCENARIOS
 from pipeline.portfolio import Site
 from pipeline.savings import LineKey, PriorBill
 from pipeline.tariff import DETERMINANT
+from pipeline.uncertainty import DrawnSaving
 from pipeline.warehouse import Warehouse
 
 _YEAR: Final = 11  # earlier bills that share a year with this one
 _LOOK_BACK: Final = 13  # months that hold the days a baseline may look back to
 _TABLES: Final = ("billing_determinant", "bill_line", "charging_session", "load_interval", "baseline_day")
+_DRAWN: Final = ("determinant_draw", "saving_draw")
 _TWO_YEARS: Final = 24  # months whose determinants a look ahead may take: last year's, and a seed of the year before
 
 
@@ -38,6 +40,9 @@ class SiteHistory:
     seeds: set[str] = field(default_factory=set)
     windows: dict[str, pl.DataFrame] = field(default_factory=dict)
     baseline_days: dict[str, pl.DataFrame] = field(default_factory=dict)
+    drawn: dict[str, pl.DataFrame] = field(default_factory=dict)
+    drawn_savings: dict[str, DrawnSaving] = field(default_factory=dict)
+    commissioned: set[str] = field(default_factory=set)
 
     def before(self, month: str, no_sessions: pl.DataFrame) -> tuple[Earlier, pl.DataFrame]:
         """Return what the bill of `month` takes from earlier bills, and the sessions they stored."""
@@ -67,6 +72,9 @@ class SiteHistory:
             seed_months,
             windows=_since(self.windows, add_months(month, -_LOOK_BACK), month, EARLIER_WINDOW),
             baseline_days=_since(self.baseline_days, first, month, BASELINE_DAY),
+            drawn={m: frame for m, frame in self.drawn.items() if first <= m < month},
+            drawn_savings={m: saving for m, saving in self.drawn_savings.items() if first <= m < month},
+            commissioned=frozenset(m for m in self.commissioned if m < month),
         )
         return found, pl.concat([no_sessions, *stored])
 
@@ -91,16 +99,21 @@ class SiteHistory:
             self.windows[month] = frames["load_interval"].select(EARLIER_WINDOW.keys())
         if "baseline_day" in frames:
             self.baseline_days[month] = frames["baseline_day"].select(BASELINE_DAY.keys())
+        if "determinant_draw" in frames:
+            self.drawn[month] = frames["determinant_draw"]
+        if "saving_draw" in frames:
+            self.drawn_savings[month] = DrawnSaving.of(frames["saving_draw"])
         self._learn_summary(month, summary)
 
     def forget(self, month: str) -> None:
         """Drop what is known of one bill, because it failed or is computed anew."""
         for months in self.peaks.values():
             months.pop(month, None)
-        for table in (self.demand, self.prior, self.sessions, self.measured, self.windows, self.baseline_days):
+        tables = (self.demand, self.prior, self.sessions, self.measured, self.windows, self.baseline_days)
+        for table in (*tables, self.drawn, self.drawn_savings):
             table.pop(month, None)
-        self.incomplete.discard(month)
-        self.seeds.discard(month)
+        for marked in (self.incomplete, self.seeds, self.commissioned):
+            marked.discard(month)
 
     def fail(self, month: str) -> None:
         """Remember that the peaks of one bill are not known."""
@@ -127,6 +140,8 @@ class SiteHistory:
             self.incomplete.add(month)
         if is_seed:
             self.seeds.add(month)
+        if data["beta"] is not None and data["clock_offset_s"] is not None:
+            self.commissioned.add(month)
         if summary["state"] == "ok":
             money = summary["money"]
             saved, low, reduction = (
@@ -148,7 +163,7 @@ def stored_history(warehouse: Warehouse, site: Site, summaries: Mapping[str, Map
     """Read a site's history back; `summaries` are its stored results by month."""
     history = SiteHistory(site)
     by_month: dict[str, dict[str, pl.DataFrame]] = {}
-    for table in _TABLES:
+    for table in (*_TABLES, *_DRAWN):
         rows = warehouse.query(
             f"select * exclude (site_id) from {table} where site_id = ? order by all",  # noqa: S608
             [site.site_id],

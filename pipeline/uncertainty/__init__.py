@@ -8,6 +8,7 @@ sources      what can be off, by how much, and the rows a draw adds up
 worlds       draws x windows of the world V2B is compared with
 bills        a bill for every draw, each with its own past peaks
 ranges       order statistics, with the bias of a maximum taken out
+year         figures that the draws of many bills make
 """
 
 from pipeline.uncertainty.bills import DETERMINANT_DRAW, DrawnBills, Terms, bill_draws, past_of_draws
@@ -15,24 +16,30 @@ from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, signed
 from pipeline.uncertainty.ranges import Range, range_of
 from pipeline.uncertainty.sources import Axis, ChargerSource, Clock, Ints, Sources
 from pipeline.uncertainty.worlds import Rebuilt
+from pipeline.uncertainty.year import SAVING_DRAW, DrawnSaving, as_drawn, at_ends, peaks_w
 
 __all__ = [
     "DETERMINANT_DRAW",
     "DRAWS",
+    "SAVING_DRAW",
     "Axis",
     "ChargerSource",
     "Clock",
     "DrawnBills",
+    "DrawnSaving",
     "Ints",
     "Range",
     "Reals",
     "Rebuilt",
     "Sources",
     "Terms",
+    "as_drawn",
+    "at_ends",
     "bell",
     "bill_draws",
     "even",
     "past_of_draws",
+    "peaks_w",
     "range_of",
     "signed",
 ]

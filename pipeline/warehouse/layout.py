@@ -25,6 +25,8 @@ BILL_TABLES: Final = (
     "utility_bill",
     "day_class",
     "baseline_day",
+    "determinant_draw",
+    "saving_draw",
     "site_month",
     "bill_source",
 )

@@ -51,7 +51,15 @@ select
     reconciliation,
     outage_hours,
     ridden_through_hours,
-    served_kwh
+    served_kwh,
+    reduction_low_kw,
+    reduction_high_kw,
+    saved_low,
+    saved_high,
+    realised_low,
+    realised_high,
+    run_rate_low,
+    run_rate_high
 from savings_month;
 comment on view monthly_savings is 'One row per site and bill: what V2B was worth, with the month''s state and proof.';
 comment on column monthly_savings.site_id is 'Site';
@@ -105,3 +113,11 @@ comment on column monthly_savings.reconciliation is 'Whether the utility''s bill
 comment on column monthly_savings.outage_hours is 'Time without a grid, by outages.csv [h]';
 comment on column monthly_savings.ridden_through_hours is 'Time without a grid in which a car gave energy [h]';
 comment on column monthly_savings.served_kwh is 'Energy cars gave while the grid was dead, in no saving [kWh]';
+comment on column monthly_savings.reduction_low_kw is 'Low end of the 95 % range of the peak reduction [kW]';
+comment on column monthly_savings.reduction_high_kw is 'High end of the 95 % range of the peak reduction [kW]';
+comment on column monthly_savings.saved_low is 'Low end of the 95 % range of the saving, also where it is not proved [money]';
+comment on column monthly_savings.saved_high is 'High end of the 95 % range of the saving, also where it is not proved [money]';
+comment on column monthly_savings.realised_low is 'Low end of the 95 % range of the savings of the last twelve bills [money]';
+comment on column monthly_savings.realised_high is 'High end of the 95 % range of the savings of the last twelve bills [money]';
+comment on column monthly_savings.run_rate_low is 'Low end of the 95 % range of the run-rate [money]';
+comment on column monthly_savings.run_rate_high is 'High end of the 95 % range of the run-rate [money]';

@@ -348,7 +348,7 @@ def test_the_frames_fit_the_warehouse_and_the_lines_sum_to_the_bill() -> None:
     found = result(tariff=tariff(DEMAND))
     assert set(found.frames) == {
         "charger_interval", "charging_session", "load_interval", "billing_determinant", "bill_line", "quality_finding",
-        "utility_bill", "day_class", "baseline_day",
+        "utility_bill", "day_class", "baseline_day", "determinant_draw", "saving_draw",
     }  # fmt: skip
     for world in ("actual", "no_ev", "unmanaged"):
         lines = found.frames["bill_line"].filter(pl.col("scenario") == world)

@@ -48,6 +48,7 @@ def test_what_the_bill_saved_is_remembered_to_the_cent(july: Result) -> None:
         Decimal(summary["money"]["saved"]),
         True,
         Decimal(str(summary["billing_demand_kw"]["reduction"])),
+        Decimal(summary["money"]["low"]),
     )
 
 

@@ -1,0 +1,117 @@
+"""What a proved saving came from and what it leads to, with the ranges that the draws of many bills make together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+from babel.numbers import get_currency_precision
+
+from pipeline import savings, uncertainty
+from pipeline.calendars import add_months
+from pipeline.chain.inputs import OwnPeaks, Prepared
+from pipeline.chain.non_routine import without_events
+from pipeline.chain.ranging import Drawn, ends_of
+
+_YEAR = 12
+
+
+def with_worth(
+    prepared: Prepared, determinants: pl.DataFrame, facts: savings.Facts, drawn: Drawn | None
+) -> savings.Facts:
+    """Add what a proved saving came from, and what it leads to with ranges."""
+    inputs = prepared.inputs
+    digits = get_currency_precision(inputs.site.currency)
+    facts = replace(facts, ranges=replace(facts.ranges, realised=_realised(prepared, facts, drawn, digits)))
+    if not facts.provable:
+        return facts
+    parts = savings.decompose(
+        inputs.tariff, determinants, inputs.earlier.own_peaks, headline=inputs.site.headline, currency_digits=digits
+    )
+    month = inputs.period.month
+    year = savings.LastYear(
+        month=month,
+        headline=inputs.site.headline,
+        demand_charge=facts.demand_line[0] if facts.demand_line else None,
+        measured=without_events({**inputs.earlier.measured, month: determinants}, inputs.events),
+        proved=frozenset({month, *(bill.month for bill in inputs.earlier.prior if bill.provable)}),
+        seeds=inputs.earlier.seeds,
+        history=_with_own_peaks(inputs.earlier.own_peaks, month, determinants),
+        coming=inputs.coming,
+        currency_digits=digits,
+    )
+    outlook = savings.look_ahead(year)
+    ranges = replace(facts.ranges, run_rate=_run_rate(prepared, year, outlook, drawn))
+    return replace(facts, parts=parts, outlook=outlook, ranges=ranges)
+
+
+def _with_own_peaks(earlier: OwnPeaks, month: str, determinants: pl.DataFrame) -> OwnPeaks:
+    """Add this bill's own peaks to those of the bills before it."""
+    highest = determinants.drop_nulls("own_peak_w").group_by("scenario", "charge_id").agg(pl.col("own_peak_w").max())
+    known = {key: dict(months) for key, months in earlier.items()}
+    for scenario, charge_id, watts in highest.iter_rows():
+        known.setdefault((scenario, charge_id), {})[month] = Decimal(watts) / 1000
+    return known
+
+
+def _drawn_year(prepared: Prepared, drawn: Drawn) -> dict[str, uncertainty.DrawnSaving]:
+    """What the draws of the last twelve bills saved, this one's included."""
+    month = prepared.inputs.period.month
+    first = add_months(month, 1 - _YEAR)
+    known = {m: saving for m, saving in prepared.inputs.earlier.drawn_savings.items() if first <= m < month}
+    return {**known, month: drawn.savings}
+
+
+def _realised(prepared: Prepared, facts: savings.Facts, drawn: Drawn | None, digits: int) -> savings.Ends | None:
+    """Sum draw by draw: a source that is off is off in every month alike."""
+    if drawn is None or not facts.provable:
+        return None
+    year = _drawn_year(prepared, drawn)
+    month = prepared.inputs.period.month
+    counted = {bill.month: bill.counted for bill in prepared.inputs.earlier.prior if bill.counted is not None}
+    first = add_months(month, 1 - _YEAR)
+    fixed = sum((amount for m, amount in counted.items() if first <= m < month and m not in year), Decimal(0))
+    total = np.sum([saving.centred for saving in year.values()], axis=0) + float(fixed)
+    return ends_of(uncertainty.range_of(float(total.mean()), total), digits)
+
+
+def _run_rate(
+    prepared: Prepared, year: savings.LastYear, outlook: savings.Outlook, drawn: Drawn | None
+) -> savings.Ends | None:
+    """Price the year of those draws that lie at the ends of what the year's draws saved, or of what they drew.
+
+    A year has two dozen bills, so that only the draws at ranks 5 and 195 of either order are priced.
+    """
+    if outlook.run_rate is None or drawn is None:
+        return None
+    savings_of_year = _drawn_year(prepared, drawn)
+    frames = {**prepared.inputs.earlier.drawn, year.month: drawn.frame}
+    untouched = {**prepared.inputs.earlier.measured, year.month: year.measured[year.month]}
+    # a month whose determinants were changed for an event stays as it is in every draw
+    frames = {m: frame for m, frame in frames.items() if m in untouched and year.measured.get(m) is untouched[m]}
+    if not frames or not any(np.ptp(saving.saved) for saving in savings_of_year.values()):
+        return ends_of(uncertainty.Range(float(outlook.run_rate), float(outlook.run_rate), 0.0), year.currency_digits)
+    saved = np.sum([saving.saved for saving in savings_of_year.values()], axis=0)
+    chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(frames))
+    priced = [savings.run_rate_of(_as_drawn(year, frames, draw)) for draw in sorted(chosen)]
+    worth = [float(amount) for amount in priced if amount is not None]
+    if not worth:
+        return None
+    shift = 2 * sum(saving.bias for saving in savings_of_year.values())
+    found = uncertainty.Range(min(worth) - shift, max(worth) - shift, shift / 2)
+    return ends_of(found, year.currency_digits)
+
+
+def _as_drawn(year: savings.LastYear, frames: Mapping[str, pl.DataFrame], draw: int) -> savings.LastYear:
+    """Return the year as one draw has it."""
+    measured = {
+        month: uncertainty.as_drawn(frame, frames[month], draw) if month in frames else frame
+        for month, frame in year.measured.items()
+    }
+    history: OwnPeaks = year.history
+    for month in frames:
+        history = _with_own_peaks(history, month, measured[month])
+    return replace(year, measured=measured, history=history)

@@ -1,0 +1,61 @@
+"""Figures that many bills make: each draw keeps its sources through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from pipeline.uncertainty.draws import DRAWS, Reals
+from pipeline.uncertainty.ranges import HIGH_RANK, LOW_RANK
+
+SAVING_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {"saved": pl.List(pl.Float64), "bias": pl.Float64}
+_KEYS: Final = ["scenario", "charge_id", "band", "span"]
+_DRAWN: Final = ("import_wh", "export_wh", "own_peak_w")
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnSaving:
+    """What each draw of one bill saved, and the bias of its range, in major units."""
+
+    saved: Reals
+    bias: float
+
+    @property
+    def centred(self) -> Reals:
+        """Return the savings of the draws with the bias taken out, as it is of a range."""
+        return self.saved - 2 * self.bias
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """Return one row in the shape of `SAVING_DRAW`."""
+        return pl.DataFrame({"saved": [self.saved.tolist()], "bias": [self.bias]}, schema=dict(SAVING_DRAW))
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> DrawnSaving:
+        """Return what a row of `SAVING_DRAW` holds."""
+        return cls(np.array(frame.item(0, "saved").to_list()), float(frame.item(0, "bias")))
+
+
+def at_ends(values: Reals) -> set[int]:
+    """Return the numbers of the draws at ranks 5 and 195."""
+    order = np.argsort(values, kind="stable")
+    return {int(order[LOW_RANK - 1]), int(order[HIGH_RANK - 1])}
+
+
+def peaks_w(frames: Mapping[str, pl.DataFrame]) -> Reals:
+    """Return every draw's own peaks summed over charges and months [W]; `frames` of `DETERMINANT_DRAW` by month."""
+    known = pl.concat(frames.values()).filter(pl.col("own_peak_w").list.first().is_not_null())
+    lists = known.get_column("own_peak_w").to_list()
+    return np.sum(np.array(lists), axis=0) if lists else np.zeros(DRAWS)
+
+
+def as_drawn(measured: pl.DataFrame, drawn: pl.DataFrame, draw: int) -> pl.DataFrame:
+    """Return determinants of a bill with those of one draw in place of the rebuilt world's."""
+    own = drawn.select(*_KEYS, *(pl.col(name).list.get(draw).alias(f"{name}_drawn") for name in _DRAWN))
+    joined = measured.join(own, on=_KEYS, how="left", maintain_order="left")
+    changed = (pl.coalesce(f"{name}_drawn", name).alias(name) for name in _DRAWN)
+    return joined.with_columns(changed).select(measured.columns)

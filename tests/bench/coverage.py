@@ -1,0 +1,292 @@
+"""`python -m tests.bench.coverage [SITES] [SEED]`: how often the 95 % ranges hold the truth, over independent sites.
+
+Every site is one simulated month with errors of its own: class of the chargers and of the meter, clocks that are off
+and drift, samples of 60 to 900 s, lost ones, coarse registers, rounded states of charge, gaps, and DC-side registers
+that the site file hides. The truth is billed with the same tariff on the exact loads: bills have tests of their own.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import process_time
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline import savings
+from pipeline.calendars import calendar_month, month_of
+from pipeline.chain import Earlier, Inputs, Prepared, compute, prepare
+from pipeline.domain import CHARGER_RECORD, CHARGING_SESSION, METER_RECORD, SESSION_RECORD
+from pipeline.portfolio import load_portfolio
+from pipeline.simulate.draws import Draws
+from pipeline.simulate.registers import Reading, SimulationOptions, charger_readings
+from pipeline.simulate.sites import draw_recipe, series_text, site_text, tariff_text
+from pipeline.simulate.world import SimulatedSite, run_site
+from pipeline.tariff import load_tariff, measure, price, resolve
+
+SAMPLES_S = (60, 300, 300, 900)
+STEPS_WH = (1, 1, 10, 100)
+
+
+@dataclass(frozen=True)
+class Flaws:
+    """What is wrong with one site's data; gains [1], clocks [s], and whether the month should be clean."""
+
+    charger_gains: tuple[float, ...]
+    meter_gain: float
+    offsets_s: tuple[int, ...]
+    drifts_s: tuple[int, ...]
+    dc_side: tuple[bool, ...]
+    soc_decimals: int
+    options: SimulationOptions
+    charger_gap_h: int
+    meter_gap_windows: int
+
+    @property
+    def clean(self) -> bool:
+        """No gap, no clock beyond the bound, no side the site file hides."""
+        return not (self.charger_gap_h or self.meter_gap_windows or any(self.dc_side)) and all(
+            abs(offset) + abs(drift) <= 60 for offset, drift in zip(self.offsets_s, self.drifts_s, strict=True)
+        )
+
+
+def flaws_of(number: int, seed: int, cars: int) -> Flaws:
+    draws = Draws(seed, "coverage", number)
+    gains = tuple(draws.between(-1000, 1000) / 100_000 for _ in range(cars))
+    dirty = draws.between(0, 9)  # 0: gaps in logs, 1: a meter gap, 2: DC-side registers, 3: clocks beyond the bound
+    reach = 300 if dirty == 3 else 45
+    return Flaws(
+        charger_gains=gains,
+        meter_gain=draws.between(-500, 500) / 100_000,
+        offsets_s=tuple(draws.between(-reach, reach) for _ in range(cars)),
+        drifts_s=tuple(draws.between(-15, 15) for _ in range(cars)),
+        dc_side=tuple(dirty == 2 for _ in range(cars)),
+        soc_decimals=draws.between(0, 2),
+        options=SimulationOptions(
+            sample_s=SAMPLES_S[draws.between(0, 3)],
+            jitter_s=draws.between(0, 1) * draws.between(0, 25),
+            loss_pct=(0, 0, 2, 10)[draws.between(0, 3)],
+            register_step_wh=STEPS_WH[draws.between(0, 3)],
+            gap_hours=0,
+        ),
+        charger_gap_h=draws.between(2, 12) if dirty == 0 else 0,
+        meter_gap_windows=draws.between(1, 8) if dirty == 1 else 0,
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One site-month as the pipeline sees it, and the exact worlds behind it [Wh a window]."""
+
+    inputs: Inputs
+    site: SimulatedSite
+    flaws: Flaws
+
+    @property
+    def truth_wh(self) -> np.ndarray[Any, Any]:
+        """What the meter would have read without V2B: its own gain is on all that passes it."""
+        windows = range(self.site.timeline.windows)
+        metered = np.array([self.site.world_wh("actual", window) for window in windows])
+        unmanaged = np.array([self.site.world_wh("unmanaged", window) for window in windows])
+        return metered + np.rint((1 + self.flaws.meter_gain) * (unmanaged - metered)).astype(np.int64)
+
+
+def _stamp(reading: Reading, flaws: Flaws, start_s: int, length_s: int) -> datetime:
+    drift = flaws.drifts_s[reading.charger] * (2 * (reading.at_s - start_s) / length_s - 1)
+    return datetime.fromtimestamp(reading.at_s, UTC) + timedelta(
+        seconds=flaws.offsets_s[reading.charger] + round(drift)
+    )
+
+
+def _readings(site: SimulatedSite, flaws: Flaws) -> pl.DataFrame:
+    timeline, step = site.timeline, flaws.options.register_step_wh
+    length_s = timeline.windows * timeline.window_min * 60
+    exact = replace(flaws.options, register_step_wh=1)
+    rows = []
+    contexts = {"begin": "begin", "end": "end"}
+    for charger in range(site.recipe.fleet.cars):
+        gain, side = 1 + flaws.charger_gains[charger], 0.95 if flaws.dc_side[charger] else 1.0
+        for reading in charger_readings(site, exact, charger):
+            soc = None if reading.soc_millionths is None else round(reading.soc_millionths / 1e6, flaws.soc_decimals)
+            rows.append(
+                {
+                    "charger_id": f"CP{charger + 1}",
+                    "measured_at": _stamp(reading, flaws, timeline.start_s, length_s),
+                    "energy_import_wh": int(reading.import_wh * gain * side // step * step),
+                    "energy_export_wh": int(reading.export_wh * gain / side // step * step),
+                    "soc_pct": soc,
+                    "session_id": None if reading.transaction is None else f"CP{charger + 1}-{reading.transaction}",
+                    "vehicle_id": None if reading.transaction is None else f"CAR{charger + 1}",
+                    "context": contexts.get(reading.occasion, "sample"),
+                }
+            )
+    return pl.DataFrame(rows, schema={**CHARGER_RECORD}).sort("charger_id", "measured_at")
+
+
+def _meter(site: SimulatedSite) -> pl.DataFrame:
+    timeline, width_s = site.timeline, site.timeline.window_min * 60
+    net = [site.world_wh("actual", window) for window in range(timeline.windows)]
+    starts = [datetime.fromtimestamp(timeline.start_s + width_s * number, UTC) for number in range(timeline.windows)]
+    columns = {
+        "meter_id": ["main"] * len(net),
+        "interval_start": starts,
+        "duration_s": [width_s] * len(net),
+        "import_wh": [max(0, wh) for wh in net],
+        "export_wh": [max(0, -wh) for wh in net],
+        "quality": ["measured"] * len(net),
+    }
+    return pl.DataFrame(columns, schema=dict(METER_RECORD))
+
+
+def _with_gaps(meter: pl.DataFrame, readings: pl.DataFrame, flaws: Flaws, seed: Draws) -> tuple[Any, Any]:
+    if flaws.meter_gap_windows:
+        first = seed.between(0, meter.height - 1 - flaws.meter_gap_windows)
+        meter = pl.concat([meter[:first], meter[first + flaws.meter_gap_windows :]])
+    if flaws.charger_gap_h:
+        begin = meter.item(seed.between(0, meter.height - 1), "interval_start")
+        silent = pl.col("measured_at").is_between(begin, begin + timedelta(hours=flaws.charger_gap_h))
+        readings = readings.filter(~(silent & (pl.col("charger_id") == "CP1")))
+    return meter, readings
+
+
+def case_of(number: int, seed: int, folder: Path) -> Case:
+    """Draw one site-month; `folder` takes its config."""
+    recipe, place, kind = draw_recipe(number, 1, seed)
+    if recipe.window_min == 60:
+        recipe = replace(recipe, window_min=15, tariff=recipe.tariff.replace("-60", "-15"))
+    root = folder / recipe.site_id
+    for name in ("sites", "tariffs", "series"):
+        (root / name).mkdir(parents=True)
+    fuel = f"fuel-{place.currency.lower()}"
+    (root / "v2b.toml").write_text('currency = "EUR"\nlanguage = "en"\n')
+    (root / "series" / f"{fuel}.csv").write_text(series_text(place, recipe.first.replace(month=1), 24, seed))
+    tariff = root / "tariffs" / f"{recipe.tariff}.toml"
+    tariff.write_text(tariff_text(kind, place, recipe.window_min, fuel))
+    (root / "sites" / f"{recipe.site_id}.toml").write_text(site_text(recipe))
+    portfolio = load_portfolio(root)
+    simulated = run_site(recipe)
+    flaws = flaws_of(number, seed, recipe.fleet.cars)
+    meter, readings = _with_gaps(_meter(simulated), _readings(simulated, flaws), flaws, Draws(seed, "gaps", number))
+    period = calendar_month(month_of(recipe.first))
+    inputs = Inputs(
+        site=portfolio.sites[recipe.site_id],
+        period=period,
+        tariff=resolve(load_tariff(tariff, portfolio.series), period),
+        tariff_holidays=frozenset[date](),
+        programme_start=recipe.programme_start,
+        meter=meter,
+        readings=readings,
+        session_records=pl.DataFrame(schema=dict(SESSION_RECORD)),
+        sessions=pl.DataFrame(schema=dict(CHARGING_SESSION)),
+        earlier=Earlier({}, frozenset(), {}, []),
+        armed=simulated.armed,
+    )
+    return Case(inputs, simulated, flaws)
+
+
+def _truth(case: Case) -> tuple[float, float]:
+    """The exact peak reduction [kW] and saving [money]."""
+    inputs, starts = case.inputs, _meter(case.site)
+    load = pl.concat(
+        starts.select(
+            pl.lit(world).alias("scenario"),
+            "interval_start",
+            "duration_s",
+            import_wh=pl.Series(np.maximum(wh, 0)),
+            export_wh=pl.Series(np.maximum(-wh, 0)),
+        )
+        for world, wh in (
+            ("actual", (starts["import_wh"] - starts["export_wh"]).to_numpy()),
+            ("unmanaged", case.truth_wh),
+        )
+    )
+    zone = inputs.site.timezone
+    measured = measure(inputs.tariff, inputs.period, load, zone=zone, holidays=inputs.tariff_holidays)
+    bills = price(inputs.tariff, inputs.period, measured, {})
+    line = savings.main_demand_line(bills["unmanaged"], {})
+    peaks = [savings.line_of(bills[world], line) for world in ("unmanaged", "actual")]
+    base, actual = (Decimal(0) if peak is None or peak.own_peak_kw is None else peak.own_peak_kw for peak in peaks)
+    return float(base - actual), float(bills["unmanaged"].total - bills["actual"].total)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was said of one site-month and what was true."""
+
+    number: int
+    flaws: Flaws
+    provable: bool
+    reasons: tuple[str, ...]
+    truth: tuple[float, float]
+    point: tuple[float | None, float | None]
+    peak: tuple[float, float] | None
+    money: tuple[float, float] | None
+    seconds: float
+
+    def held(self, which: int) -> bool | None:
+        """Whether a range with width holds the truth; None where there is none or it has no width."""
+        found = (self.peak, self.money)[which]
+        if found is None or found[1] <= found[0]:
+            return None
+        return found[0] <= self.truth[which] <= found[1]
+
+
+def _pair(section: Any) -> tuple[float, float] | None:
+    return None if section["low"] is None else (float(section["low"]), float(section["high"]))
+
+
+def outcome_of(number: int, seed: int, folder: Path) -> Outcome:
+    case = case_of(number, seed, folder)
+    prepared: Prepared = prepare(case.inputs)
+    begin = process_time()
+    summary = compute(prepared).summary
+    took = process_time() - begin
+    peak, money = summary["peak_kw"], summary["money"]
+    points = (peak["reduction"], None if money["saved"] is None else float(money["saved"]))
+    return Outcome(
+        number,
+        case.flaws,
+        summary["provable"],
+        tuple(summary["reasons"]),
+        _truth(case),
+        points,
+        _pair(peak),
+        _pair(money),
+        took,
+    )
+
+
+def outcomes(sites: int, seed: int) -> Iterator[Outcome]:
+    with TemporaryDirectory() as folder:
+        for number in range(sites):
+            yield outcome_of(number, seed, Path(folder))
+
+
+def table(found: Sequence[Outcome]) -> Iterator[str]:
+    proved = [one for one in found if one.provable]
+    clean = [one for one in found if one.flaws.clean]
+    yield f"sites {len(found)}, provable {len(proved)}, clean {len(clean)}"
+    if clean:
+        yield f"provable of clean months {100 * sum(one.provable for one in clean) / len(clean):.1f} %"
+    for which, name in enumerate(("peak reduction", "money")):
+        held = [one.held(which) for one in proved]
+        told = [one for one in held if one is not None]
+        if told:
+            yield f"{name}: {sum(told)} of {len(told)} ranges hold the truth, {100 * sum(told) / len(told):.1f} %"
+
+
+def main() -> None:
+    sites, seed = (
+        (int(text) for text in (*sys.argv[1:], "60", "1")[:2]) if len(sys.argv) < 3 else map(int, sys.argv[1:3])
+    )
+    found = list(outcomes(sites, seed))
+    print("\n".join(table(found)))
+
+
+if __name__ == "__main__":
+    main()
