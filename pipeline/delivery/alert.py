@@ -14,13 +14,12 @@ _MOST = 50
 def alert(what: str, sentences: Sequence[str], *, link: str | None = None) -> Letter:
     """Return the letter about a failure: what failed, one sentence for each reason, and where to look."""
     words = language("en")
-    shown = tuple(Row(str(number), sentence) for number, sentence in enumerate(sentences[:_MOST], start=1))
+    shown = tuple(Row("", sentence) for sentence in sentences[:_MOST])
     more = len(sentences) - len(shown)
     notice = Notice(
         words.say("V2B failed: {what}", what=what),
         about=words.say("V2B Savings"),
         headline=words.say("{what} failed.", what=what),
-        sentences=(words.say("Everything else of the run is finished; what failed is tried again by the next run."),),
         sections=(Section("", shown),) if shown else (),
         foot=tuple(
             text

@@ -89,7 +89,7 @@ def _proofs(answers: Sequence[Answer], words: Language) -> tuple[str, ...]:
         said.append(words.say("Sums are of the sites whose saving is proved."))
     if len(currencies) > 1:
         said.append(words.say("Currencies are never added up."))
-    return tuple(said)
+    return (" ".join(said),) if said else ()
 
 
 def _corrected(entry: Correction, words: Language) -> Row:

@@ -13,7 +13,7 @@ from reports.templating import fill, stylesheet
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a list, its name linked where there is something to open."""
+    """One line of a list; its name, where it has one, is linked where there is something to open."""
 
     name: str
     text: str

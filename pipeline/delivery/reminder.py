@@ -33,19 +33,19 @@ class Missing:
 
 def reminder(missing: Missing, words: Language) -> Letter:
     """Return the letter that says what is missing of a bill and what happens if it does not come."""
-    month, until = words.month_year(missing.month), words.day(missing.report_on)
+    month, last = words.month_year(missing.month), missing.report_on - timedelta(days=1)
     subject = words.say(
         "V2B {month} | {site}: data is missing, wanted by {day}",
         month=words.month_year_short(missing.month),
         site=missing.site,
-        day=words.day_short(missing.report_on),
+        day=words.day_short(last),
     )
-    found = tuple(Row(str(number), text) for number, text in enumerate(missing.findings[:_FINDINGS], start=1))
+    found = tuple(Row("", text) for text in missing.findings[:_FINDINGS])
     notice = Notice(
         subject,
         about=words.say("{site}, bill of {first} to {last}", site=missing.site, **_span(missing, words)),
         headline=words.say("The report of {month} waits for data.", month=month),
-        sentences=(*_gaps(missing, words), *_until(missing, words, until)),
+        sentences=(*_gaps(missing, words), *_until(missing, words, words.day(last))),
         sections=(Section(words.say("What was found"), found),) if found else (),
         foot=(words.say("Sent because this bill has ended and its data is not complete."),),
     )

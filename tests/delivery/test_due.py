@@ -143,13 +143,13 @@ def subject_of(mail: Any) -> str:
 def test_a_reminder_says_what_is_missing_until_when_and_what_happens_then(desk: Desk) -> None:
     desk.bill(saved=None, reasons=("meter_gap", "clock_bounded"), meter_pct=93.0)
     (reminder,) = desk.due()
-    assert subject_of(reminder) == "V2B Aug 2026 | Depot: data is missing, wanted by 15 September"
+    assert subject_of(reminder) == "V2B Aug 2026 | Depot: data is missing, wanted by 14 September"
     text = text_of(reminder).replace("\xa0", " ")
     for sentence in (
         "Depot, bill of 1 August 2026 to 31 August 2026",
         "7.0 % of meter data is missing.",
         "Meter data is missing, so neither the energy nor the peak of this bill is known.",
-        "What has not come by 15 September 2026 is reported as not provable.",
+        "What has not come by 14 September 2026 is reported as not provable.",
         "A gap from 3 August.",
         "landing/",
     ):
