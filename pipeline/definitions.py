@@ -8,7 +8,8 @@ from dagster import Definitions, in_process_executor
 from pipeline.assets.automation import SCHEDULES, SENSORS
 from pipeline.assets.checking import sql_checks
 from pipeline.assets.ingesting import ingest_files
-from pipeline.assets.jobs import ingest_job, months_job
+from pipeline.assets.jobs import ingest_job, months_job, send_job
+from pipeline.assets.mailing import email
 from pipeline.assets.monthly import analytics, compute, report, run_outcome
 from pipeline.assets.resources import PortfolioResource, WarehouseResource
 
@@ -20,9 +21,9 @@ def _folder() -> Path:
 def build_definitions(folder: Path, *, wait_s: float = 600.0) -> Definitions:
     """Return all assets, checks, jobs, sensors and schedules for one portfolio folder."""
     return Definitions(
-        assets=[ingest_files, compute, report, analytics, run_outcome],
+        assets=[ingest_files, compute, report, analytics, run_outcome, email],
         asset_checks=[sql_checks],
-        jobs=[ingest_job, months_job],
+        jobs=[ingest_job, months_job, send_job],
         sensors=SENSORS,
         schedules=SCHEDULES,
         resources={

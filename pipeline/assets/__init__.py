@@ -6,6 +6,8 @@ schema     asset specs with column schemas, from the database's comments
 shown      what the UI shows of a result: row counts, figures per month, tables, the peak-day chart
 ingesting  what comes in
 monthly    what comes of it, per month
+mailing    what goes out: mails that are due, the news of a failed run
+failures   why a run failed, in sentences
 checking   the rules of `sql/checks/`
 jobs       which assets are materialized together
 automation  what starts runs by itself, and what cleans up

@@ -14,16 +14,21 @@ from dagster import (
     DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
+    RunFailureSensorContext,
     RunRequest,
     RunsFilter,
     ScheduleDefinition,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
+    run_failure_sensor,
+    schedule,
     sensor,
 )
 
+from pipeline.assets.failures import failure_sentences
 from pipeline.assets.jobs import ingest_job, months_job, range_end, range_tags, send_job
+from pipeline.assets.mailing import tell_failure
 from pipeline.assets.processes import fail_dead_runs
 from pipeline.assets.resources import PortfolioResource, now
 from pipeline.domain import LockedError
@@ -133,12 +138,33 @@ daily_ingest = ScheduleDefinition(
     default_status=DefaultScheduleStatus.RUNNING,
     description="Every morning: load what is new and look at every month again, since bills close with time.",
 )
-daily_due = ScheduleDefinition(
-    name="daily_due",
+
+
+@schedule(
     job=send_job,
     cron_schedule="30 7 * * *",
     default_status=DefaultScheduleStatus.STOPPED,
     description="Every morning: mail what is due. Off until you switch it on, lest a copy of a portfolio mails, too.",
 )
-SENSORS: Final = [landing, stale_months, dead_runs]
-SCHEDULES: Final = [daily_ingest]
+def daily_due(portfolio: PortfolioResource) -> RunRequest | SkipReason:
+    """Request the morning's mails, where there is a server to give them to."""
+    if portfolio.read().settings.smtp is None:
+        return SkipReason("v2b.toml has no [smtp]")
+    return RunRequest()
+
+
+@run_failure_sensor(
+    default_status=DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=_LOOK_S,
+    description="Mails the reasons of a failed run to [alerts] recipients in v2b.toml; without them it does nothing.",
+)
+def failed_runs(context: RunFailureSensorContext, portfolio: PortfolioResource) -> SkipReason:
+    """Tell that a run failed, and why."""
+    run = context.dagster_run
+    sentences = failure_sentences(context.get_step_failure_events()) or [context.failure_event.message or ""]
+    what = f"run {run.run_id[:8]} of the job {run.job_name}"
+    return SkipReason(tell_failure(portfolio.read(), what, sentences))
+
+
+SENSORS: Final = [landing, stale_months, dead_runs, failed_runs]
+SCHEDULES: Final = [daily_ingest, daily_due]

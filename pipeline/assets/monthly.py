@@ -34,8 +34,10 @@ _DEPS: Final[Mapping[str, Sequence[str]]] = {
     "load_interval": ("meter_interval", "charger_interval", "charging_session"),
     "baseline_day": ("load_interval", "day_class", "weather_hour"),
     "bill_line": ("billing_determinant",),
+    "determinant_draw": ("load_interval",),
+    "saving_draw": ("determinant_draw",),
     "utility_bill": ("bill_line",),
-    "savings_month": ("bill_line", "load_interval", "charging_session", "baseline_day", "utility_bill"),
+    "savings_month": ("bill_line", "load_interval", "charging_session", "baseline_day", "utility_bill", "saving_draw"),
     "site_month": ("savings_month",),
 }
 _UPSTREAM: Final = {table: _DEPS.get(table, ("load_interval",)) for table in BILL_TABLES}

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline import domain
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
 from pipeline.steps.stale import contiguous, stale_range
@@ -154,7 +153,7 @@ def _ingest(call: _Call, report: RunReport) -> None:
     for event in _events(result, "source_file"):
         files: Any = event.metadata["files"].value
         report.files.extend(files)
-    report.errors.extend(error for error in _failures(result) if error not in report.errors)
+    _note_failures(result, report)
 
 
 def _months(call: _Call, span: tuple[str, str], report: RunReport) -> None:
@@ -166,7 +165,7 @@ def _months(call: _Call, span: tuple[str, str], report: RunReport) -> None:
     for event in _events(result, "site_month"):
         sites: Any = event.metadata["computed"].value
         report.computed.extend((site, str(event.partition)) for site in sites)
-    report.errors.extend(error for error in _failures(result) if error not in report.errors)
+    _note_failures(result, report)
 
 
 def _execute(call: _Call, job: str, tags: dict[str, str], ops: dict[str, Any]) -> ExecuteInProcessResult:
@@ -200,21 +199,7 @@ def _events(result: ExecuteInProcessResult, asset: str) -> list[AssetMaterializa
     return [materialization for materialization in found if materialization.asset_key.path[-1] == asset]
 
 
-def _failures(result: ExecuteInProcessResult) -> list[str]:
-    """The sentences of failed steps: a Failure's own words, else those of the error that caused it."""
-    return [_sentence(event) for event in result.all_events if event.is_step_failure]
+def _note_failures(result: ExecuteInProcessResult, report: RunReport) -> None:
+    from pipeline.assets.failures import failure_sentences
 
-
-def _sentence(event: DagsterEvent) -> str:
-    data = event.step_failure_data
-    error, words = data.error, data.user_failure_data
-    if words is not None and words.description:
-        return words.description
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return f"{event.step_key} failed; `v2b ui` shows its log"
-    message = error.message.strip()
-    if isinstance(getattr(domain, error.cls_name or "", None), type):  # one of ours says all there is to say
-        return message.split(": ", 1)[-1]
-    return f"internal error in {event.step_key}: {message}; `v2b ui` shows its log"
+    report.errors.extend(error for error in failure_sentences(result.all_events) if error not in report.errors)

@@ -12,10 +12,16 @@ from dagster import (
     AssetCheckKey,
     AssetCheckSeverity,
     AssetKey,
+    DagsterEvent,
+    DagsterRun,
     DagsterRunStatus,
+    SkipReason,
+    build_run_status_sensor_context,
 )
 
-from pipeline.assets.automation import stale_months
+from pipeline.assets.automation import failed_runs, stale_months
+from pipeline.assets.failures import failure_sentences
+from pipeline.assets.resources import PortfolioResource
 from pipeline.calendars import months_between
 from pipeline.cli.runs import LOCATION
 from pipeline.cli.serving import workspace_file
@@ -23,12 +29,13 @@ from pipeline.definitions import build_definitions
 from pipeline.portfolio import load_portfolio
 from pipeline.warehouse import Warehouse, all_checks, documented_schema, read_copy, sql_folder
 from tests.dagster.conftest import history, ingested, look, materialized, restored_environment, run, runs_of, simulated
+from tests.delivery.servers import Mailbox, serving
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFINITIONS = build_definitions(ROOT)
 GRAPH = DEFINITIONS.resolve_asset_graph()
 NOT_FILLED_BY_RUNS = {"schema_version"}
-BEYOND_TABLES = {"analytics", "run_outcome"}
+BEYOND_TABLES = {"analytics", "run_outcome", "email"}
 
 
 def documented_tables() -> dict[str, dict[str, str]]:
@@ -59,7 +66,7 @@ def test_every_asset_says_what_it_is_and_whose(asset: str) -> None:
     assert len(node.description or "") > 20
     assert node.owners == ["team:data-engineering"]
     assert node.kinds
-    assert node.group_name in {"ingest", "months", "report"}
+    assert node.group_name in {"ingest", "months", "report", "delivery"}
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))
@@ -70,7 +77,7 @@ def test_every_column_of_a_table_is_described(table: str) -> None:
 
 
 def test_numbers_flow_from_files_to_the_outcome() -> None:
-    upstream = {AssetKey("run_outcome")}
+    upstream = {AssetKey("run_outcome"), AssetKey("email")}
     for _ in GRAPH.get_all_asset_keys():
         upstream |= {parent for key in upstream for parent in GRAPH.get(key).parent_keys}
     missing = {key.to_user_string() for key in GRAPH.get_all_asset_keys() - upstream}
@@ -107,11 +114,11 @@ def test_what_must_come_in_regularly_has_a_freshness_policy() -> None:
 def test_jobs_sensors_and_schedules() -> None:
     """What mails is off until it is switched on; all else works without further action."""
     repository = DEFINITIONS.get_repository_def()
-    assert {job.name for job in repository.get_all_jobs()} == {"ingest", "months", "__ASSET_JOB"}
+    assert {job.name for job in repository.get_all_jobs()} == {"ingest", "months", "send", "__ASSET_JOB"}
     schedules = {found.name: (found.job_name, found.default_status.value) for found in repository.schedule_defs}
-    assert schedules == {"daily_ingest": ("ingest", "RUNNING")}
+    assert schedules == {"daily_ingest": ("ingest", "RUNNING"), "daily_due": ("send", "STOPPED")}
     sensors = {found.name: found.default_status.value for found in repository.sensor_defs}
-    assert sensors == dict.fromkeys(("landing", "stale_months", "dead_runs"), "RUNNING")
+    assert sensors == dict.fromkeys(("landing", "stale_months", "dead_runs", "failed_runs"), "RUNNING")
     assert all(found.description for found in (*repository.schedule_defs, *repository.sensor_defs))
 
 
@@ -282,3 +289,56 @@ def test_one_site_alone_then_a_broken_one_beside_it_then_a_broken_rule(fresh_pai
     assert f"| {good} | {month} |" in str(evaluation.metadata["rows"].value)
     assert evaluation.metadata["which"].value == [f"{good} {month}"]
     assert evaluation.metadata["site_months"].value == 1
+
+
+# What goes out.
+
+
+def executed(folder: Path, job: str) -> tuple[DagsterRun, DagsterEvent | None, list[str]]:
+    """A run of a job, with the event in which it failed and what its steps said of that, if it did."""
+    with history(folder) as instance:
+        result = (
+            build_definitions(folder)
+            .resolve_job_def(job)
+            .execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        )
+        failed = [event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE"]
+        return result.dagster_run, failed[0] if failed else None, failure_sentences(result.all_events)
+
+
+def test_a_failed_run_is_told_and_what_is_due_is_sent_once(done: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(done, tmp_path / "portfolio")
+    run_of, event, _ = executed(folder, "send")  # no mail server is named yet
+    assert event is not None
+    (site,) = (folder / "sites").glob("*.toml")
+    site.write_text(
+        site.read_text(encoding="utf-8") + '\n[report]\nrecipients = ["manager@example.com"]\n', encoding="utf-8"
+    )
+    box = Mailbox()
+    with serving(box, "none") as port, history(folder) as instance:
+        smtp = f'[smtp]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\nfrom = "v2b-savings@localhost.invalid"\n'
+        with (folder / "v2b.toml").open("a", encoding="utf-8") as stream:
+            stream.write(f'{smtp}[alerts]\nrecipients = ["operator@example.com"]\n')
+        resources = {"portfolio": PortfolioResource(folder=str(folder))}
+        context = build_run_status_sensor_context("failed_runs", event, instance, run_of, resources=resources)
+        told = failed_runs(context.for_run_failure())
+        assert isinstance(told, SkipReason)
+        assert told.skip_message == "told the recipients of [alerts]"
+        [alert] = box.messages
+        assert alert["To"] == "operator@example.com"
+        assert run_of.run_id[:8] in str(alert["Subject"])
+        assert "a table [smtp]" in str(alert.get_body(("plain",)))
+
+        assert executed(folder, "send")[2] == []
+        sent = [message["To"] for message in box.messages[1:]]
+        assert sent == ["manager@example.com"] * 2
+        assert executed(folder, "send")[2] == []
+        assert len(box.messages) == 3  # nothing is mailed twice
+        newest = instance.get_latest_materialization_event(AssetKey("email"))
+    assert newest is not None
+    assert newest.asset_materialization is not None
+    assert newest.asset_materialization.metadata["sent"].value == 0
