@@ -45,7 +45,7 @@ def peak_day_caption(facts: Facts, day: PeakDay, words: Language) -> Caption:
             )
         )
     title = _peak_day_title(facts, words)
-    return Caption(title, " ".join(part for part in parts if part), _peak_day_alt(day, words, title))
+    return Caption(title, words.joined(part for part in parts if part), _peak_day_alt(day, words, title))
 
 
 def axis_start(axis: DemandAxis, words: Language) -> str:
@@ -68,7 +68,7 @@ def _peak_day_title(facts: Facts, words: Language) -> str:
 
 
 def _peak_day_alt(day: PeakDay, words: Language, title: str) -> str:
-    parts = [title + "."]
+    parts = [words.sentence(title)]
     for mark, message in (
         (day.baseline, "Without V2B the highest window was {kw} on {date} at {clock}."),
         (day.actual, "With V2B it was {kw} on {date} at {clock}."),
@@ -88,7 +88,7 @@ def _peak_day_alt(day: PeakDay, words: Language, title: str) -> str:
             took=words.with_unit(took, "kWh", 1),
         )
     )
-    return " ".join(parts)
+    return words.joined(parts)
 
 
 def days_caption(facts: Facts, days: Days, words: Language) -> Caption:
@@ -101,7 +101,7 @@ def days_caption(facts: Facts, days: Days, words: Language) -> Caption:
         words.say("Dashes at the foot: days below it.") if _any_below(days) else "",
         words.say("Dotted: the month's highest window with V2B.") if days.highest_kw is not None else "",
     ]
-    return Caption(title, " ".join(part for part in parts if part), _days_alt(days, words, title))
+    return Caption(title, words.joined(part for part in parts if part), _days_alt(days, words, title))
 
 
 def _days_title(changes: list[Decimal], count: int, words: Language) -> str:
@@ -128,11 +128,12 @@ def _any_below(days: Days) -> bool:
 
 def _days_alt(days: Days, words: Language, title: str) -> str:
     deepest = min(days.giving, key=lambda row: (row.change_kw or 0.0, row.day))
-    return title + words.say(
-        ". The largest change was {kw} on {date}.",
+    change = words.say(
+        "The largest change was {kw} on {date}.",
         kw=words.kw(deepest.change_kw or 0),
         date=words.day_short(deepest.day),
     )
+    return words.joined([words.sentence(title), change])
 
 
 def months_caption(months: Months, words: Language) -> Caption:
@@ -145,8 +146,8 @@ def months_caption(months: Months, words: Language) -> Caption:
     ]
     doubtful = [words.month_short(row.month) for row in months.rows if row.state == "ok" and not row.provable]
     if doubtful:
-        parts.append(words.say("Not provable: {months}.", months=", ".join(doubtful)))
-    return Caption(title, " ".join(part for part in parts if part), _months_alt(months, words, title))
+        parts.append(words.say("Not provable: {months}.", months=words.listed(doubtful)))
+    return Caption(title, words.joined(part for part in parts if part), _months_alt(months, words, title))
 
 
 def _with_v2b(months: Months) -> list[MonthPeaks]:
@@ -175,7 +176,7 @@ def _months_title(months: Months, words: Language) -> str:
 
 
 def _months_alt(months: Months, words: Language, title: str) -> str:
-    parts = [title + "."]
+    parts = [words.sentence(title)]
     for row in months.rows:
         if row.actual_kw is None:
             parts.append(words.say("{month}: no peak known.", month=words.month_year(row.month)))
@@ -190,4 +191,4 @@ def _months_alt(months: Months, words: Language, title: str) -> str:
                     kw=words.kw(row.actual_kw),
                 )
             )
-    return " ".join(parts)
+    return words.joined(parts)

@@ -121,7 +121,7 @@ def to_png(svg: str) -> bytes:
     theme.register_fonts()
     ground = f'<rect width="100%" height="100%" fill="{theme.PAPER}"/>'
     head, _, body = svg.partition(">")
-    drawn = vl_convert.svg_to_png(f"{head}>{ground}{body}", scale=PNG_SCALE)
+    drawn = vl_convert.svg_to_png(theme.printable(f"{head}>{ground}{body}"), scale=PNG_SCALE)
     few = Image.open(io.BytesIO(drawn)).convert("RGB").quantize(PNG_COLOURS, dither=Image.Dither.NONE)
     out = io.BytesIO()
     few.save(out, "PNG", compress_level=9)

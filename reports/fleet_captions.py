@@ -24,7 +24,7 @@ def cars_caption(cars: CarsDay, words: Language) -> Caption:
     if cars.left_out:
         message = "Shown: the {count} with least to spare; {more} more were plugged in."
         parts.append(words.say(message, count=words.number(len(cars.stays)), more=words.number(cars.left_out)))
-    return Caption(title, " ".join(parts), _cars_alt(cars, words, title))
+    return Caption(title, words.joined(parts), _cars_alt(cars, words, title))
 
 
 def _cars_title(cars: CarsDay, words: Language) -> str:
@@ -41,9 +41,8 @@ def _cars_title(cars: CarsDay, words: Language) -> str:
 
 
 def _cars_alt(cars: CarsDay, words: Language, title: str) -> str:
-    return " ".join(
-        [f"{title}.", *(f"{stay.name}: {_lowest(stay, words)}{departure(stay, words)}." for stay in cars.stays)]
-    )
+    said = (words.sentence(f"{stay.name}: {_lowest(stay, words)}{departure(stay, words)}") for stay in cars.stays)
+    return words.joined([words.sentence(title), *said])
 
 
 def _lowest(stay: Stay, words: Language) -> str:
@@ -88,7 +87,7 @@ def heat_caption(heat: Heat, words: Language) -> Caption:
     )
     title = words.say(message, down=f"{least[0]:.0f}", up=f"{most[0]:.0f}")
     reading = words.say("Change in site demand with V2B, kW, by day and hour. Grey: days not fully known.")
-    said = ", ".join(f"{hour:.0f}:00 {change_text(kw, words, unit=True)}" for hour, kw in hours)
+    said = words.listed(f"{hour:.0f}:00 {change_text(kw, words, unit=True)}" for hour, kw in hours)
     alt = words.say("{title}. Mean change by hour on days that changed: {hours}.", title=title, hours=said)
     return Caption(title, reading, alt)
 

@@ -41,7 +41,7 @@ def heat_marks() -> Layers:
 
 def cars_chart(cars: CarsDay, band_h: tuple[float, float] | None, size: Size, words: Language) -> Drawing:
     """Return the states of charge of every car from plug-in to departure, one row a stay."""
-    row_px = 26 if len(cars.stays) <= 12 else 16
+    row_px = 24 if len(cars.stays) <= 12 else 16
     count, height = len(cars.stays), row_px * len(cars.stays)
     left, right = (NAMES_ROOM, 8) if size.narrow else (NAMES_ROOM, ROWS_ROOM[False])
     width = size.plot + size.margin + plot.LEFT - left - right

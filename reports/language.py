@@ -6,8 +6,7 @@ language needs. A number is never printed without its unit; the space before the
 
 from __future__ import annotations
 
-import gettext
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +16,7 @@ from typing import Any
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
+from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 from markupsafe import Markup
 
@@ -24,7 +24,6 @@ MINUS = "\u2212"
 NO_BREAK = "\u00a0"
 CATALOGUES = Path(__file__).parent / "locale"
 SMALL_NUMBERS = (
-    "no",
     "one",
     "two",
     "three",
@@ -49,10 +48,10 @@ def exact(value: Number) -> Decimal:
 
 @dataclass(frozen=True)
 class Language:
-    """One reader's language: formats by Babel, sentences by gettext."""
+    """One reader's language: formats by Babel, sentences from its catalogue; English is the language of the source."""
 
     locale: Locale
-    catalogue: gettext.NullTranslations = field(repr=False)
+    catalogue: Mapping[str, str] = field(repr=False)
 
     def say(self, message: str, **values: Any) -> str:
         """Return the message translated, its `{names}` filled in."""
@@ -61,6 +60,10 @@ class Language:
     def say_marked(self, message: str, **values: Any) -> Markup:
         """Return the message as HTML: values that are not markup themselves are escaped."""
         return Markup(self._sentence(message)).format(**values)  # noqa: S704 - the message is ours
+
+    def sentence(self, text: str) -> str:
+        """Return a text as a sentence, with a full stop where it does not end in one."""
+        return text if text.endswith((".", "!", "?", "\u3002")) else self.say("{sentence}.", sentence=text)
 
     def joined(self, sentences: Iterable[str]) -> str:
         """Return sentences one after the other, with a space between them where the language has one."""
@@ -118,7 +121,7 @@ class Language:
 
     def count(self, value: int) -> str:
         """Return a small count in words ('six'), others in digits."""
-        return self.say(SMALL_NUMBERS[value]) if 0 <= value < len(SMALL_NUMBERS) else self.number(value)
+        return self.say(SMALL_NUMBERS[value - 1]) if 1 <= value <= len(SMALL_NUMBERS) else self.number(value)
 
     def month_name(self, month: str) -> str:
         """Return the name of a month 'YYYY-MM': 'July'."""
@@ -159,7 +162,7 @@ class Language:
 
     def _sentence(self, message: str) -> str:
         """Return a message translated, its keyboard apostrophes turned into those of print."""
-        return self.catalogue.gettext(message).replace("'", "\u2019")
+        return self.catalogue.get(message, message).replace("'", "\u2019")
 
     @staticmethod
     def _signed(value: Number, show: Any) -> str:
@@ -178,6 +181,14 @@ def _first(month: str) -> date:
 
 @lru_cache(maxsize=8)
 def language(code: str) -> Language:
-    """Return the language of a code such as 'en'; sentences without a catalogue stay English."""
-    found = gettext.translation("reports", CATALOGUES, languages=[code], fallback=True)
-    return Language(Locale.parse(code), found)
+    """Return the language of a code such as 'en' or 'ja'; sentences its catalogue lacks stay English."""
+    return Language(Locale.parse(code), catalogue(code))
+
+
+def catalogue(code: str) -> dict[str, str]:
+    """Return the translated sentences of `locale/<code>.po`; none where there is no such file."""
+    path = CATALOGUES / f"{code}.po"
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        return {str(entry.id): str(entry.string) for entry in read_po(file, locale=code) if entry.id and entry.string}

@@ -42,7 +42,7 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
     made = (
         ("Compared with", _baseline(facts, words)),
         ("Range and check", _range(facts, words)),
-        ("Clocks and wiring", _joined(*(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
+        ("Clocks and wiring", _joined(words, *(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
         ("Data", _data(facts, words)),
         ("Best possible", _best(facts, words)),
         ("Losses", _losses(facts, words)),
@@ -51,15 +51,15 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
         ("Not counted", _not_counted(facts, words)),
         ("Advice", advice(facts, words)),
         ("Also", _other_reasons(facts, words)),
-        ("Tariff", _joined(facts.site.tariff_name, facts.site.tariff_notes)),
+        ("Tariff", _joined(words, facts.site.tariff_name, facts.site.tariff_notes)),
         ("This site", facts.site.notes),
         ("Second currency", _also(facts, words)),
     )
     return tuple(Note(words.say(term), text, term in AHEAD) for term, text in made if text)
 
 
-def _joined(*parts: str) -> str:
-    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)
+def _joined(words: Language, *parts: str) -> str:
+    return words.joined(words.sentence(part) for part in parts if part)
 
 
 def _reason(facts: Facts, code: str, words: Language) -> str:
@@ -68,7 +68,7 @@ def _reason(facts: Facts, code: str, words: Language) -> str:
 
 def _other_reasons(facts: Facts, words: Language) -> str:
     said = SAID_ELSEWHERE if facts.provable else SAID_ELSEWHERE | set(facts.blocking)
-    return " ".join(words.say(reason_sentence(code)) for code in facts.reasons if code not in said)
+    return words.joined(words.say(reason_sentence(code)) for code in facts.reasons if code not in said)
 
 
 def _baseline(facts: Facts, words: Language) -> str:
@@ -83,11 +83,11 @@ def _baseline(facts: Facts, words: Language) -> str:
         else "With the cars charged from plug-in the bill would be {bill}{peak}."
     )
     at = "" if peak is None else words.say(" at a peak of {kw}", kw=words.kw(peak))
-    return f"{text} {words.say(message, bill=words.money(bill, facts.currency), peak=at)}"
+    return words.joined([text, words.say(message, bill=words.money(bill, facts.currency), peak=at)])
 
 
 def _range(facts: Facts, words: Language) -> str:
-    return _joined(_reason(facts, "range_not_computed", words), _check(facts, words))
+    return _joined(words, _reason(facts, "range_not_computed", words), _check(facts, words))
 
 
 def _data(facts: Facts, words: Language) -> str:
@@ -99,8 +99,8 @@ def _data(facts: Facts, words: Language) -> str:
     estimated = facts.figure("data", "estimated_intervals")
     if estimated:
         parts.append(words.say("{count} intervals are estimated.", count=words.number(estimated)))
-    parts += [_joined(str(finding)) for finding in facts.figure("data", "findings") or ()]
-    return " ".join(parts)
+    parts += [_joined(words, str(finding)) for finding in facts.figure("data", "findings") or ()]
+    return words.joined(parts)
 
 
 def _best(facts: Facts, words: Language) -> str:
@@ -115,7 +115,7 @@ def _best(facts: Facts, words: Language) -> str:
     if plugged is not None:
         message = "Cars were plugged in for {share} of the charger hours V2B works in."
         said.append(words.say(message, share=words.percent(plugged)))
-    return " ".join(said)
+    return words.joined(said)
 
 
 def _share(percent: float, words: Language) -> str:
@@ -141,7 +141,7 @@ def _losses(facts: Facts, words: Language) -> str:
     efficiency = facts.figure("fleet", "round_trip_efficiency")
     if efficiency is not None:
         parts.append(words.say("Round trip {share}.", share=words.percent(100 * efficiency)))
-    return " ".join(parts)
+    return words.joined(parts)
 
 
 def _ratchet(facts: Facts, words: Language) -> str:
@@ -153,7 +153,7 @@ def _ratchet(facts: Facts, words: Language) -> str:
         billed = facts.figure("billing_demand_kw", world)
         if origin and billed is not None:
             parts.append(words.say(message, month=words.month_year(origin), kw=words.kw(billed)))
-    return " ".join(parts)
+    return words.joined(parts)
 
 
 def _not_counted(facts: Facts, words: Language) -> str:
@@ -208,4 +208,4 @@ def _check(facts: Facts, words: Language) -> str:
         method=facts.figure("check", "method"),
         references=words.number(facts.figure("check", "reference_days")),
     )
-    return f"{said} {days}"
+    return words.joined([said, days])

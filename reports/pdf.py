@@ -14,7 +14,7 @@ import typst
 
 from reports.language import Language
 from reports.templating import TEMPLATES
-from reports.theme import CSS_VARIABLES, FONT_FAMILIES, FONTS
+from reports.theme import CSS_VARIABLES, FONT_FAMILIES, FONTS, printable
 from reports.view import BillRow, Table, Tile
 
 STANDARD: Final = "ua-1"
@@ -24,7 +24,7 @@ TINTED = re.compile(r'<span class="(gain|loss)">(.*?)</span>')
 def report_pdf(said: Mapping[str, Any], words: Language) -> bytes:
     """Return the report as PDF; its date is that of the content, its fonts are the shipped ones."""
     stamp = datetime.fromisoformat(str(said["version"]["generated_at"]))
-    data = json.dumps(_printed(said, words), ensure_ascii=False)
+    data = printable(json.dumps(_printed(said, words), ensure_ascii=False))
     made = _compiler().compile(
         format="pdf", sys_inputs={"data": data}, pdf_standards=[STANDARD], timestamp=int(stamp.timestamp())
     )

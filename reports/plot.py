@@ -39,7 +39,7 @@ class Size:
 
 
 PAGE = Size(plot=690, margin=104, text=12, height=265)
-PAPER = Size(plot=690, margin=104, text=12, height=182)
+PAPER = Size(plot=690, margin=104, text=12, height=172)
 PHONE = Size(plot=232, margin=66, text=11, height=190)
 MAIL = Size(plot=470, margin=98, text=12, height=210)
 
@@ -175,4 +175,4 @@ def both_worlds(peaks: Peaks, words: Language) -> str:
     ]
     if peaks.change_kw is not None:
         known.append(change_text(peaks.change_kw, words, unit=True))
-    return ", ".join(known) or words.say("not known")
+    return words.listed(known) or words.say("not known")

@@ -6,6 +6,7 @@ is the world without V2B; the dark line is the meter. Line style says the same a
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any
 import vl_convert
 
 FONTS = Path(__file__).parent / "fonts"
-FONT_FAMILIES = ("Inter",)
+FONT_FAMILIES = ("Inter", "Noto Sans CJK JP")
 """Families that are shipped: what paper and still pictures are set in."""
-FONT = "Inter, 'Noto Sans', 'Noto Sans CJK JP', sans-serif"
+NO_GLYPH = "\u25a1"
+FONT = "Inter, 'Noto Sans CJK JP', 'Hiragino Sans', 'Noto Sans JP', 'Yu Gothic', Meiryo, 'Noto Sans', sans-serif"
 
 INK = "#17212b"
 MUTED = "#5b6770"
@@ -79,6 +81,19 @@ def shade(share: float) -> str:
 def register_fonts() -> None:
     """Make the shipped fonts known to the renderer: a font it cannot find draws no text and raises no error."""
     vl_convert.register_font_directory(str(FONTS))
+
+
+@lru_cache(maxsize=1)
+def _no_glyph() -> re.Pattern[str]:
+    """Return the characters that no shipped font has, from the ranges of `fonts/coverage.txt`."""
+    spans = (line.partition("-") for line in (FONTS / "coverage.txt").read_text(encoding="ascii").split())
+    inside = "".join(f"\\U{int(a, 16):08X}-\\U{int(b or a, 16):08X}" for a, _, b in spans)
+    return re.compile(f"[^\n{inside}]")
+
+
+def printable(text: str) -> str:
+    """Return a text for paper and still pictures: a white square for each character the shipped fonts lack."""
+    return _no_glyph().sub(NO_GLYPH, text)
 
 
 @lru_cache(maxsize=1)

@@ -54,7 +54,7 @@ def headline(facts: Facts, voice: Voice) -> str:
     if facts.state == "seed":
         return voice.say("V2B had not begun in {month}: this bill has no saving.", month=words.month_year(facts.month))
     if facts.state in ("failed", "no_bill"):
-        found = " ".join(words.say(reason_sentence(code)) for code in facts.reasons)
+        found = words.joined(words.say(reason_sentence(code)) for code in facts.reasons)
         message = "{month} could not be computed. {why}" if facts.state == "failed" else "{month} has no bill. {why}"
         return voice.say(message, month=words.month_year(facts.month), why=found).strip()
     if not facts.provable:
@@ -223,7 +223,7 @@ def result(facts: Facts, words: Language) -> str:
     if departures and ready is not None:
         some = words.say("{ready} of {all} cars ready", ready=words.number(ready), all=words.number(departures))
         parts.append(words.say("all cars ready") if ready == departures else some)
-    return ", ".join(parts)
+    return words.listed(parts)
 
 
 def _doubt(facts: Facts, words: Language) -> str:

@@ -106,7 +106,7 @@ def year_ahead(facts: Facts, words: Language) -> str:
         parts.append(words.say(message, amount=words.money(run_rate, facts.currency)))
     parts.append(_roll_off(facts, words))
     parts += [words.say(reason_sentence(code)) for code in ("no_ratchet", "no_roll_off") if code in facts.reasons]
-    return " ".join(part for part in parts if part)
+    return words.joined(part for part in parts if part)
 
 
 def _roll_off(facts: Facts, words: Language) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain import REASONS
 from reports.facts import Facts
 from reports.inputs import AlsoCurrency, RenderedReport
 from reports.language import language
@@ -192,7 +193,7 @@ def test_the_note_on_rounded_lines_stands_where_amounts_are_finer_than_printed()
 def test_method_notes_name_what_is_not_known(good: RenderedReport) -> None:
     assert "they are taken to be within the configured bound" in good.html
     assert "Charger wiring was not compared with the meter" in good.html
-    assert "No uncertainty range is computed yet." in good.html
+    assert REASONS["range_not_computed"].sentence in good.html
     assert "Battery wear, the cost of the chargers" in good.html
     assert ATSUGI.notes in good.html
     assert ATSUGI.tariff_notes in good.html
