@@ -56,10 +56,16 @@ class _Block:
 
 
 def is_large(path: Path) -> bool:
-    """Tell whether a file is a meter CSV too large to be read at once; every other one belongs to canonical_csv."""
-    if not path.is_file() or path.stat().st_size < LARGE_BYTES:
+    """Tell whether a file is a meter CSV too large to be read at once; every other one belongs to canonical_csv.
+
+    One that cannot be opened is none: whoever reads it says so.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size < LARGE_BYTES:
+            return False
+        header, _, offset = _opening(path)
+    except OSError:
         return False
-    header, _, offset = _opening(path)
     return nearest_kind(header) == "meter" and offset < _HEAD_BYTES
 
 

@@ -11,6 +11,7 @@ from pipeline.ingest import cells
 from pipeline.ingest.espi_xml import LAST_LINE
 
 WATT_SECONDS: Final = pl.Decimal(38, 9)
+_PHASES: Final = {"128": "A", "129": "A", "64": "B", "65": "B", "32": "C", "33": "C"}
 _MOST_NESTINGS = 16
 _INTERVAL: Final = ["meter", "interval_start", "duration_s"]
 _STREAM: Final = ["meter", "direction"]
@@ -39,14 +40,16 @@ def combined(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[st
     """Return (meter records in whole Wh, rejects, notes) of parsed readings."""
     directed = _directed(values)
     single, contradicted = _last_of_each(directed)
-    total, parts_passed = _without_parts(single)
+    whole, some_phases, notes_of_phases = _of_whole_service(single)
+    total, parts_passed = _without_parts(whole)
     shortest, long_passed = _shortest(total)
     intervals, alone, notes = _both_directions(shortest)
     power = values.filter("power").select(pl.col("meter").unique().sort()).to_series()
     notes += tuple(f"{meter}: power in W counts as the mean of its interval" for meter in power)
+    notes += notes_of_phases
     notes += _counted(parts_passed, "parts by time of use or phase, beside their total")
     notes += _counted(long_passed, "of longer intervals, where shorter ones lie in the same time")
-    return _whole_wh(intervals), pl.concat([contradicted, alone]), notes
+    return _whole_wh(intervals), pl.concat([contradicted, some_phases, alone]), notes
 
 
 def _counted(passed: pl.DataFrame, why: str) -> tuple[str, ...]:
@@ -78,6 +81,37 @@ def _last_of_each(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     allowed = pl.format("one value for each interval; that of line {} is used", "winner")
     value = pl.col("interval_start").dt.to_string("%Y-%m-%dT%H:%M:%SZ")
     return ordered.unique(key, keep="last", maintain_order=True), rejects(differing, "value", value, allowed)
+
+
+def _of_whole_service(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Refuse readings by phase that are not all of their interval; (readings, rejects, notes).
+
+    Without a total, three phases are the whole and one is, where the meter never names another; two may lack the third.
+    """
+    phases = values.select("meter", "direction", phase=_phase()).drop_nulls().unique()
+    if phases.is_empty():
+        return values, rejects(values.clear(), "", pl.lit(""), ""), ()
+    interval = [*_INTERVAL, "direction"]
+    named = values.with_columns(phase=_phase(), has_total=(pl.col("part") == "/").any().over(interval))
+    counts = phases.group_by(_STREAM).len("of_meter")
+    judged = named.join(counts, on=_STREAM, how="left", maintain_order="left").with_columns(
+        in_interval=pl.col("phase").drop_nulls().n_unique().over(interval),
+        beside_others=pl.col("phase").is_null().any().over(interval),
+        told=pl.col("phase").drop_nulls().unique().sort().str.join(", ").over(interval),
+    )
+    unsplit = pl.col("has_total") | (pl.col("in_interval") == 0)
+    complete = (pl.col("in_interval") == len(set(_PHASES.values()))) | (pl.col("of_meter") == 1)
+    is_whole = unsplit | (complete & ~pl.col("beside_others"))
+    allowed = "the total of the interval, or its phases A, B and C: the sum of some of them is not the whole"
+    some = rejects(judged.filter(~is_whole), "phase", pl.col("told"), allowed)
+    alone = judged.filter(~unsplit & is_whole & (pl.col("of_meter") == 1))
+    told = alone.select(_STREAM[0], "told").unique().sort(_STREAM[0], "told").iter_rows()
+    notes = tuple(f"{meter}: only phase {phase} is told of, and taken as the whole service" for meter, phase in told)
+    return judged.filter(is_whole).select(values.columns), some, notes
+
+
+def _phase() -> pl.Expr:
+    return pl.col("part").str.extract(r"/(\d+)$").replace_strict(_PHASES, default=None, return_dtype=pl.String)
 
 
 def _without_parts(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,7 +20,7 @@ from pipeline.steps.names import Names, owned
 from pipeline.steps.placing import placed
 from pipeline.steps.progress import tell
 from pipeline.steps.reading import Unread
-from pipeline.warehouse import FileLoad, LoadResult, Warehouse
+from pipeline.warehouse import Device, FileLoad, LoadResult, Warehouse
 
 MOST_REASONS: Final = 1000
 """Refused records told of one file; all of them stand in rejected_record."""
@@ -34,13 +35,17 @@ _KEYS: Final = {
 
 @dataclass(frozen=True)
 class _Piece:
-    """Records ready for the warehouse, by kind; what was refused, and apart from it the names nobody owns."""
+    """Records ready for the warehouse, by kind.
+
+    What was refused; apart from it the names nobody owns, and of each device how many values its names say otherwise.
+    """
 
     format: str
     kind: str
     frames: Mapping[str, pl.DataFrame]
     rejects: pl.DataFrame
     unowned: pl.DataFrame
+    contradicted: Counter[Device]
     notes: tuple[str, ...]
 
 
@@ -55,15 +60,21 @@ class Tally:
     format: str = ""
     kind: str = ""
     strangers: set[str] = field(default_factory=set)
+    contradicted: Counter[Device] = field(default_factory=Counter)
 
     def add(self, piece: _Piece, result: LoadResult, rejects: pl.DataFrame) -> None:
         """Count one more piece of the file."""
         self.format, self.kind = piece.format, piece.kind
         self.result += result
+        self.contradicted += piece.contradicted
+        self.refuse(rejects)
+        self.notes.extend(piece.notes)
+
+    def refuse(self, rejects: pl.DataFrame) -> None:
+        """Count records that were refused, and tell of the first."""
         self.rejected += rejects.height
         told = rejects.head(MOST_REASONS - len(self.reasons)).select("position", "field", "value", "allowed")
         self.reasons.extend(told.iter_rows(named=True))
-        self.notes.extend(piece.notes)
 
     def first_told(self, unowned: pl.DataFrame) -> pl.DataFrame:
         """Names nobody owns, each told once a file."""
@@ -102,6 +113,9 @@ def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, nam
             tally.add(piece, result, rejects)
             if unread.read is None:
                 tell("load", tally.result.loaded + tally.result.unchanged, None, file.path)
+        contradictions = _contradictions(tally.contradicted + load.contradicted)
+        warehouse.insert("rejected_record", contradictions.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
+        tally.refuse(contradictions)
         warehouse.insert_row("source_file", _source_row(file, tally, names))
     return tally
 
@@ -109,21 +123,22 @@ def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, nam
 def _made_ready(portfolio: Portfolio, names: Names, hints: Sequence[str], read: Records) -> _Piece:
     """Give records their site, day and bill, without looking at the warehouse: while the piece before is loaded."""
     records = placed(read, names, portfolio)
-    frames, rejects, unowned = {}, [records.rejects], [records.rejects.clear()]
+    frames, unowned, contradicted = {}, [records.rejects.clear()], Counter[Device]()
     for kind, frame in with_doubtful_end(records).frames.items():
-        kept, strangers = owned(frame, kind, names, hints, portfolio.sites)
-        frames[kind], contradicted = _one_each(filed(portfolio, kept, kind), kind)
-        rejects.append(contradicted)
-        unowned.append(strangers)
-    return _Piece(records.format, records.kind, frames, pl.concat(rejects), pl.concat(unowned), records.notes)
+        kept, unknown = owned(frame, kind, names, hints, portfolio.sites)
+        frames[kind], contradicting = _one_each(filed(portfolio, kept, kind), kind)
+        contradicted += contradicting
+        unowned.append(unknown)
+    strangers = pl.concat(unowned)
+    return _Piece(records.format, records.kind, frames, records.rejects, strangers, contradicted, records.notes)
 
 
-def _one_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of records that became one by an alias, the last; those that say otherwise are refused, told once a device.
+def _one_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, Counter[Device]]:
+    """Of records that became one by an alias, the last; and of each device how many others say otherwise [count].
 
     Rows that ascend have no such pair.
     """
-    key, untold = list(_KEYS[kind]), refusal("file", "", "", "").clear()
+    key = list(_KEYS[kind])
     first, *others = (pl.col(name) for name in key)
     ascends = first > first.shift(1)
     same = first == first.shift(1)
@@ -131,15 +146,20 @@ def _one_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.DataFram
         ascends |= same & (column > column.shift(1))
         same &= column == column.shift(1)
     if frame.select(ascends.all()).item():
-        return frame, untold
+        return frame, Counter()
     kept = frame.unique(key, keep="last", maintain_order=True)
     denied = frame.unique(maintain_order=True).join(kept, on=frame.columns, how="anti", nulls_equal=True)
-    counts = denied.group_by(key[-2], maintain_order=True).len()
+    return kept, Counter((key[-2], name) for name in denied.get_column(key[-2]))
+
+
+def _contradictions(counts: Counter[Device]) -> pl.DataFrame:
+    """Tell once a device that its names contradict each other."""
     allowed = "one name of a device in a file, or the same values under each; are these names really of one device?"
     told = [
-        refusal("file", key[-2], f"{name}: contradicted values: {count}", allowed) for name, count in counts.iter_rows()
+        refusal("file", column, f"{name}: contradicted values: {count}", allowed)
+        for (column, name), count in sorted(counts.items())
     ]
-    return kept, pl.concat([untold, *told])
+    return pl.concat([refusal("file", "", "", "").clear(), *told])
 
 
 def _source_row(file: SeenFile, tally: Tally, names: Names) -> dict[str, Any]:

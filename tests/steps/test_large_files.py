@@ -103,6 +103,46 @@ def test_two_names_of_one_meter_meet_in_different_pieces(root: Path, load: Load)
     ]
 
 
+def test_two_names_that_contradict_each_other_are_told_of(root: Path, load: Load) -> None:
+    """As test_loading's of small files: one value stands, the others are counted; nothing counts as superseded."""
+    site = root / "sites" / "atsugi.toml"
+    text = site.read_text(encoding="utf-8").replace('meter_id = "main"', 'meter_id = "main"\naliases = ["old"]')
+    site.write_text(text, encoding="utf-8")
+    one, other = lines(name=lambda _: "main"), lines(changed=range(90, 110), name=lambda _: "old")
+    land(root, "1.csv", one + other)
+    (told,) = load(root)
+    assert (told.outcome, told.result.loaded, told.result.superseded, told.rejected) == ("partial", ROWS, 0, 1)
+    assert (told.reasons[0]["field"], told.reasons[0]["value"]) == ("meter_id", "main: contradicted values: 20")
+    found = content(root)
+    assert (found["meter_interval_history"], len(found["rejected_record"])) == ([], 1)
+    assert sum(int(str(row[4])) for row in found["meter_interval"]) == 1000 * (sum(n % 7 for n in range(ROWS)) + 120)
+    before = found
+    assert [outcome.outcome for outcome in load(root)] == ["partial"]
+    assert content(root) == before
+
+
+def test_a_large_file_that_cannot_be_read_stops_no_other(root: Path, load: Load) -> None:
+    (root / "landing" / "a.csv").symlink_to("/proc/self/mem")
+    land(root, "b.csv", lines())
+    told = {outcome.path: outcome for outcome in load(root)}
+    assert (told["a.csv"].outcome, told["a.csv"].reasons[0]["allowed"]) == ("rejected", "a file that can be read")
+    assert told["b.csv"].outcome == "loaded"
+
+
+def test_a_file_replaced_in_place_is_a_later_file(root: Path, load: Load) -> None:
+    """The same path with other content: what it changes is superseded, what it no longer holds stays."""
+    land(root, "1.csv", lines())
+    load(root)
+    land(root, "1.csv", lines(changed=range(3, 5))[:100])
+    (told,) = load(root)
+    assert (told.outcome, told.result.loaded, told.result.unchanged, told.result.superseded) == ("loaded", 2, 98, 2)
+    found = content(root)
+    assert (len(found["meter_interval"]), len(found["meter_interval_history"])) == (ROWS, 2)
+    assert [row[1] for row in found["source_file"]] == ["1.csv", "1.csv"]
+    assert [outcome.outcome for outcome in load(root)] == ["unchanged"]
+    assert content(root) == found
+
+
 def test_an_error_in_a_late_piece_leaves_nothing(root: Path, monkeypatch: pytest.MonkeyPatch, load: Load) -> None:
     land(root, "1.csv", lines())
     calls, add = [], FileLoad.add
@@ -169,7 +209,9 @@ print(*told)
 def test_memory_does_not_grow_with_the_pieces_of_a_file(tmp_path: Path) -> None:
     here = Path(__file__).parent.parent.parent
     environment = {**os.environ, "PYTHONPATH": str(here), "POLARS_MAX_THREADS": "1"}
-    command = [sys.executable, "-c", CHILD, str(tmp_path)]
+    child = tmp_path / "child.py"
+    child.write_text(CHILD, encoding="utf-8")  # with -c DuckDB takes the process for a person's and draws its progress
+    command = [sys.executable, str(child), str(tmp_path)]
     told = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=here, check=True).stdout
     half, whole, copied_half, copied_whole = map(int, told.split())
     assert whole - half < 35, told  # a piece that stays takes 9 MB
