@@ -97,7 +97,7 @@ def render_reports(
 
 
 def write_portfolio_page(portfolio: Portfolio, open_warehouse: Callable[[], Warehouse]) -> None:
-    """Write `out/index.html`: every stored bill of the sites there are, with links to the reports that lie beside it."""
+    """Write `out/index.html`: every stored bill of the sites there are, with links to the reports beside it."""
     with open_warehouse() as warehouse:
         rows = warehouse.query(
             "select s.site_id, s.month, s.state, s.provable, s.grade, s.currency, "
