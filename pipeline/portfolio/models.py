@@ -285,6 +285,7 @@ class Schedule(Config):
 
     days_after_close: Annotated[int, Field(ge=0)] = 3
     grace_days: Annotated[int, Field(ge=0)] = 14
+    first_month: Month | None = None  # earlier bills are computed and rendered, and nobody gets mail about them
 
 
 class Alerts(Config):

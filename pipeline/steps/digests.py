@@ -30,9 +30,7 @@ def wanted_digests(post: Post, warehouse: Warehouse) -> Iterator[Mail]:
     recipients = tuple(dict.fromkeys(post.portfolio.settings.report.portfolio_recipients))
     for month in sorted({bill.month for bill in post.bills if bill.state == "ok"}):
         keys = [MailKey("digest", "", month, 1, recipient) for recipient in recipients]
-        if post.scope.months is not None and month not in post.scope.months:
-            continue
-        if all(post.state(key) in ("sent", "unknown") for key in keys):
+        if not post.concerns("", month) or all(post.state(key) in GONE for key in keys):
             continue
         bills = _settled(post, month)
         if bills is not None:

@@ -103,6 +103,11 @@ class Post:
             found.setdefault(bill.site.site_id, {})[bill.month] = bill
         return found
 
+    def concerns(self, site_id: str, month: str) -> bool:
+        """Whether mail about a bill is asked for, and is meant to be sent at all."""
+        first = self.portfolio.settings.schedule.first_month
+        return (first is None or month >= first) and self.scope.holds(site_id, month)
+
     def words(self, site: Site | None = None) -> Language:
         """Return the language of a site's readers, or of the portfolio's."""
         return language((site.report.language if site else None) or self.portfolio.settings.language)
@@ -160,7 +165,7 @@ def wanted_reports(post: Post) -> Iterator[Mail]:
     for bill in post.bills:
         if bill.state != "ok" or bill.step != "report" or bill.rendered is None:
             continue
-        if not post.scope.holds(bill.site.site_id, bill.month):
+        if not post.concerns(bill.site.site_id, bill.month):
             continue
         for recipient in dict.fromkeys(bill.site.report.recipients):
             if recipient.lower() not in apart:
@@ -185,14 +190,14 @@ def _report_mail(post: Post, bill: Bill, version: int, recipient: str) -> Iterat
 def wanted_reminders(post: Post, warehouse: Warehouse) -> Iterator[Mail]:
     """Yield the reminder of today for every closed bill whose data is not complete."""
     for bill in post.bills:
-        if bill.state == "ok" and bill.step == "remind" and post.scope.holds(bill.site.site_id, bill.month):
+        if bill.state == "ok" and bill.step == "remind" and post.concerns(bill.site.site_id, bill.month):
             row = warehouse.query(
                 "select summary from savings_month where site_id = ? and month = ?", [bill.site.site_id, bill.month]
             )
             yield from _reminders(post, bill.site, _missing(post, bill, json.loads(row.item())))
     for site in post.portfolio.sites.values():
         coming = next_bill(post, site)
-        if coming is not None and coming.step == "remind" and post.scope.holds(site.site_id, coming.month):
+        if coming is not None and coming.step == "remind" and post.concerns(site.site_id, coming.month):
             yield from _reminders(post, site, _missing(post, coming, None))
 
 

@@ -166,6 +166,15 @@ def test_the_named_months_and_sites_only(desk: Desk) -> None:
     assert {key[1:3] for key in desk.keys(months={"2026-07"}, sites={"other"})} == {("other", "2026-07")}
 
 
+def test_bills_before_the_first_month_are_nobodys_mail(desk: Desk) -> None:
+    """History that is loaded on the first day floods no inbox."""
+    desk.settings = '[schedule]\nfirst_month = "2026-08"\n[report]\nportfolio_recipients = ["board@example.com"]\n'
+    desk.write()
+    for month in ("2026-06", "2026-07", "2026-08"):
+        desk.bill(month)
+    assert desk.keys() == [REPORT, ("digest", "", "2026-08", 1, "board@example.com")]
+
+
 def test_a_report_whose_files_state_other_numbers_is_not_due(desk: Desk) -> None:
     desk.bill()
     desk.bill(saved="500.00", rendered=False)

@@ -91,6 +91,7 @@ clock_bound_s = 60
 [schedule]
 days_after_close = 3
 grace_days = 14
+first_month = "2026-09"
 [alerts]
 recipients = ["ops@example.com"]
 [report]
