@@ -52,6 +52,7 @@ class _Block:
 
     first_line: int
     body: bytes
+    share: float  # of the file's bytes
     last_line: int | None = None
 
 
@@ -90,7 +91,7 @@ def read_batches(path: Path, *, by_time: bool = False) -> Iterator[Records]:
     if repeated:
         notes += (f"{repeated} repeated lines counted once",)
     rejects = empty_rejects() if found or refused_one else or_no_rows(empty_rejects())
-    yield Records(FORMAT, "meter", {}, rejects, notes)
+    yield Records(FORMAT, "meter", {}, rejects, notes, share=0.0)
 
 
 def _opening(path: Path) -> tuple[list[str], int, int]:
@@ -104,7 +105,7 @@ def _opening(path: Path) -> tuple[list[str], int, int]:
 def _blocks(path: Path) -> Iterator[_Block]:
     """Cut a file at line ends; of a line too long for any record only the beginning is kept, which no rule accepts."""
     _, line, offset = _opening(path)
-    rest = b""
+    rest, size = b"", path.stat().st_size
     with path.open("rb") as stream:
         stream.seek(offset)
         while read := stream.read(BLOCK_BYTES):
@@ -115,10 +116,10 @@ def _blocks(path: Path) -> Iterator[_Block]:
                 continue
             stream.seek(cut - len(text), os.SEEK_CUR)  # to read the begun line again costs less than to carry it along
             body, rest = _one_line_end(text[:cut]), b""
-            yield _Block(line, body)
+            yield _Block(line, body, cut / size)
             line += body.count(b"\n")
     if rest.strip():
-        yield _Block(line, rest, None if rest.endswith(b"\r") else last_line(rest, line))
+        yield _Block(line, rest, len(rest) / size, None if rest.endswith(b"\r") else last_line(rest, line))
 
 
 def _behind_last_line(text: bytes) -> int:
@@ -143,7 +144,7 @@ def _in_order(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]
         good, rejects, repeated = parsed_once(block.body, header, "meter", block.first_line)
         records = in_whole_wh(good, carried)
         carried = _carried_on(carried, good)
-        yield _batch(records, rejects, block.last_line), repeated
+        yield _batch(records, rejects, block.last_line, block.share), repeated
 
 
 def _by_time(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]:
@@ -155,15 +156,16 @@ def _by_time(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]
         for day, count in counts.iter_rows():
             days[day] = days.get(day, 0) + count
         torn = block.last_line or torn
-        yield _batch(values.clear().pipe(in_whole_wh), joined_rejects([refused]), None), 0
+        yield _batch(values.clear().pipe(in_whole_wh), joined_rejects([refused]), None, block.share / 2), 0
     carried = _nothing_carried()
-    for first, last in _spans(days):
+    spans = list(_spans(days))
+    for first, last in spans:
         within = pl.col("interval_start").dt.date().is_between(first, last)
         parts = (parsed(block.body, header, "meter", block.first_line, with_raw=True)[0] for block in _blocks(path))
         good, lost, repeated = one_line_each(pl.concat([part.filter(within) for part in parts]), "meter")
         records = in_whole_wh(good, carried)
         carried = _carried_on(carried, good)
-        yield _batch(records, joined_rejects([lost]), torn), repeated
+        yield _batch(records, joined_rejects([lost]), torn, 0.5 / len(spans)), repeated
 
 
 def _spans(days: dict[date, int]) -> Iterator[tuple[date, date]]:
@@ -182,11 +184,11 @@ def _spans(days: dict[date, int]) -> Iterator[tuple[date, date]]:
         yield first, previous
 
 
-def _batch(records: pl.DataFrame, rejects: pl.DataFrame, torn: int | None) -> Records:
+def _batch(records: pl.DataFrame, rejects: pl.DataFrame, torn: int | None, share: float) -> Records:
     frames = {"meter": in_schema(records, "meter")} if records.height else {}
     last = records.filter(pl.col("line") == torn) if torn is not None else records.clear()
     cut = {"meter": in_schema(last, "meter")} if last.height else {}
-    return Records(FORMAT, "meter", frames, rejects, (), torn is not None, cut)
+    return Records(FORMAT, "meter", frames, rejects, (), torn is not None, cut, share=share)
 
 
 def _nothing_carried() -> pl.DataFrame:

@@ -37,7 +37,7 @@ class Records:
     written in the file; a readable file without a single reading has an empty frame and a note, a refused file has no
     frames at all. Hence: frames and no rejects is loaded, frames and rejects is partial, no frames is rejected.
     `last_line` holds the records of an unterminated last line, which may have been cut inside a number. `local` holds
-    what only a site can place in time: no frames yet, but not refused.
+    what only a site can place in time: no frames yet, but not refused. `share` is the part of its file a piece is [1].
     """
 
     format: str
@@ -48,6 +48,7 @@ class Records:
     unterminated: bool = False
     last_line: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     local: tuple[LocalRecords, ...] = ()
+    share: float = 1.0
 
 
 def empty_rejects() -> pl.DataFrame:

@@ -47,6 +47,7 @@ class _Piece:
     unowned: pl.DataFrame
     contradicted: Counter[Device]
     notes: tuple[str, ...]
+    share: float
 
 
 @dataclass
@@ -61,11 +62,13 @@ class Tally:
     kind: str = ""
     strangers: set[str] = field(default_factory=set)
     contradicted: Counter[Device] = field(default_factory=Counter)
+    share: float = 0.0  # of the file
 
     def add(self, piece: _Piece, result: LoadResult, rejects: pl.DataFrame) -> None:
         """Count one more piece of the file."""
         self.format, self.kind = piece.format, piece.kind
         self.result += result
+        self.share += piece.share
         self.contradicted += piece.contradicted
         self.refuse(rejects)
         self.notes.extend(piece.notes)
@@ -112,7 +115,7 @@ def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, nam
             warehouse.insert("rejected_record", rejects.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
             tally.add(piece, result, rejects)
             if unread.read is None:
-                tell("load", tally.result.loaded + tally.result.unchanged, None, file.path)
+                tell("load", round(100 * tally.share), 100, file.path)
         contradictions = _contradictions(tally.contradicted + load.contradicted)
         warehouse.insert("rejected_record", contradictions.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
         tally.refuse(contradictions)
@@ -130,7 +133,9 @@ def _made_ready(portfolio: Portfolio, names: Names, hints: Sequence[str], read: 
         contradicted += contradicting
         unowned.append(unknown)
     strangers = pl.concat(unowned)
-    return _Piece(records.format, records.kind, frames, records.rejects, strangers, contradicted, records.notes)
+    return _Piece(
+        records.format, records.kind, frames, records.rejects, strangers, contradicted, records.notes, records.share
+    )
 
 
 def _one_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, Counter[Device]]:

@@ -15,6 +15,7 @@ from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
 from pipeline.steps import reading
 from pipeline.steps.loading import FileOutcome, ingest
+from pipeline.steps.progress import listening
 from pipeline.warehouse import FileLoad, Warehouse
 from tests.factories import METER_HEADER, portfolio_folder
 
@@ -60,6 +61,22 @@ def content(root: Path) -> dict[str, list[tuple[object, ...]]]:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return portfolio_folder(tmp_path / "portfolio")
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_progress_tells_how_much_of_the_file_is_loaded(root: Path, load: Load, backwards: bool) -> None:
+    land(root, "1.csv", lines()[:: -1 if backwards else 1])
+    told: list[tuple[int, int | None]] = []
+    with listening(lambda _step, done, total, _what: told.append((done, total))):
+        load(root)
+    if canonical_blocks.LARGE_BYTES == 0:
+        assert len(told) > 10
+        rising = [done for done, _ in told[told.index(min(told)) :]]  # by time, a second reading begins anew
+        assert rising == sorted(rising)
+        assert {total for _, total in told} == {100}
+        assert told[-1][0] in {99, 100}  # the header is read, not loaded
+    else:
+        assert told == []
 
 
 @pytest.mark.parametrize("backwards", [False, True])
