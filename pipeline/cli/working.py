@@ -31,7 +31,7 @@ from pipeline.steps.progress import listening
 from pipeline.steps.ranking import ranked_tariffs
 from pipeline.steps.reports import render_reports
 from pipeline.steps.scope import Scope
-from pipeline.steps.status import status_rows
+from pipeline.steps.status import status_of
 from pipeline.warehouse import PUBLISHED_NAME, Warehouse, read_copy, sql_folder
 
 _TABLE_MONTHS: Final = 36
@@ -190,15 +190,17 @@ def report(
 
 @app.command()
 def status(portfolio: PortfolioOption = DEFAULT, *, as_json: JsonOption = False) -> None:
-    """Show sites x months: state, grade, findings, report version, e-mail state, next action."""
+    """Show what is right, what is wrong and what to do next, then every site and month."""
     opened = opened_portfolio(portfolio)
     with Warehouse(opened.root, note="v2b status") as warehouse:
-        rows = status_rows(opened, warehouse, Journal(opened.root), Scope(datetime.now(UTC)))
+        found = status_of(opened, warehouse, Journal(opened.root), Scope(datetime.now(UTC)))
     if as_json:
-        print_json([row.as_json() for row in rows])
+        print_json([row.as_json() for row in found.rows])
         return
+    for heading, lines in (("Right", found.right), ("Wrong", found.wrong), ("To do", found.todo)):
+        print("\n".join([heading, *(f"  {line}" for line in lines or ["nothing"]), ""]))
     columns = [(name, False) for name in ("site", "month", "state", "grade", "report", "e-mail", "findings", "next")]
-    print_table(columns, (row.cells() for row in rows))
+    print_table(columns, (row.cells() for row in found.rows))
 
 
 @app.command("sql")

@@ -80,8 +80,8 @@ def opened_today(path: Path) -> duckdb.DuckDBPyConnection:
     connection.close()
     _replace(path, found.columns, columns)
     _LOG.warning(
-        "%s: layout %s became layout %s: all that was loaded is kept, all that is computed from it will be stale",
-        *(path.name, found.version, SCHEMA_VERSION),
+        "%s: layout %s was brought to today's: all that was loaded is kept, all that is computed from it is stale now",
+        *(path.name, found.version),
     )
     return opened(path)
 

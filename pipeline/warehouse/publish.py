@@ -10,7 +10,7 @@ from typing import Final
 
 import duckdb
 
-from pipeline.warehouse.layout import quoted, schema_sql, view_files
+from pipeline.warehouse.layout import quoted, schema_sql, transaction, view_files
 from pipeline.warehouse.store import Warehouse
 
 PUBLISHED_NAME: Final = "analytics.duckdb"
@@ -84,7 +84,7 @@ def publish(warehouse: Warehouse) -> bool:
 
 
 def _build(warehouse: Warehouse, fresh: Path) -> None:
-    with duckdb.connect(str(fresh)) as copy:
+    with duckdb.connect(str(fresh)) as copy, transaction(copy):
         copy.execute(schema_sql())
         for path in view_files():
             copy.execute(path.read_text(encoding="utf-8"))

@@ -99,6 +99,12 @@ def test_a_broken_tariff_stops_its_own_site_only(portfolio: Path) -> None:
     assert again.returncode == 1  # a site that stays broken never looks green
     assert {(month["site_id"], month["state"]) for month in json.loads(again.stdout)} == {(broken, "failed")}
 
+    screen = v2b("status", "--portfolio", str(portfolio)).stdout
+    head = screen[: screen.index("site ")]
+    assert "not computed" in head.partition("Wrong")[2]
+    assert f"({broken} " in head.partition("To do")[2]
+    assert "proved" in head.partition("Wrong")[0]
+
     site_file.write_text(site_file.read_text().replace('tariff = "broken"', f'tariff = "{name}"'))
     mended = v2b("run", "--portfolio", str(portfolio), "--json")
     assert mended.returncode == 0, mended.stderr

@@ -143,6 +143,70 @@ def test_a_reader_of_the_old_copy_keeps_its_state(warehouse: Warehouse, publishe
     assert read_copy(published, "select import_wh from meter_interval").item() == 104
 
 
+ANALYST = """
+import duckdb, sys, time
+path, seen = sys.argv[1], []
+print("ready", flush=True)
+while not seen or seen[-1] != 10:
+    time.sleep(0.02)
+    with duckdb.connect(path, read_only=True) as copy:
+        rows = copy.execute("select (select max(name) from quality_finding), (select max(state) from site_month)")
+        finding, state = map(int, rows.fetchone())
+    if finding != state:
+        sys.exit(f"half published: {finding} and {state}")
+    if not seen or seen[-1] != finding:
+        seen.append(finding)
+if seen != sorted(seen):
+    sys.exit(f"back in time: {seen}")
+"""
+
+
+def numbered(warehouse: Warehouse, number: int) -> None:
+    """State one number in two tables, in two transactions: only a published copy has them alike for sure."""
+    state = pl.DataFrame({"state": [f"{number}"]})
+    warehouse.replace_rows("site_month", "atsugi", "2013-07", state)
+    warehouse.replace_rows("quality_finding", "atsugi", "2013-07", a_finding("2013-07", "").with_columns(
+        name=pl.lit(f"{number}")
+    ).drop("site_id", "month"))  # fmt: skip
+
+
+def test_an_analyst_who_queries_in_a_loop_through_ten_publishings_sees_each_state_whole(
+    warehouse: Warehouse, published: Path
+) -> None:
+    numbered(warehouse, 0)
+    assert publish(warehouse)
+    analyst = subprocess.Popen(
+        [sys.executable, "-c", ANALYST, str(published)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert analyst.stdout is not None
+    assert analyst.stdout.readline() == "ready\n"
+    for number in range(1, 11):
+        numbered(warehouse, number)
+        assert publish(warehouse)
+    _, told = analyst.communicate(timeout=120)
+    assert (analyst.returncode, told) == (0, "")
+
+
+def test_an_analyst_who_wrote_and_was_killed_spoils_nothing(warehouse: Warehouse, published: Path) -> None:
+    """Who may not write gets DuckDB's refusal; root may, and leaves a log that must not reach the next copy."""
+    script = (
+        "import duckdb, os, sys\n"
+        "try:\n"
+        f"    c = duckdb.connect({str(published)!r})\n"
+        "except duckdb.Error:\n"
+        "    sys.exit()\n"
+        "c.execute('create table mine (a integer)')\n"
+        "c.execute('delete from meter_interval')\n"
+        "os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False, timeout=120)
+    warehouse.connection.execute("update meter_interval set import_wh = 105")
+    assert publish(warehouse)
+    assert read_copy(published, "select import_wh from meter_interval").item() == 105
+    with pytest.raises(WarehouseError, match="mine"):
+        read_copy(published, "select * from mine")
+
+
 @pytest.mark.parametrize(
     "statement",
     [
