@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.warehouse import documented_schema
+from pipeline.warehouse import documented_schema, saved_questions
 from pipeline.warehouse.dictionary import dictionary_markdown
+from pipeline.warehouse.questions_page import questions_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "python -m pipeline.warehouse.dictionary > docs/data-dictionary.md"
@@ -16,6 +17,16 @@ COMMAND = "python -m pipeline.warehouse.dictionary > docs/data-dictionary.md"
 def test_the_data_dictionary_is_as_new_as_the_database_comments() -> None:
     written = (ROOT / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
     assert written == dictionary_markdown(documented_schema()), f"stale; run: {COMMAND}"
+
+
+def test_the_list_of_saved_questions_is_as_new_as_their_files() -> None:
+    written = (ROOT / "docs" / "queries.md").read_text(encoding="utf-8")
+    assert written == questions_markdown(), "stale; run: python -m pipeline.warehouse.questions_page > docs/queries.md"
+    assert len(saved_questions()) >= 15
+    for name, found in saved_questions().items():
+        (row,) = [line for line in written.splitlines() if line.startswith(f"| `{name}` |")]
+        assert found.sentence in row
+        assert all(f"`{key}`: " in row for key in found.parameters)
 
 
 def test_the_command_that_writes_it_prints_it(

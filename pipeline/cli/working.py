@@ -32,7 +32,7 @@ from pipeline.steps.ranking import ranked_tariffs
 from pipeline.steps.reports import render_reports
 from pipeline.steps.scope import Scope
 from pipeline.steps.status import status_of
-from pipeline.warehouse import PUBLISHED_NAME, Warehouse, read_copy, sql_folder
+from pipeline.warehouse import PUBLISHED_NAME, Warehouse, read_copy, saved_questions
 
 _TABLE_MONTHS: Final = 36
 _FURTHER: Final[Mapping[str, Callable[[Portfolio, pl.DataFrame, Mapping[str, str]], pl.DataFrame]]] = {
@@ -221,20 +221,18 @@ def query(
     style: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = "table",
 ) -> None:
     """Answer a saved question from sql/queries/."""
-    questions = {path.stem: path.read_text(encoding="utf-8") for path in (sql_folder() / "queries").glob("*.sql")}
+    questions = saved_questions()
     if name is None:
-        rows = ([key, text.splitlines()[0].removeprefix("-- ")] for key, text in sorted(questions.items()))
-        print_table([("name", False), ("question", False)], rows)
+        rows = ([key, found.sentence, " ".join(found.parameters)] for key, found in questions.items())
+        print_table([("name", False), ("question", False), ("takes", False)], rows)
         return
     if name not in questions:
         fail(f"{name} is no saved question; there are {', '.join(sorted(questions))}", 2)
     parameters = dict(value.split("=", 1) for value in values or [] if "=" in value)
-    wanted = {
-        word.strip("-$:, ") for line in questions[name].splitlines() for word in line.split()[1:2] if "-- $" in line
-    }
-    if wanted != set(parameters) or len(parameters) != len(values or []):
+    wanted = questions[name].parameters.keys()
+    if wanted != parameters.keys() or len(parameters) != len(values or []):
         fail(f"{name} takes {' '.join(f'{key}=...' for key in sorted(wanted)) or 'no parameters'}", 2)
-    found = read_copy(portfolio.resolve() / PUBLISHED_NAME, questions[name], parameters)
+    found = read_copy(portfolio.resolve() / PUBLISHED_NAME, questions[name].sql, parameters)
     if name in _FURTHER:
         found = _FURTHER[name](opened_portfolio(portfolio), found, parameters)
     print_frame(found, style)

@@ -103,8 +103,8 @@ def _make_whole(
             units[other][window] = units[other].get(window, 0) + moved
     for car in range(len(units)):
         given = {window: sum(other.get(window, 0) for other in units) for window in there[car]}
-        room = {window: min(cap - units[car].get(window, 0), most[window] - given[window]) for window in there[car]}
-        _top_up(units[car], there[car], room)
+        left = {window: min(cap - units[car].get(window, 0), most[window] - given[window]) for window in there[car]}
+        _top_up(units[car], there[car], left)
 
 
 def _top_up(units: dict[int, int], there: range, room: Mapping[int, int]) -> None:

@@ -13,6 +13,8 @@ loading   landing/ -> the warehouse's current records
 settling  which of the portfolio's files nobody is writing any more
 bill_inputs  the files that `v2b bill` reads
 ranking   stored worlds under every tariff of the portfolio
+workbook  a workbook of the analysts' views
+exporting  the analysts' views as files
 first_site  a first portfolio from a person's own files
 columns   which column of savings_month holds which figure
 history   what the warehouse knows of a site's earlier bills

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pipeline.journal import IssuedReport, Journal
 from pipeline.warehouse import Warehouse
 
-_FIGURES: Final = ("saved", "peak_reduction_kw", "provable", "grade")
+_FIGURES: Final[tuple[str, ...]] = ("saved", "peak_reduction_kw", "provable", "grade")
 _TABLES: Final[Mapping[str, str]] = {"meter intervals": "meter_interval", "charger readings": "charger_reading"}
 
 

@@ -6,6 +6,7 @@ from pipeline.warehouse.layout import BILL_TABLES, schema_sql, sql_folder, view_
 from pipeline.warehouse.migrate import opened_today
 from pipeline.warehouse.store import Warehouse, documented_schema, exclusive_lock, read_copy
 from pipeline.warehouse.checks import Check, all_checks
+from pipeline.warehouse.questions import Question, saved_questions
 from pipeline.warehouse.overlaps import retire_overlapped
 from pipeline.warehouse.records import Device, FileLoad, LoadResult
 from pipeline.warehouse.publish import PUBLISHED_NAME, publish
@@ -17,6 +18,7 @@ __all__ = [
     "Device",
     "FileLoad",
     "LoadResult",
+    "Question",
     "Warehouse",
     "all_checks",
     "documented_schema",
@@ -25,6 +27,7 @@ __all__ = [
     "publish",
     "read_copy",
     "retire_overlapped",
+    "saved_questions",
     "schema_sql",
     "sql_folder",
     "view_files",
