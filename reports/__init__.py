@@ -28,5 +28,6 @@ templating       the Jinja2 environment
 pdf              the report on paper: tagged PDF
 email_body       the e-mail as HTML and text
 monthly          the monthly report
+bulk             many monthly reports by several processes
 portfolio_page   every site and month in one page
 """

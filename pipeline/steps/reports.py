@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
@@ -24,13 +27,14 @@ from pipeline.steps.restating import Restatement, restatement
 from pipeline.steps.scope import Scope
 from pipeline.tariff import load_tariff
 from pipeline.warehouse import Warehouse
+from reports.bulk import Renderers, processes_for
 from reports.facts import Facts, reason_sentence
 from reports.inputs import AlsoCurrency, PeakHours, RenderedReport, ReportInput, ReportSite
-from reports.monthly import render_report
 from reports.peak_day import peak_date
 from reports.portfolio_page import PortfolioRow, portfolio_page
 
 LOG: Final = logging.getLogger(__name__)
+Made = TypeVar("Made")
 _CHART_BILLS: Final = 13
 _ROW_TYPES: Final = {
     "restates": pl.Int64(),
@@ -80,20 +84,51 @@ def render_reports(
     """Render what is due (everything named, with `again`); the warehouse is never open while rendering."""
     with open_warehouse() as warehouse:
         due = [entry for entry in _due(portfolio, warehouse, scope) if again or not _stands(portfolio, entry)]
-    outcomes = []
-    for number, entry in enumerate(due, start=1):
-        try:
-            outcome = _render_one(portfolio, open_warehouse, journal, entry, scope.now)
-        except V2BError as error:
-            outcome = _not_rendered(entry, str(error))
-        except Exception as error:  # one bad report never stops the others; it is told and ends the run red
-            LOG.exception("report of %s, %s", entry.site.site_id, entry.month)
-            outcome = _not_rendered(entry, f"internal error: {type(error).__name__}: {error}")
+    outcomes: list[ReportOutcome] = []
+    for outcome in _rendered(portfolio, open_warehouse, journal, due, scope.now):
         outcomes.append(outcome)
         if on_report:
-            on_report(outcome, number, len(due))
+            on_report(outcome, len(outcomes), len(due))
     write_portfolio_page(portfolio, open_warehouse)
     return outcomes
+
+
+def _rendered(
+    portfolio: Portfolio,
+    open_warehouse: Callable[[], Warehouse],
+    journal: Journal,
+    due: list[_Due],
+    now: datetime,
+) -> Iterator[ReportOutcome]:
+    """Yield what became of each report in order; few at a time are in memory, however many are due."""
+    begun: deque[tuple[_Due, _Begun | ReportOutcome]] = deque()
+    with Renderers(processes_for(len(due))) as renderers:
+        for entry in due:
+            begin = partial(_begin, portfolio, open_warehouse, journal, entry, now, renderers)
+            begun.append((entry, _told(entry, begin)))
+            while len(begun) > renderers.ahead:
+                yield _ended(portfolio, open_warehouse, *begun.popleft())
+        while begun:
+            yield _ended(portfolio, open_warehouse, *begun.popleft())
+
+
+def _ended(
+    portfolio: Portfolio, open_warehouse: Callable[[], Warehouse], entry: _Due, begun: _Begun | ReportOutcome
+) -> ReportOutcome:
+    if isinstance(begun, ReportOutcome):
+        return begun
+    return _told(entry, partial(_finish, portfolio, open_warehouse, begun))
+
+
+def _told(entry: _Due, work: Callable[[], Made]) -> Made | ReportOutcome:
+    """Return what `work` returns; one bad report never stops the others: it is told and ends the run red."""
+    try:
+        return work()
+    except V2BError as error:
+        return _not_rendered(entry, str(error))
+    except Exception as error:  # told with its trace in the log
+        LOG.exception("report of %s, %s", entry.site.site_id, entry.month)
+        return _not_rendered(entry, f"internal error: {type(error).__name__}: {error}")
 
 
 def write_portfolio_page(portfolio: Portfolio, open_warehouse: Callable[[], Warehouse]) -> None:
@@ -164,9 +199,25 @@ def _stands(portfolio: Portfolio, entry: _Due) -> bool:
     return whole and html.is_file() and sha256(html.read_bytes()).hexdigest() == row["html_sha256"]
 
 
-def _render_one(
-    portfolio: Portfolio, open_warehouse: Callable[[], Warehouse], journal: Journal, entry: _Due, now: datetime
-) -> ReportOutcome:
+@dataclass(frozen=True)
+class _Begun:
+    """A report that is being rendered, with what is written beside it."""
+
+    entry: _Due
+    issued: IssuedReport
+    restated: Restatement | None
+    summary: Mapping[str, Any]
+    rendered: Future[RenderedReport]
+
+
+def _begin(
+    portfolio: Portfolio,
+    open_warehouse: Callable[[], Warehouse],
+    journal: Journal,
+    entry: _Due,
+    now: datetime,
+    renderers: Renderers,
+) -> _Begun:
     site, month = entry.site, entry.month
     stated = stated_figures(entry.summary)
     issued = journal.issue_report(site.site_id, month, entry.hashes, at=now, code=__version__, stated=stated)
@@ -175,18 +226,18 @@ def _render_one(
         changes = restated.section if restated else None
         summary = {**entry.summary, "version": {**_version(issued, entry.hashes[0]), "changes": changes}}
         data = _input(portfolio, warehouse, site, summary)
-    rendered = render_report(data)
+    return _Begun(entry, issued, restated, summary, renderers.submit(data))
+
+
+def _finish(portfolio: Portfolio, open_warehouse: Callable[[], Warehouse], begun: _Begun) -> ReportOutcome:
+    site, month, issued = begun.entry.site, begun.entry.month, begun.issued
+    rendered = begun.rendered.result()
     folder = report_folder(portfolio, site.site_id, month)
-    _write(folder, summary, rendered, _message(portfolio, site, rendered, issued))
+    _write(folder, begun.summary, rendered, _message(portfolio, site, rendered, issued))
     with open_warehouse() as warehouse:
-        warehouse.replace_rows("report", site.site_id, month, _report_row(issued, entry, rendered, restated))
-    return ReportOutcome(
-        site.site_id,
-        month,
-        issued.version,
-        rendered=True,
-        path=folder / "report.html",
-    )
+        row = _report_row(issued, begun.entry, rendered, begun.restated)
+        warehouse.replace_rows("report", site.site_id, month, row)
+    return ReportOutcome(site.site_id, month, issued.version, rendered=True, path=folder / "report.html")
 
 
 def _input(portfolio: Portfolio, warehouse: Warehouse, site: Site, summary: Mapping[str, Any]) -> ReportInput:
