@@ -49,7 +49,7 @@ class Check:
 
 @dataclass(frozen=True)
 class DayErrors:
-    """Days of one kind, in any order, as numbers that rise by one a day, and a power [kW] of each."""
+    """Days of one kind, in any order, as days since 1970, and a power [kW] of each."""
 
     day: Whole
     kw: Floats
@@ -61,12 +61,15 @@ class DayErrors:
         return DayErrors(self.day[order], self.kw[order])
 
 
-def independent_check(cut_kw: DayErrors, estimated_kw: DayErrors, placebo_kw: DayErrors, *, armed: bool) -> Check:
+def independent_check(
+    cut_kw: DayErrors, estimated_kw: DayErrors, placebo_kw: DayErrors, *, armed: bool, shared: float = 0.0
+) -> Check:
     """Return the verdict on the mean cut of some days.
 
     `cut_kw`, `estimated_kw`: of the same V2B days, the mean of (discharge - charge) by the logs and of (baseline -
     metered) [kW]. `placebo_kw`: baseline - load without cars on each reference day [kW]. Days without a value are left
-    out. `armed`: an arming log chose the days; without one nothing can be confirmed.
+    out. `armed`: an arming log chose the days; without one nothing can be confirmed. `shared`: the part of a day's
+    error [0-1] that all days of its month have in common, because their baselines rest on the same earlier days.
     """
     cut = DayErrors(cut_kw.day, np.where(np.isfinite(estimated_kw.kw), cut_kw.kw, np.nan)).known()
     estimate = DayErrors(estimated_kw.day, np.where(np.isfinite(cut_kw.kw), estimated_kw.kw, np.nan)).known()
@@ -77,7 +80,7 @@ def independent_check(cut_kw: DayErrors, estimated_kw: DayErrors, placebo_kw: Da
     if references < PLACEBO_DAYS:
         reason = f"{references} reference days have a baseline; {PLACEBO_DAYS} are needed"
         return Check("no_check", reason, days, references)
-    error = _standard_error(placebo, estimate.day)
+    error = _standard_error(placebo, estimate.day, shared)
     centre, tau = float(estimate.kw.mean() - placebo.kw.mean()), float(cut.kw.mean())
     half = student_quantile(_LEVEL, references - 1) * error
     p_value = _two_sided(centre - tau, error, references - 1)
@@ -97,8 +100,10 @@ def independent_check(cut_kw: DayErrors, estimated_kw: DayErrors, placebo_kw: Da
     )
 
 
-def _standard_error(placebo: DayErrors, v2b_day: Whole) -> float:
+def _standard_error(placebo: DayErrors, v2b_day: Whole, shared: float) -> float:
     """The standard error of mean(V2B days) - mean(placebo days) where an error fades by rho from day to day.
+
+    Of each error a part is `shared` by the days of its month; rho is the correlation of what is left of neighbours.
 
     Days count in the order in which V2B and placebo days follow each other, so that a weekend between them does not
     matter. For a block of V2B days far from its placebo days this is s sqrt((1/m + 1/K)(1 + rho)/(1 - rho)); days that
@@ -110,12 +115,14 @@ def _standard_error(placebo: DayErrors, v2b_day: Whole) -> float:
     spread = float((error**2).sum()) / (error.size - 1)
     neighbours = np.diff(at) == 1
     together = float((error[1:] * error[:-1])[neighbours].mean()) if neighbours.any() else 0.0
-    rho = min(max(together / spread, 0.0), _MOST_CORRELATED) if spread else 0.0
+    rho = min(max((together / spread - shared) / (1 - shared), 0.0), _MOST_CORRELATED) if spread else 0.0
     weights = np.full(everyone.size, 1 / v2b_day.size)
     weights[at] = -1 / placebo.day.size
     steps = np.arange(everyone.size)
-    shared = weights @ np.power(rho, np.abs(steps[:, None] - steps[None, :])) @ weights
-    return float(np.sqrt(max(spread * shared, 0.0)))
+    fading = np.power(rho, np.abs(steps[:, None] - steps[None, :]))
+    month = everyone.astype("datetime64[D]").astype("datetime64[M]")
+    alike = (1 - shared) * fading + shared * (month[:, None] == month[None, :])
+    return float(np.sqrt(max(spread * float(weights @ alike @ weights), 0.0)))
 
 
 def _two_sided(difference: float, error: float, degrees: int) -> float:

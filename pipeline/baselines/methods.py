@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,7 +13,7 @@ Adjustment = Literal["ratio", "additive"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SameDay:
+class SameDay(ABC):
     """How the event day itself corrects a baseline, by the minutes before its event; None leaves it as it is.
 
     `adjust_cap_pct` [%] limits a ratio.
@@ -25,6 +26,19 @@ class SameDay:
     adjust_from_min: int = 0
     adjust_to_min: int = 0
     adjust_cap_pct: float | None = None
+
+    @property
+    @abstractmethod
+    def days_averaged(self) -> int:
+        """How many earlier days a baseline of a working day rests on."""
+
+    @property
+    def shared_error(self) -> float:
+        """The part of a day's error [0-1] that days resting on the same n days have in common.
+
+        A day's own error has a variance of 1, the mean of n days one of 1 / n: of 1 + 1 / n, 1 / (n + 1) is shared.
+        """
+        return 1 / (self.days_averaged + 1)
 
     def window(self, start: int, slot_min: int) -> slice:
         """Return the slots of the adjustment window of an event that begins in slot `start`; may begin below 0."""
@@ -45,6 +59,11 @@ class DayMatching(SameDay):
     take_highest: int | None = None
     weekend_take_highest: int | None = None
     drop_below_pct: float | None = None
+
+    @property
+    def days_averaged(self) -> int:
+        """The days whose mean the baseline is."""
+        return self.wanted(weekend=False)[1]
 
     def wanted(self, *, weekend: bool) -> tuple[int, int]:
         """Return how many like days are looked for, and how many of them are averaged."""
@@ -67,6 +86,11 @@ class Regression(SameDay):
 
     least_days: int
     timescale_days: float | None = None
+
+    @property
+    def days_averaged(self) -> int:
+        """The fewest days it is fitted on: recent ones count most, however many there are."""
+        return self.least_days
 
 
 def _tables() -> dict[str, dict[str, dict[str, Any]]]:

@@ -18,6 +18,7 @@ from pipeline.baselines import (
     DAY_CLASS,
     DAY_MATCHING,
     PLACEBO_DAYS,
+    REGRESSIONS,
     Check,
     DayErrors,
     SiteDays,
@@ -191,7 +192,9 @@ def _verdict(known: pl.DataFrame, found: pl.DataFrame, method: str | None, *, ar
 
     def over(days: pl.DataFrame) -> Check:
         v2b = days.filter(by_method & (pl.col("day_class") == "v2b"))
-        return independent_check(_errors(v2b, _LOGGED), _errors(v2b, _ESTIMATED), placebo, armed=armed)
+        return independent_check(
+            _errors(v2b, _LOGGED), _errors(v2b, _ESTIMATED), placebo, armed=armed, shared=_shared_error(method)
+        )
 
     month = over(found)
     if not month.v2b_days:
@@ -200,6 +203,11 @@ def _verdict(known: pl.DataFrame, found: pl.DataFrame, method: str | None, *, ar
     if month.verdict in ("confirms", "consistent") and year.verdict == "contradicts":
         return replace(month, verdict="contradicts", reason=f"over twelve months, {year.reason}")
     return month
+
+
+def _shared_error(method: str | None) -> float:
+    rule = DAY_MATCHING.get(method or "") or REGRESSIONS.get(method or "")
+    return 0.0 if rule is None else rule.shared_error
 
 
 def _why_no_day(found: pl.DataFrame) -> str:

@@ -118,3 +118,16 @@ def test_where_nothing_happened_the_90_percent_interval_holds_zero_in_85_to_95_p
         found = independent_check(DayErrors(estimate.day, np.zeros(20)), estimate, placebo, armed=True)
         held += found.low <= 0 <= found.high
     assert 0.85 <= held / months <= 0.95
+
+
+def test_what_the_days_of_a_month_share_does_not_average_out():
+    """July and August with 30 placebo days each, 10 V2B days in August: a tenth of each error is shared within a month.
+
+    s^2 (0.9 (1/10 + 1/60) + 0.1 (1 + 1/4 + 1/4 - 2 * 1/2)), the placebo days alternating so that rho is 0.
+    """
+    placebo = DayErrors(np.r_[181:211, 212:242], np.tile([1.0, -1.0], 30))
+    v2b = DayErrors(np.arange(212, 222), np.full(10, 4.0))
+    found = independent_check(v2b, v2b, placebo, armed=True, shared=0.1)
+    spread = 60 / 59
+    error = (spread * (0.9 * (1 / 10 + 1 / 60) + 0.1 * 0.5)) ** 0.5
+    assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.95, 59) * error)
