@@ -72,9 +72,16 @@ def _frame_parts(frame: pl.DataFrame) -> Iterator[bytes]:
     """Yield names, types, values and which of them are missing, whatever the order of the rows."""
     for column in frame.sort(frame.columns).get_columns():
         yield f"{column.name} {column.dtype}".encode()
-        yield column.is_null().to_numpy().tobytes()
-        plain = column.to_physical()
-        if plain.dtype.is_numeric() or plain.dtype == pl.Boolean:
-            yield plain.fill_null(strategy="zero").to_numpy().tobytes()
-        else:
-            yield "\0".join(plain.cast(pl.String).fill_null("")).encode()
+        yield from _column_parts(column)
+
+
+def _column_parts(column: pl.Series) -> Iterator[bytes]:
+    yield column.is_null().to_numpy().tobytes()
+    plain = column.to_physical()
+    if isinstance(plain.dtype, pl.List):
+        yield plain.list.len().fill_null(0).to_numpy().tobytes()
+        yield from _column_parts(plain.explode())
+    elif plain.dtype.is_numeric() or plain.dtype == pl.Boolean:
+        yield plain.fill_null(strategy="zero").to_numpy().tobytes()
+    else:
+        yield "\0".join(plain.cast(pl.String).fill_null("")).encode()
