@@ -4,9 +4,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
 from pipeline.chain import Earlier, source_hash
+from pipeline.chain.sources import _frame_parts
 from tests.chain.cases import RATCHET, V2B_DAY, inputs, meter, peaks, tariff
 from tests.factories import charger_records, site
 
@@ -53,3 +55,14 @@ def test_what_has_no_order_has_none() -> None:
 def test_equal_numbers_are_equal_however_written() -> None:
     assert hashed(earlier=earlier(m2013_06="99")) == hashed(earlier=earlier(m2013_06="99.0"))
     assert Decimal("99.0").as_tuple() != Decimal(99).as_tuple()
+
+
+def test_columns_of_lists_are_read_with_their_lengths() -> None:
+    """The draws of an earlier bill are a list in each row: the same numbers in other rows are something else."""
+
+    def parts(*rows: list[int] | None) -> bytes:
+        return b"|".join(_frame_parts(pl.DataFrame({"draws": rows}, schema={"draws": pl.List(pl.Int64)})))
+
+    different = {parts([1, 2], [3]), parts([1], [2, 3]), parts([1, 2], [4]), parts([1, 2], None), parts([1, 2], [])}
+    assert len(different) == 5
+    assert parts([1, 2], [3]) == parts([3], [1, 2])
