@@ -14,6 +14,7 @@ from pipeline.ingest.csv_lines import rejected_lines
 from pipeline.ingest.records import LocalRecords, in_schema, joined_rejects, part_touching_sessions
 
 _FIRST = pl.lit(value=False)  # the first pass of an hour that comes twice
+_ABOUT_TWICE = (1.7, 2.3)
 _KEYS = {"meter": ["meter_id", "interval_start"], "weather": ["station_id", "observed_at"]}
 
 
@@ -156,9 +157,35 @@ def _clock_notes(passed_over: int, placed: pl.DataFrame, local: LocalRecords, cl
             f"{single.height} readings of the hour that comes twice ({days}) are there once: taken as its first pass, "
             "the second is missing"
         )
+        notes += _double_notes(placed, single, local.kind)
     elif single.height:
         notes.append(f"{single.height} readings of the hour that comes twice are {local.repeated_hour}: estimated")
     return notes
+
+
+def _double_notes(placed: pl.DataFrame, single: pl.DataFrame, kind: str) -> list[str]:
+    """Say of which meters the only reading of an hour that comes twice is about twice its neighbours: perhaps a sum.
+
+    Neighbours are the readings of as long intervals within two hours before and after.
+    """
+    if kind != "meter":
+        return []
+    owner = ["meter_id", "duration_s"]
+    load = pl.col("import_kwh").cast(pl.Float64)
+    night = single.group_by(*owner, pl.col("local_at").dt.date().alias("day")).agg(
+        since=pl.col("local_at").min().dt.offset_by("-2h"),
+        until=pl.col("local_at").max().dt.offset_by("2h"),
+        of_hour=load.mean(),
+    )
+    beside = placed.filter(~pl.col("twice")).join(night, on=owner)
+    beside = beside.filter(pl.col("local_at").is_between("since", "until"))
+    means = beside.group_by("meter_id", "day").agg(times=pl.col("of_hour").first() / load.mean())
+    doubled = means.filter(pl.col("times").is_between(*_ABOUT_TWICE)).sort("meter_id", "day")
+    return [
+        f"{meter} reads {times:.1f} times its neighbours in that hour of {day}, as the sum of both "
+        "passes would: a profile with repeated_hour = 'summed' shares it out"
+        for meter, day, times in doubled.iter_rows()
+    ]
 
 
 def _shared_hour(placed: pl.DataFrame, local: LocalRecords) -> pl.DataFrame:
