@@ -32,6 +32,10 @@ create table if not exists outbox_transition (
     seq integer primary key autoincrement, site_id text not null, month text not null, version integer not null,
     recipient text not null, state text not null, at text not null, detail text not null default ''
 );
+create table if not exists plan_issued (
+    seq integer primary key autoincrement, site_id text not null, version integer not null, plan_hash text not null,
+    frozen text not null, issued_at text not null, code text not null, unique (site_id, version)
+);
 """
 _LATER_COLUMNS: Final = (
     ("report_issued", "stated", "text not null default '{}'"),
@@ -70,6 +74,18 @@ class IssuedReport:
     generated_at: datetime
     code: str
     stated: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class IssuedPlan:
+    """One version of a site's measurement and verification plan: what it froze, and the hash of that."""
+
+    site_id: str
+    version: int
+    plan_hash: str
+    frozen: Mapping[str, Any]
+    issued_at: datetime
+    code: str
 
 
 @dataclass(frozen=True, order=True)
@@ -176,6 +192,35 @@ class Journal:
             )
         stamped = datetime.fromisoformat(_text(at))
         return IssuedReport(site_id, month, version, restates, input_hash, result_hash, stamped, code, figures)
+
+    def plans(self, site_id: str) -> list[IssuedPlan]:
+        """Return every version of a site's plan, the oldest first."""
+        with closing(self._connect()) as connection:
+            rows = connection.execute(
+                "select version, plan_hash, frozen, issued_at, code from plan_issued "
+                "where site_id = ? order by version",
+                (site_id,),
+            ).fetchall()
+        return [
+            IssuedPlan(site_id, version, plan_hash, json.loads(frozen), datetime.fromisoformat(at), code)
+            for version, plan_hash, frozen, at, code in rows
+        ]
+
+    def issue_plan(
+        self, site_id: str, plan_hash: str, frozen: Mapping[str, Any], *, at: datetime, code: str
+    ) -> IssuedPlan:
+        """Return the plan that freezes these choices; a new version only where they are not those of the last one."""
+        plans = self.plans(site_id)
+        if plans and plans[-1].plan_hash == plan_hash:
+            return plans[-1]
+        version = len(plans) + 1
+        with closing(self._connect()) as connection, connection:
+            connection.execute(
+                "insert into plan_issued (site_id, version, plan_hash, frozen, issued_at, code) "
+                "values (?, ?, ?, ?, ?, ?)",
+                (site_id, version, plan_hash, json.dumps(frozen, ensure_ascii=False), _text(at), code),
+            )
+        return self.plans(site_id)[-1]
 
     def mails(self) -> dict[MailKey, MailState]:
         """Return the latest state of every row of the outbox."""

@@ -8,6 +8,7 @@ root     the command's options and how a portfolio is opened
 making   commands that make things
 pricing  any load under any tariff
 working  commands that work on a portfolio
+planning  a site's measurement and verification plan
 exporting  the analysts' views as files
 sending  the command that mails
 entry    the program's entry

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.cli import exporting, making, pricing, sending, working
+from pipeline.cli import exporting, making, planning, pricing, sending, working
 from pipeline.cli.output import say
 from pipeline.cli.root import app
 from pipeline.domain import V2BError
 
-COMMANDS = (making, pricing, working, exporting, sending)
+COMMANDS = (making, pricing, working, planning, exporting, sending)
 """The modules whose commands register themselves on `app`."""
 
 

@@ -117,6 +117,8 @@ class Meter(Config):
     meter_id: Identifier
     role: Literal["billing", "sub", "generation"] = "billing"
     accuracy_pct: Percent = 0.5
+    accuracy_class: OneLine | None = None  # as on its plate, for the measurement plan
+    ct_ratio: OneLine | None = None  # of its current transformers, such as "200/5", likewise
     aliases: list[OneLine] = []
 
 

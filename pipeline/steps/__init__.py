@@ -19,6 +19,7 @@ first_site  a first portfolio from a person's own files
 columns   which column of savings_month holds which figure
 history   what the warehouse knows of a site's earlier bills
 months    computes the stale bills of every site
+planning  a site's measurement and verification plan
 restating  what a new version of a report changes, and why
 reports   renders what is due
 stale     which months a run has to materialize

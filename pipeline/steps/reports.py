@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +22,8 @@ from pipeline.delivery import build_message, stated_figures
 from pipeline.domain import V2BError
 from pipeline.journal import IssuedReport, Journal
 from pipeline.portfolio import Portfolio, Site
-from pipeline.steps.restating import Restatement, restatement
+from pipeline.steps.planning import plan_changes
+from pipeline.steps.restating import Restatement, columns_before, restatement
 from pipeline.steps.scope import Scope
 from pipeline.tariff import load_tariff
 from pipeline.warehouse import Warehouse
@@ -224,7 +224,10 @@ def _begin(
     with open_warehouse() as warehouse:
         restated = restatement(journal, warehouse, issued)
         changes = restated.section if restated else None
-        summary = {**entry.summary, "version": {**_version(issued, entry.hashes[0]), "changes": changes}}
+        version = {**_version(issued, entry.hashes[0]), "changes": changes}
+        data_found = {**entry.summary["data"]}
+        data_found["findings"] = [*data_found["findings"], *plan_changes(portfolio, journal, site)]
+        summary = {**entry.summary, "data": data_found, "version": version}
         data = _input(portfolio, warehouse, site, summary)
     return _Begun(entry, issued, restated, summary, renderers.submit(data))
 
@@ -341,9 +344,6 @@ def _message(portfolio: Portfolio, site: Site, rendered: RenderedReport, issued:
 def _report_row(
     issued: IssuedReport, entry: _Due, rendered: RenderedReport, restated: Restatement | None
 ) -> pl.DataFrame:
-    before = restated.before if restated else None
-    stated = before.stated if before else {}
-    saved = stated.get("saved")
     row = {
         "version": issued.version,
         "restates": issued.restates,
@@ -352,10 +352,7 @@ def _report_row(
         "code": issued.code,
         "subject": rendered.subject,
         "html_sha256": sha256(rendered.html.encode()).hexdigest(),
-        "generated_before": before.generated_at if before else None,
-        "saved_before": None if saved is None else Decimal(saved),
-        "peak_reduction_before_kw": stated.get("peak_reduction_kw"),
-        "grade_before": stated.get("grade"),
+        **columns_before(restated),
     }
     return pl.DataFrame([row], schema_overrides=_ROW_TYPES)
 

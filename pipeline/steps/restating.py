@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from pipeline.journal import IssuedReport, Journal
@@ -42,6 +43,19 @@ def restatement(journal: Journal, warehouse: Warehouse, issued: IssuedReport) ->
     known = {name for name in _FIGURES if name in old and name in new}
     changes = {name: (old[name], new[name]) for name in _FIGURES if name in known and old[name] != new[name]}
     return Restatement(before, changes, _reasons(warehouse, before, issued))
+
+
+def columns_before(restated: Restatement | None) -> dict[str, Any]:
+    """Return the columns of table `report` that tell of the version before; all null for a first version."""
+    before = restated.before if restated else None
+    stated = before.stated if before else {}
+    saved = stated.get("saved")
+    return {
+        "generated_before": before.generated_at if before else None,
+        "saved_before": None if saved is None else Decimal(saved),
+        "peak_reduction_before_kw": stated.get("peak_reduction_kw"),
+        "grade_before": stated.get("grade"),
+    }
 
 
 def _reasons(warehouse: Warehouse, before: IssuedReport, issued: IssuedReport) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from pipeline.domain import REASONS
 from pipeline.journal import Journal
 from pipeline.portfolio import Portfolio
+from pipeline.steps.planning import plan_changes
 from pipeline.steps.scope import Scope
 from pipeline.steps.sending import due_mails
 from pipeline.steps.stale import stale_pairs
@@ -87,6 +88,8 @@ def status_of(portfolio: Portfolio, warehouse: Warehouse, journal: Journal, scop
     """Return the screen for the site-months inside `scope`."""
     rows = status_rows(portfolio, warehouse, journal, scope)
     wrong = [*_wrong_rows(rows), *_wrong_files(warehouse), *_broken_rules(warehouse)]
+    for site_id, site in portfolio.sites.items():
+        wrong += [f"{site_id}: {sentence}" for sentence in plan_changes(portfolio, journal, site)]
     if not (portfolio.root / PUBLISHED_NAME).is_file():
         wrong.append(f"{PUBLISHED_NAME}, the analysts' copy, is not there yet")
     return Status(_right(rows), wrong, _todo(rows), rows)

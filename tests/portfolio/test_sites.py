@@ -41,6 +41,8 @@ end = "16:00"
 meter_id = "main"
 role = "billing"
 accuracy_pct = 0.5
+accuracy_class = "0.5S"
+ct_ratio = "200/5"
 aliases = ["urn:uuid:5f0e"]
 
 [[chargers]]
