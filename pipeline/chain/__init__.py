@@ -18,6 +18,7 @@ from pipeline.chain.sources import source_hash
 from pipeline.chain.event_window import in_event_window
 from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
 from pipeline.chain.capturing import Capture, capture_of
+from pipeline.chain.gap_corners import corners_of
 from pipeline.chain.ranging import Drawn, draw_savings, sources_of
 from pipeline.chain.proving import known_worlds
 from pipeline.chain.yearly import with_worth
@@ -40,6 +41,7 @@ __all__ = [
     "capture_of",
     "check_days",
     "compute",
+    "corners_of",
     "draw_savings",
     "event_findings",
     "found_sessions",

@@ -18,13 +18,13 @@ WIDEST_OF_BILL: Final = 0.002
 """A range may be as wide as half the saving, or a five-hundredth of the bill where that is more."""
 
 
-def known_worlds(prepared: Prepared) -> tuple[Scenario, ...]:
-    """Return the worlds whose load is known in every window."""
+def known_worlds(prepared: Prepared, drawn: Drawn | None) -> tuple[Scenario, ...]:
+    """Return the worlds whose load is known in every window, or well enough that no peak lies in those it is not."""
     if not bool(prepared.windows.get_column("metered").all()):
         return ()
     if prepared.inputs.is_seed:
         return SCENARIOS
-    if not bool(prepared.windows.get_column("covered").all()):
+    if not _charging_known(prepared, drawn):
         return ("actual",)
     return ("actual", "no_ev") if prepared.outside_sessions else SCENARIOS
 
@@ -38,7 +38,7 @@ def doubts_of(
 ) -> list[str]:
     """Return the codes of what forbids a proved saving."""
     inputs = prepared.inputs
-    doubts = _gaps(prepared)
+    doubts = _gaps(prepared, drawn)
     if inputs.site.headline not in known and prepared.outside_sessions:
         doubts.append("sessions_unknown")
     if inputs.earlier.incomplete & inputs.reach:
@@ -66,13 +66,17 @@ def is_commissioned(prepared: Prepared) -> bool:
     return told or any(month > year_ago for month in prepared.inputs.earlier.commissioned)
 
 
-def _gaps(prepared: Prepared) -> list[str]:
+def _charging_known(prepared: Prepared, drawn: Drawn | None) -> bool:
+    return bool(prepared.windows.get_column("covered").all()) or (drawn is not None and drawn.cleared)
+
+
+def _gaps(prepared: Prepared, drawn: Drawn | None) -> list[str]:
     inputs, windows = prepared.inputs, prepared.windows
     doubts = []
     if not bool(windows.get_column("metered").all()):
         names = set(prepared.findings.get_column("name"))
         doubts += [code for code, why in (("meter_gap", METER_GAPS), ("meter_zero_run", {ZERO_RUN})) if names & why]
-    if not inputs.is_seed and not bool(windows.get_column("covered").all()):
+    if not inputs.is_seed and not _charging_known(prepared, drawn):
         doubts.append("charger_log_empty" if inputs.readings.is_empty() else "charger_gap")
     return doubts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -11,12 +11,13 @@ import numpy as np
 import polars as pl
 from babel.numbers import get_currency_precision
 
-from pipeline import charging, savings, uncertainty
+from pipeline import charging, quality, savings, uncertainty
+from pipeline.chain.gap_corners import corners_of
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.loads import local_midnight
 from pipeline.chain.plug_in import PlugIn
 from pipeline.tariff import Bill
-from pipeline.uncertainty import Axis, ChargerSource, Clock, Range, Sources
+from pipeline.uncertainty import DC_LOSS, Axis, ChargerSource, Clock, Range, Sources
 
 _KW_DIGITS: Final = 3
 _FEW: Final = 39
@@ -29,6 +30,8 @@ LOSSES_SUMMED: Final = 0.02
 ASSUMED_LOSSES: Final = 0.027
 ASSUMED_EFFICIENCY: Final = 0.054
 """Half the ranges that a round trip of 0.79 to 0.88 leaves to charging losses and to the round trip [1]."""
+DC_BEFORE: Final = 0.05
+"""The share of sites whose registers stand on the DC side unsaid, before the meter is asked [1]."""
 CONVERSION: Final = 0.02
 """Half the range of a DC register's conversion [1]."""
 _NORMAL_95: Final = 1.96
@@ -38,17 +41,18 @@ _NORMAL_95: Final = 1.96
 class Drawn:
     """What the draws of one bill came to: ranges, what each saved, and DETERMINANT_DRAW.
 
-    `saving` and `baseline`: the saving and the bill of the compared world as rebuilt [money].
+    `saving` and `baseline`: the saving and the bill of the compared world as rebuilt [money]; `cleared`: no peak of
+    the bill can lie in a window without charger data.
     """
 
     saving: float
     baseline: float
     peak_kw: Range | None
     money: Range
-    peak_parts: Mapping[str, Range]
-    money_parts: Mapping[str, Range]
+    parts: Mapping[str, Mapping[str, Range]]
     savings: uncertainty.DrawnSaving
     frame: pl.DataFrame
+    cleared: bool
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -69,9 +73,10 @@ def sources_of(prepared: Prepared) -> Sources:
         month=inputs.period.month,
         starts=starts,
         ends=starts + windows.get_column("duration_s").to_numpy() * 1000,
-        live=windows.select(since & pl.col("covered") & pl.col("metered")).to_series().to_numpy(),
+        live=windows.select(since & pl.col("metered")).to_series().to_numpy(),
         chargers=list(_chargers(prepared)),
         meter_accuracy=max((meter.accuracy_pct for meter in billing), default=0.0) / 100,
+        dc_chance=_dc_chance(prepared.fits),
         drawn=drawn,
         axes=list(_axes(prepared, drawn)) if modelled and prepared.plug_in else (),
     )
@@ -81,7 +86,7 @@ def _chargers(prepared: Prepared) -> Iterator[ChargerSource]:
     imported = charging.counters(prepared.readings, "energy_import_wh")
     exported = charging.counters(prepared.readings, "energy_export_wh")
     bound_s = prepared.inputs.clock_bound_s
-    fits = {fit.charger_id: fit for fit in prepared.fits if fit.within(bound_s)}
+    fits = {fit.charger_id: fit for fit in prepared.fits if fit.tells}
     for charger in prepared.inputs.site.chargers:
         fit = fits.get(charger.charger_id)
         # the rebuilt world is not corrected, so that a measured offset is part of what it can be off by
@@ -90,10 +95,24 @@ def _chargers(prepared: Prepared) -> Iterator[ChargerSource]:
             charger_id=charger.charger_id,
             accuracy=charger.accuracy_pct / 100,
             conversion=CONVERSION if charger.register_side == "dc" else 0.0,
-            clock=Clock(float(bound_s), error_s),
+            clock=Clock(float(bound_s), error_s) if error_s is None else Clock(3 * error_s, error_s),
             imported=imported.get(charger.charger_id),
             exported=exported.get(charger.charger_id),
         )
+
+
+def _dc_chance(fits: Sequence[quality.Fit]) -> float:
+    """The chance of registers on the DC side, given how much the meter saw of what went into and out of the cars.
+
+    Bayes: one site in twenty before its meter is asked; that of the chargers added up then tells.
+    """
+    together = next((fit.together for fit in fits if fit.together), None)
+    sides = together.sides if together else None
+    if sides is None or not np.isfinite(sides.into_error) or sides.into_error <= 0:
+        return DC_BEFORE if sides is None else 0.0
+    from_ac, from_dc = ((sides.into - gain) / sides.into_error for gain in (1.0, 1 + sum(DC_LOSS) / 2))
+    odds = DC_BEFORE / (1 - DC_BEFORE) * float(np.exp(np.clip((from_ac**2 - from_dc**2) / 2, -50, 50)))
+    return odds / (1 + odds)
 
 
 def _axes(prepared: Prepared, drawn: Mapping[str, uncertainty.Ints]) -> Iterator[Axis]:
@@ -144,32 +163,69 @@ def _power(model: PlugIn) -> float:
 
 
 def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.LineKey | None) -> Drawn | None:
-    """Return the ranges of a bill's peak and saving; None before the programme or where a world is not known."""
+    """Return the ranges of a bill's peak and saving; None before the programme or where a world is not known.
+
+    In `bills`, windows without charger data hold what the registers around them say.
+    """
     headline, actual = bills.get(prepared.inputs.site.headline), bills.get("actual")
-    if prepared.inputs.is_seed or headline is None or actual is None:
+    modelled = prepared.inputs.site.headline != "no_ev"
+    unknown = (prepared.outside_sessions and modelled) or not bool(prepared.windows.get_column("metered").all())
+    if prepared.inputs.is_seed or unknown or headline is None or actual is None:
         return None
-    sources = sources_of(prepared)
-    compared = _Compared(prepared, headline, actual, line)
+    corners = corners_of(prepared)
+    if corners is None:
+        return None
+    sources, compared = sources_of(prepared), _Compared(prepared, headline, actual, line)
     whole = compared.drawn(sources.deviations(uncertainty.DRAWS))
-    parts = {
+    few = {
         "measurement": compared.drawn(sources.deviations(_FEW, modelled=False)),
         "modelling": compared.drawn(sources.deviations(_FEW, measured=False)),
     }
-    peak = compared.peak(whole)
-    peaks = {name: found for name, of_part in parts.items() if (found := compared.peak(of_part)) is not None}
-    money = compared.money(whole)
-    moneys = {name: compared.money(of_part) for name, of_part in parts.items()}
-    saved = uncertainty.DrawnSaving(whole.totals - float(actual.total), money.bias)
+    still = compared.drawn(sources.deviations(_FEW, noisy=False))
+    ends = compared.drawn(corners * sources.live)
+    figures = {"peak_kw": compared.reductions, "money": compared.savings}
+    found = {name: _range(figure, whole, still, ends) for name, figure in figures.items()}
+    parts = {
+        name: {
+            part: uncertainty.range_of(values) for part, drawn in few.items() if (values := figure(drawn)) is not None
+        }
+        for name, figure in figures.items()
+    }
+    money = found["money"]
+    if money is None:
+        return None
+    saved = uncertainty.DrawnSaving(compared.savings(whole), money.bias)
     saving, baseline = float(headline.total - actual.total), float(headline.total)
-    return Drawn(saving, baseline, peak, money, peaks, moneys, saved, whole.frame)
+    cleared = all(_own_peaks(bill) == _own_peaks(headline) for bill in ends.bills)
+    return Drawn(saving, baseline, found["peak_kw"], money, parts, saved, whole.frame, cleared)
+
+
+def _range(
+    figure: Callable[[uncertainty.DrawnBills], uncertainty.Reals | None],
+    whole: uncertainty.DrawnBills,
+    still: uncertainty.DrawnBills,
+    ends: uncertainty.DrawnBills,
+) -> Range | None:
+    """The range of one figure, the bias of its noise taken out, widened by what windows without data may hold."""
+    drawn, quiet, corners = figure(whole), figure(still), figure(ends)
+    if drawn is None or quiet is None or corners is None:
+        return None
+    bias = float(np.mean(drawn[:_FEW] - quiet))
+    point = float(corners[0])
+    return uncertainty.range_of(drawn, bias).widened(point - float(corners.min()), float(corners.max()) - point)
+
+
+def _own_peaks(bill: Bill) -> list[Decimal | None]:
+    return [line.own_peak_kw for line in bill.lines]
 
 
 def ranges_of(prepared: Prepared, drawn: Drawn) -> savings.Ranges:
     """Return the ranges of one bill's headline figures in their published digits."""
     digits = get_currency_precision(prepared.inputs.site.currency)
+    places = {"peak_kw": _KW_DIGITS, "money": digits}
     parts = {
-        "peak_kw": {name: ends_of(found, _KW_DIGITS) for name, found in drawn.peak_parts.items()},
-        "money": {name: ends_of(found, digits) for name, found in drawn.money_parts.items()},
+        figure: {name: ends_of(found, places[figure]) for name, found in by_part.items()}
+        for figure, by_part in drawn.parts.items()
     }
     peak = None if drawn.peak_kw is None else ends_of(drawn.peak_kw, _KW_DIGITS)
     return savings.Ranges(peak_kw=peak, money=ends_of(drawn.money, digits), parts=parts)
@@ -208,15 +264,13 @@ class _Compared:
         )
         return uncertainty.bill_draws(terms, rebuilt.moved(deviations))
 
-    def peak(self, drawn: uncertainty.DrawnBills) -> Range | None:
-        point, metered = (savings.line_of(bill, self.line) for bill in (self.headline, self.actual))
-        values = drawn.own_peaks_kw(self.line)
-        if point is None or metered is None or values is None:
+    def reductions(self, drawn: uncertainty.DrawnBills) -> uncertainty.Reals | None:
+        """Every draw's own peak of the demand line less the metered one [kW]."""
+        metered, values = savings.line_of(self.actual, self.line), drawn.own_peaks_kw(self.line)
+        if values is None or metered is None or metered.own_peak_kw is None:
             return None
-        if point.own_peak_kw is None or metered.own_peak_kw is None:
-            return None
-        return uncertainty.range_of(float(point.own_peak_kw - metered.own_peak_kw), values - float(metered.own_peak_kw))
+        return values - float(metered.own_peak_kw)
 
-    def money(self, drawn: uncertainty.DrawnBills) -> Range:
-        point, metered = float(self.headline.total), float(self.actual.total)
-        return uncertainty.range_of(point - metered, drawn.totals - metered)
+    def savings(self, drawn: uncertainty.DrawnBills) -> uncertainty.Reals:
+        """Every draw's bill less the metered one [money]."""
+        return drawn.totals - float(self.actual.total)

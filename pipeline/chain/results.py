@@ -34,14 +34,14 @@ def compute(prepared: Prepared) -> Result:
         zone=inputs.site.timezone,
         holidays=inputs.tariff_holidays,
     )
-    known = known_worlds(prepared)
     digits = get_currency_precision(inputs.site.currency)
     priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
+    drawn = draw_savings(prepared, priced, _demand_line(prepared, priced))
+    known = known_worlds(prepared, drawn)
     bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
     compared = _reconciled(prepared, bills)
     findings = pl.concat([prepared.findings, _refusals(bills), _answered(inputs.tariff), _differences(compared)])
     checked = check_days(prepared)
-    drawn = draw_savings(prepared, bills, _demand_line(prepared, bills))
     facts = _facts(prepared, bills, findings, compared, checked, drawn)
     facts = with_worth(prepared, determinants, facts, drawn)
     summary = savings.summarise(_with_notes(facts, prepared))
@@ -115,7 +115,7 @@ def _facts(
     drawn: Drawn | None,
 ) -> savings.Facts:
     inputs, windows = prepared.inputs, prepared.windows
-    known = known_worlds(prepared)
+    known = known_worlds(prepared, drawn)
     doubts = doubts_of(prepared, known, compared, checked, drawn)
     contradicted = contradictions_of(prepared, compared, checked)
     energy = _energy(prepared)

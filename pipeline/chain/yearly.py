@@ -75,7 +75,7 @@ def _realised(prepared: Prepared, facts: savings.Facts, drawn: Drawn | None, dig
     first = add_months(month, 1 - _YEAR)
     fixed = sum((amount for m, amount in counted.items() if first <= m < month and m not in year), Decimal(0))
     total = np.sum([saving.centred for saving in year.values()], axis=0) + float(fixed)
-    return ends_of(uncertainty.range_of(float(total.mean()), total), digits)
+    return ends_of(uncertainty.range_of(total), digits)
 
 
 def _run_rate(

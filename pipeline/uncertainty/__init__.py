@@ -14,11 +14,12 @@ year         figures that the draws of many bills make
 from pipeline.uncertainty.bills import DETERMINANT_DRAW, DrawnBills, Terms, bill_draws, past_of_draws
 from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, signed
 from pipeline.uncertainty.ranges import Range, range_of
-from pipeline.uncertainty.sources import Axis, ChargerSource, Clock, Ints, Sources
+from pipeline.uncertainty.sources import DC_LOSS, Axis, ChargerSource, Clock, Ints, Sources
 from pipeline.uncertainty.worlds import Rebuilt
 from pipeline.uncertainty.year import SAVING_DRAW, DrawnSaving, as_drawn, at_ends, peaks_w
 
 __all__ = [
+    "DC_LOSS",
     "DETERMINANT_DRAW",
     "DRAWS",
     "SAVING_DRAW",

@@ -17,7 +17,7 @@ TELLING_BIAS: Final = 0.1
 
 @dataclass(frozen=True)
 class Range:
-    """A 95 % range of one figure, in its unit; `bias` is the mean of the draws less the figure."""
+    """A 95 % range of one figure, in its unit; `bias` is what noise adds to the figure."""
 
     low: float
     high: float
@@ -38,15 +38,15 @@ class Range:
         return Range(self.low - low, self.high + high, self.bias)
 
 
-def range_of(point: float, values: Reals) -> Range:
-    """Return the range of a figure from its draws.
+def range_of(values: Reals, bias: float = 0.0) -> Range:
+    """Return the range of a figure from its draws; `bias` is what noise alone adds to it on average.
 
-    The highest of many noisy windows lies above the highest true one: by b = mean(draws) - point, the draws lie by b
-    above the figure and the figure by about b above the truth, so that both ends are moved by -2b.
+    The highest of many noisy windows lies above the highest true one: where noise adds b, the draws lie by b above the
+    figure and the figure by about b above the truth, so that both ends are moved by -2b. What is off in every window
+    alike (a gain, a clock) adds no such bias: the truth is one of its draws.
     """
     in_order = np.sort(values)
     low, high = _rank(len(values))
-    bias = float(values.mean()) - point
     return Range(float(in_order[low - 1]) - 2 * bias, float(in_order[high - 1]) - 2 * bias, bias)
 
 

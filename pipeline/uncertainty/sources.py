@@ -22,6 +22,9 @@ Flags = npt.NDArray[np.bool_]
 CLOCK_KNOTS: Final = 5
 """Offsets at which a charger's register is differenced anew; a drawn offset lies between two of them."""
 
+DC_LOSS: Final = (0.04, 0.07)
+"""What a conversion between a register and the grid takes [1]."""
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -51,7 +54,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class ChargerSource:
-    """One charger: its registers, class [1], side [1: half the range of a DC conversion] and clock."""
+    """One charger: its registers, class [1], half the range of a configured DC conversion [1], and clock."""
 
     charger_id: str
     accuracy: float
@@ -78,7 +81,8 @@ class Sources:
     """All that is drawn for one bill of one site.
 
     `starts` and `ends` of windows [ms UTC]; `live`: windows of the programme whose chargers are known; `drawn`: what
-    each charger draws in the modelled world per window [Wh] (empty for the world without cars); `axes` of its model.
+    each charger draws in the modelled world per window [Wh] (empty for the world without cars); `axes` of its model;
+    `dc_chance`: of registers that stand on the DC side though the site file says otherwise [1].
     """
 
     site_id: str
@@ -88,11 +92,16 @@ class Sources:
     live: Flags
     chargers: Sequence[ChargerSource]
     meter_accuracy: float
+    dc_chance: float = 0.0
     drawn: Mapping[str, Ints] = field(default_factory=dict)
     axes: Sequence[Axis] = ()
 
-    def deviations(self, draws: int, *, measured: bool = True, modelled: bool = True) -> Reals:
-        """Return (draws, windows) net energy of the drawn worlds less that of the rebuilt one [Wh]."""
+    def deviations(self, draws: int, *, measured: bool = True, modelled: bool = True, noisy: bool = True) -> Reals:
+        """Return (draws, windows) net energy of the drawn worlds less that of the rebuilt one [Wh].
+
+        Without `measured` or `modelled` that kind of source is left out; without `noisy` only what registers do between
+        two readings, which is drawn for every window anew.
+        """
         meter = self._gain(self.meter_accuracy, "meter", measured=measured)
         rows: list[Reals] = []
         weights: list[Reals] = []
@@ -103,7 +112,7 @@ class Sources:
         total = np.zeros((draws, len(self.starts)))
         if rows:
             total = np.stack(weights, axis=1)[:draws] @ (np.stack(rows) * self.live)
-        if measured:
+        if measured and noisy:
             for charger in self.chargers:
                 self._between_readings(charger, total)
         return total
@@ -120,10 +129,9 @@ class Sources:
             return
         rows.append(discharge - charge)
         weights.append(gain - 1)
-        conversion = self._gain(charger.conversion, charger.charger_id, "side", measured=measured)
-        if charger.conversion:
+        if measured and (charger.conversion or self.dc_chance):
             rows.append(discharge + charge)
-            weights.append(conversion)
+            weights.append(self._conversion(charger))
         offsets = charger.clock.draws_s(self.site_id, charger.charger_id, "clock")
         reach = float(np.abs(offsets).max())
         if not measured or reach == 0:
@@ -133,6 +141,14 @@ class Sources:
             into, out_of = charger.through(self.starts, self.ends, knot)
             rows.append((out_of - into) - (discharge - charge))
             weights.append(gain * np.maximum(0, 1 - np.abs(offsets - knot) / (knots[1] - knots[0])))
+
+    def _conversion(self, charger: ChargerSource) -> Reals:
+        """Tell by how much less is given and more taken on the grid's side than the registers say."""
+        if charger.conversion:
+            return charger.conversion * signed(self.site_id, charger.charger_id, "side")
+        hidden = even(self.site_id, "side", count=2)
+        least, most = DC_LOSS
+        return np.where(hidden[:, 0] < self.dc_chance, -(least + (most - least) * hidden[:, 1]), 0.0)
 
     def _modelled(
         self, charger: ChargerSource, gain: Reals, rows: list[Reals], weights: list[Reals], *, modelled: bool
@@ -151,7 +167,11 @@ class Sources:
                     weights.append(gain * np.maximum(0, position))
 
     def _between_readings(self, charger: ChargerSource, total: Reals) -> None:
-        """Add what a register may have counted before or after an edge: it lies between two readings, in steps."""
+        """Add what a register may have counted before or after an edge: it lies between two readings, in steps.
+
+        Between two readings it runs somewhere between the latest and the earliest that its highest power allows, and
+        never falls: one number tells where, for all edges between them. What a coarse register holds back is another.
+        """
         for name, counter, sign in (("import", charger.imported, -1), ("export", charger.exported, 1)):
             if counter is None or len(counter.times) < 2:
                 continue
@@ -161,11 +181,17 @@ class Sources:
             if not len(moving):
                 continue
             low, high = counter.limits(edges)
-            _, place = np.unique(told, return_inverse=True)
-            first = np.zeros(place.max() + 1)
-            width = np.full(place.max() + 1, float(counter.step_wh))
-            np.minimum.at(first, place, low - told)
-            np.maximum.at(width, place, high - low + counter.step_wh)
-            numbers = even(self.site_id, charger.charger_id, name, self.month, count=len(first))[: len(total)]
-            off = first + numbers * width
-            total[:, moving] += sign * (off[:, place[moving + 1]] - off[:, place[moving]])
+            where = (self.site_id, charger.charger_id, name, self.month)
+            _, piece = np.unique(np.searchsorted(counter.times, edges), return_inverse=True)
+            running = _numbers(len(total), piece, *where, "between")
+            off = (low - told) + running * (high - low)
+            if counter.step_wh > 1:
+                _, value = np.unique(told, return_inverse=True)
+                off = off + counter.step_wh * _numbers(len(total), value, *where, "step")
+            total[:, moving] += sign * (off[:, moving + 1] - off[:, moving])
+
+
+def _numbers(draws: int, group: Ints, *name: object) -> Reals:
+    """Return (draws, len(group)) even numbers, the same for all of one group."""
+    numbers: Reals = even(*name, count=int(group.max()) + 1)[:draws, group]
+    return numbers

@@ -125,7 +125,19 @@ def _readings(site: SimulatedSite, flaws: Flaws) -> pl.DataFrame:
                     "context": contexts.get(reading.occasion, "sample"),
                 }
             )
-    return pl.DataFrame(rows, schema={**CHARGER_RECORD}).sort("charger_id", "measured_at")
+    found = pl.DataFrame(rows, schema={**CHARGER_RECORD}).sort("charger_id", "measured_at")
+    return pl.concat([found, _beyond(found)]).sort("charger_id", "measured_at")
+
+
+def _beyond(found: pl.DataFrame) -> pl.DataFrame:
+    """An idle reading an hour before the month and one after it: a log does not begin and end with a bill."""
+    hour, of_charger = pl.duration(hours=1), found.group_by("charger_id", maintain_order=True)
+    ends = [
+        of_charger.first().with_columns(pl.col("measured_at") - hour),
+        of_charger.last().with_columns(pl.col("measured_at") + hour),
+    ]
+    nothing = (pl.lit(None).alias(name) for name in ("soc_pct", "session_id", "vehicle_id"))
+    return pl.concat(ends).with_columns(*nothing).select(found.columns).cast(dict(found.schema))
 
 
 def _meter(site: SimulatedSite) -> pl.DataFrame:

@@ -135,11 +135,19 @@ def test_coverage_is_never_rounded_up_to_whole() -> None:
 def test_a_charger_gap_leaves_the_metered_bill_only() -> None:
     """From 08:00 to 18:00 the register rose and nobody knows when."""
     gap = [row for row in V2B_DAY if row[0] in ("06-30 20:00", "07-01 08:00", "07-01 18:00", "07-03 08:00")]
-    found = summary(readings=charger_records(gap))
+    found = summary(readings=charger_records(gap), tariff=tariff(DEMAND))
     assert (found["provable"], found["reasons"][0]) == (False, "charger_gap")
     assert found["money"]["bill_actual"] is not None
     assert (found["money"]["bill_no_ev"], found["money"]["bill_unmanaged"]) == (None, None)
     assert found["data"]["charger_coverage_pct"] < 100
+
+
+def test_a_silence_that_no_peak_lies_in_leaves_the_saving_provable() -> None:
+    """The same silence under a price that is alike all day: what flowed in it is known, when does not matter."""
+    gap = [row for row in V2B_DAY if row[0] in ("06-30 20:00", "07-01 08:00", "07-01 18:00", "07-03 08:00")]
+    found = summary(readings=charger_records(gap))
+    assert (found["provable"], "charger_gap" in found["reasons"]) == (True, False)
+    assert Decimal(found["money"]["low"]) <= Decimal(found["money"]["saved"]) <= Decimal(found["money"]["high"])
 
 
 def test_an_empty_charger_log_is_said_to_be_empty() -> None:

@@ -1,0 +1,42 @@
+"""Draws follow from their names alone, and their mean leaves no bias."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.uncertainty import DRAWS, bell, even, range_of, signed
+
+
+def test_equal_names_give_equal_draws_and_other_names_others() -> None:
+    assert (even("site", "CP1", "gain") == even("site", "CP1", "gain")).all()
+    assert (even("site", "CP1", "gain") != even("site", "CP2", "gain")).any()
+    assert even("a", count=3).shape == (DRAWS, 3)
+
+
+@given(st.text(max_size=8))
+def test_a_source_that_only_scales_leaves_no_bias(name: str) -> None:
+    """The first draw is the middle, the others mirror each other in pairs: also the first 39 of them."""
+    for count in (39, DRAWS):
+        assert signed(name)[:count].mean() == pytest.approx(0, abs=1e-12)
+        assert bell(name)[:count].mean() == pytest.approx(0, abs=1e-12)
+    assert signed(name)[0] == 0
+    assert np.abs(signed(name)).max() <= 1
+
+
+def test_the_bell_has_a_variance_of_one() -> None:
+    numbers = np.concatenate([bell("variance", number) for number in range(50)])
+    assert numbers.std() == pytest.approx(1, abs=0.03)
+
+
+def test_the_ends_are_order_statistics_5_and_195_moved_by_twice_the_bias() -> None:
+    values = np.arange(1.0, 200.0)[::-1].copy()
+    assert (range_of(values).low, range_of(values).high) == (5, 195)
+    assert (range_of(values, bias=2).low, range_of(values, bias=2).high) == (1, 191)
+    few = np.arange(1.0, 40.0)
+    assert (range_of(few).low, range_of(few).high) == (1, 39)
+
+
+def test_what_else_can_be_off_moves_the_ends_outwards() -> None:
+    found = range_of(np.arange(1.0, 200.0)).widened(3, 4)
+    assert (found.low, found.high) == (2, 199)

@@ -1,0 +1,116 @@
+"""What a draw makes of a charger: gains, clocks, registers between readings, and the model's parameters, by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.charging import Counter
+from pipeline.uncertainty import DRAWS, Axis, ChargerSource, Clock, Sources, signed
+
+HOUR_MS = 3_600_000
+STARTS = np.arange(6) * HOUR_MS
+MINUTES = np.arange(0, 361, 10)
+
+
+SELDOM = np.array([0, 130, 140, 145, 220, 230, 360])
+
+
+def counter(minutes: np.ndarray[Any, Any] = MINUTES) -> Counter:
+    """6 kW from the second hour to the fourth; one Wh more says that the register counts single ones."""
+    values = np.clip(minutes - 120, 0, 120) * 100 + (minutes > 130)
+    return Counter.of(minutes * 60_000, values.astype(np.int64))
+
+
+def sources(**changes: object) -> Sources:
+    charger = {
+        "charger_id": "CP1",
+        "accuracy": 0.0,
+        "conversion": 0.0,
+        "clock": Clock(0.0),
+        "imported": None,
+        "exported": counter(),
+    }
+    of_charger = {name: value for name, value in changes.items() if name in charger}
+    base = {
+        "site_id": "s",
+        "month": "2025-01",
+        "starts": STARTS,
+        "ends": STARTS + HOUR_MS,
+        "live": np.ones(6, dtype=bool),
+        "chargers": [ChargerSource(**{**charger, **of_charger})],  # type: ignore[arg-type]
+        "meter_accuracy": 0.0,
+    }
+    rest = {name: value for name, value in changes.items() if name not in charger}
+    return Sources(**{**base, **rest})  # type: ignore[arg-type]
+
+
+def test_a_register_read_at_every_edge_and_change_leaves_nothing() -> None:
+    off = sources().deviations(DRAWS)
+    assert not off.any()
+
+
+def test_a_gain_scales_what_flowed_in_every_window_alike() -> None:
+    """6 kWh in each of two hours; 1 % of it is 60 Wh."""
+    off = sources(accuracy=0.01).deviations(DRAWS, noisy=False)
+    expected = np.zeros((DRAWS, 6))
+    expected[:, 2:4] = 60 * signed("s", "CP1", "gain")[:, None]
+    np.testing.assert_allclose(off, expected, atol=0.02)
+
+
+def test_the_meters_gain_is_one_for_all_chargers() -> None:
+    off = sources(meter_accuracy=0.005).deviations(DRAWS, noisy=False)
+    np.testing.assert_allclose(off[:, 2], 30 * signed("s", "meter"), atol=0.01)
+
+
+def test_a_clock_that_is_off_moves_energy_between_windows_and_makes_none() -> None:
+    """A minute at 6 kW is 100 Wh, from the first hour into the one before or from the last into the one after."""
+    off = sources(clock=Clock(60.0)).deviations(DRAWS, noisy=False)
+    np.testing.assert_allclose(off.sum(axis=1), 0, atol=1e-9)
+    assert np.abs(off[:, 2]).max() == pytest.approx(100, rel=0.05)
+    ahead = 60 * signed("s", "CP1", "clock") > 0
+    assert (off[ahead, 1] >= 0).all()
+    assert (off[~ahead, 4] >= 0).all()
+
+
+def test_a_measured_clock_is_drawn_around_zero_within_its_error() -> None:
+    narrow = sources(clock=Clock(60.0, 5.0)).deviations(DRAWS, noisy=False)
+    wide = sources(clock=Clock(60.0)).deviations(DRAWS, noisy=False)
+    assert 0 < np.std(narrow[:, 2]) < np.std(wide[:, 2]) / 3
+
+
+def test_between_two_readings_a_register_may_run_ahead_or_behind() -> None:
+    """1,000 Wh until minute 130, and 6 kW at most: at minute 120 the register held none of them or nearly all."""
+    off = sources(exported=counter(SELDOM)).deviations(DRAWS)
+    told = counter(SELDOM).at(STARTS[1:])
+    assert np.diff(told)[0] + off[:, 1].min() >= -1  # no register falls
+    assert off[:, 1].min() < -350
+    assert np.abs(off.sum(axis=1)).max() <= 1
+
+
+def test_flat_registers_leave_no_width_at_all() -> None:
+    flat = Counter.of(MINUTES * 60_000, np.full(len(MINUTES), 7, dtype=np.int64))
+    wide = {"accuracy": 0.05, "clock": Clock(300.0), "imported": flat, "exported": flat, "dc_chance": 1.0}
+    assert not sources(**wide).deviations(DRAWS).any()
+
+
+def test_windows_that_are_not_live_are_never_moved() -> None:
+    live = np.array([True, True, True, False, True, True])
+    off = sources(accuracy=0.01, clock=Clock(60.0), live=live, exported=counter(SELDOM)).deviations(DRAWS)
+    assert not off[:, 3].any()
+
+
+def test_a_register_on_the_dc_side_tells_too_much_given_and_too_little_taken() -> None:
+    off = sources(dc_chance=1.0).deviations(DRAWS, noisy=False)
+    assert (off[:, 2] <= -0.04 * 6000).all()
+    assert (off[:, 2] >= -0.07 * 6000).all()
+    assert not sources(dc_chance=0.0).deviations(DRAWS, noisy=False).any()
+
+
+def test_a_parameter_of_the_model_moves_between_the_ends_of_its_range() -> None:
+    drawn = {"CP1": np.array([0, 1000, 500, 0, 0, 0])}
+    axis = Axis({"CP1": np.array([0, 1000, 400, 0, 0, 0])}, {"CP1": np.array([0, 1000, 700, 0, 0, 0])}, signed("p"))
+    off = sources(drawn=drawn, axes=[axis]).deviations(DRAWS, noisy=False)
+    position = signed("p")
+    np.testing.assert_allclose(off[:, 2], np.where(position > 0, 200, 100) * position, atol=1e-9)
+    assert not sources(drawn=drawn, axes=[axis]).deviations(DRAWS, noisy=False, modelled=False).any()
