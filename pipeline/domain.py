@@ -33,6 +33,13 @@ METER_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "export_wh": pl.Int64,
     "quality": pl.String,  # measured | estimated
 }
+REACTIVE_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "meter_id": pl.String,
+    "interval_start": UTC,
+    "duration_s": pl.Int64,
+    "reactive_varh": pl.Int64,  # + where the site draws it (inductive), - where it gives it back
+    "quality": pl.String,  # measured | estimated
+}
 CHARGER_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "charger_id": pl.String,
     "measured_at": UTC,
@@ -62,6 +69,7 @@ WEATHER_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 }
 RECORDS: Final[Mapping[str, Mapping[str, pl.DataType | type[pl.DataType]]]] = {
     "meter": METER_RECORD,
+    "reactive": REACTIVE_RECORD,
     "charger": CHARGER_RECORD,
     "session": SESSION_RECORD,
     "weather": WEATHER_RECORD,

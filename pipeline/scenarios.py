@@ -53,6 +53,33 @@ def metered_windows(meter: pl.DataFrame, meter_ids: list[str], grid: pl.DataFram
     )
 
 
+def reactive_windows(reactive: pl.DataFrame, meter_ids: list[str], windows: pl.DataFrame) -> pl.DataFrame:
+    """Add reactive_varh [varh] to demand windows: what all billing meters measured, null where any lacks a part.
+
+    `reactive`: meter_id, interval_start, duration_s [s], reactive_varh. Intervals across windows count in none.
+    """
+    edges = windows.select(window_start="interval_start", window_s="duration_s").sort("window_start")
+    offset = (pl.col("interval_start") - pl.col("window_start")).dt.total_seconds()
+    inside = (
+        reactive.filter(pl.col("meter_id").is_in(meter_ids))
+        .sort("interval_start")
+        .join_asof(edges, left_on="interval_start", right_on="window_start")
+        .filter(offset + pl.col("duration_s") <= pl.col("window_s"))
+    )
+    sums = inside.group_by("window_start").agg(pl.col("reactive_varh").sum(), measured_s=pl.col("duration_s").sum())
+    whole = pl.col("measured_s") == pl.col("duration_s") * len(meter_ids)
+    return (
+        windows.join(sums, left_on="interval_start", right_on="window_start", how="left", maintain_order="left")
+        .with_columns(reactive_varh=pl.when(whole).then("reactive_varh"))
+        .drop("measured_s")
+    )
+
+
+def is_reactive_metered(windows: pl.DataFrame) -> bool:
+    """Tell whether any window has its reactive energy."""
+    return "reactive_varh" in windows.columns and windows.get_column("reactive_varh").count() > 0
+
+
 def _refuse_straddling(rows: pl.DataFrame) -> None:
     across = rows.filter(pl.col("offset_s") + pl.col("duration_s") > pl.col("window_s"))
     if across.is_empty():
@@ -128,7 +155,7 @@ def as_metered(windows: pl.DataFrame) -> pl.DataFrame:
 
 
 def long_load(windows: pl.DataFrame) -> pl.DataFrame:
-    """Return the worlds one under the other, in the shape of `domain.LOAD`."""
+    """Return the worlds one under the other, in the shape of `domain.LOAD`; all with the metered reactive energy."""
     return pl.concat(
         windows.select(
             pl.lit(world).alias("scenario"),
@@ -136,6 +163,7 @@ def long_load(windows: pl.DataFrame) -> pl.DataFrame:
             "duration_s",
             pl.col(f"{world}_import_wh").alias("import_wh"),
             pl.col(f"{world}_export_wh").alias("export_wh"),
+            *(["reactive_varh"] if is_reactive_metered(windows) else []),
         )
         for world in SCENARIOS
     )

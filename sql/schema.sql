@@ -342,7 +342,8 @@ create table load_interval (
     managed_import_wh bigint not null,
     managed_export_wh bigint not null,
     dead_s bigint not null,
-    served_wh bigint not null
+    served_wh bigint not null,
+    reactive_varh bigint
 );
 comment on table load_interval is 'One row per site and demand window: what each world draws from and feeds into the grid.';
 comment on column load_interval.site_id is 'Site';
@@ -367,6 +368,8 @@ comment on column load_interval.managed_import_wh is 'Drawn from the grid, with 
 comment on column load_interval.managed_export_wh is 'Fed into the grid, with cars charging when they did and giving nothing back [Wh]';
 comment on column load_interval.dead_s is 'Time in which the grid was dead, by outages.csv [s]';
 comment on column load_interval.served_wh is 'Energy out of cars while the grid was dead, in no other column [Wh]';
+comment on column load_interval.reactive_varh is
+    'Reactive energy drawn, in all worlds as metered; null where not metered [varh]';
 
 create table billing_determinant (
     site_id varchar not null,
@@ -757,3 +760,43 @@ comment on column saving_draw.site_id is 'Site';
 comment on column saving_draw.month is 'Bill, YYYY-MM';
 comment on column saving_draw.saved is 'Bill of the compared world less the metered one, one number a draw [money]';
 comment on column saving_draw.bias is 'What noise adds to the highest window, as money: taken out twice of a range [money]';
+
+create table meter_reactive (
+    site_id varchar not null,
+    meter_id varchar not null,
+    interval_start timestamptz not null,
+    duration_s bigint not null,
+    reactive_varh bigint not null,
+    quality varchar not null,
+    load_id bigint not null
+);
+comment on table meter_reactive is 'One row per meter and interval: the reactive energy it measured.';
+comment on column meter_reactive.site_id is 'Site';
+comment on column meter_reactive.meter_id is 'Meter, by its configured id';
+comment on column meter_reactive.interval_start is 'Start of the interval, UTC';
+comment on column meter_reactive.duration_s is 'Length of the interval [s]';
+comment on column meter_reactive.reactive_varh is 'Reactive energy drawn, negative where it was given back [varh]';
+comment on column meter_reactive.quality is 'measured or estimated';
+comment on column meter_reactive.load_id is 'The file the value came from, as in source_file [1]';
+
+create table meter_reactive_history (
+    site_id varchar not null,
+    meter_id varchar not null,
+    interval_start timestamptz not null,
+    duration_s bigint not null,
+    reactive_varh bigint not null,
+    quality varchar not null,
+    load_id bigint not null,
+    superseded_by bigint not null
+);
+comment on table meter_reactive_history is
+    'One row per earlier value of reactive energy that a later file replaced.';
+comment on column meter_reactive_history.site_id is 'Site';
+comment on column meter_reactive_history.meter_id is 'Meter, by its configured id';
+comment on column meter_reactive_history.interval_start is 'Start of the interval, UTC';
+comment on column meter_reactive_history.duration_s is 'Length of the interval [s]';
+comment on column meter_reactive_history.reactive_varh is
+    'Reactive energy drawn, negative where it was given back [varh]';
+comment on column meter_reactive_history.quality is 'measured or estimated';
+comment on column meter_reactive_history.load_id is 'The file the value came from, as in source_file [1]';
+comment on column meter_reactive_history.superseded_by is 'The file that replaced this value, as in source_file [1]';

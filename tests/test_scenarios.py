@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 
 from pipeline.calendars import calendar_month, window_grid
 from pipeline.charging import ChargePower, RoundTrip
-from pipeline.domain import BillPeriod, V2BError
+from pipeline.domain import REACTIVE_RECORD, BillPeriod, V2BError
 from pipeline.scenarios import (
     Battery,
     as_metered,
+    is_reactive_metered,
     long_load,
     managed,
     managed_charge,
     match_debt,
     metered_windows,
     no_ev,
+    reactive_windows,
     unmanaged,
     unmanaged_by_charger,
 )
@@ -49,6 +51,25 @@ def test_a_window_measured_in_part_is_not_metered() -> None:
     found = metered(meter_records([("07-01 08:00", 10)], duration_s=900))
     assert (found["08:00"]["actual_import_wh"], found["08:00"]["metered"]) == (10, False)
     assert (found["08:30"]["actual_import_wh"], found["08:30"]["metered"]) == (0, False)
+
+
+def test_reactive_energy_is_known_where_every_meter_measured_the_whole_window() -> None:
+    def of(meter_id: str, *rows: tuple[str, int, int]) -> pl.DataFrame:
+        table = [(meter_id, instant(at), seconds, varh, "measured") for at, seconds, varh in rows]
+        return pl.DataFrame(table, schema=dict(REACTIVE_RECORD), orient="row")
+
+    one = of("main", ("07-01 08:00", 900, 30), ("07-01 08:15", 900, -10), ("07-01 08:30", 1800, 7))
+    two = of("second", ("07-01 08:00", 1800, 5), ("07-01 08:30", 900, 5), ("07-01 08:45", 1800, 5))
+    windows = metered_windows(meter_records([("07-01 08:00", 10)]), ["main"], GRID)
+
+    def known(reactive: pl.DataFrame, *meters: str) -> dict[str, int]:
+        found = reactive_windows(reactive, list(meters), windows).drop_nulls("reactive_varh")
+        return {at.strftime("%H:%M"): varh for at, varh in found.select("interval_start", "reactive_varh").iter_rows()}
+
+    assert known(one, "main") == {"08:00": 20, "08:30": 7}
+    # of the second meter's second window only a half lies inside it
+    assert known(pl.concat([two, one]), "main", "second") == {"08:00": 25}
+    assert not is_reactive_metered(reactive_windows(one.clear(), ["main"], windows))
 
 
 def test_coarser_intervals_are_refused_with_what_to_do() -> None:

@@ -15,7 +15,7 @@ from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import period_utc
 from pipeline.chain.plug_in import PlugIn
 from pipeline.charging import RoundTrip
-from pipeline.domain import UTC, BillPeriod
+from pipeline.domain import REACTIVE_RECORD, UTC, BillPeriod
 from pipeline.portfolio import Event, Outage, Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, history_months
 
@@ -81,6 +81,7 @@ class Inputs:
     armed: Mapping[date, bool] | None = None  # the days of the arming log; None where there is none
     weather: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WEATHER))  # of a year and this bill
     events: Sequence[Event] = ()  # non-routine ones, of this bill and of the days and months it is compared with
+    reactive: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(REACTIVE_RECORD)))
     outages: Sequence[Outage] = ()  # likewise
 
     @property

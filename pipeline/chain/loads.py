@@ -33,6 +33,7 @@ def prepare(inputs: Inputs) -> Prepared:
     grid = window_grid(inputs.period, zone, window_min)
     span = period_utc(inputs.period, zone)
     windows = scenarios.metered_windows(inputs.meter, site.billing_meter_ids, grid)
+    windows = scenarios.reactive_windows(inputs.reactive, site.billing_meter_ids, windows)
     windows = with_dead_time(windows, inputs.outages)
     findings = meter_findings(inputs, windows)
     windows = quality.without_zero_runs(windows, zero_runs_of(findings))

@@ -248,8 +248,7 @@ class _Compared:
     def drawn(self, deviations: uncertainty.Reals) -> uncertainty.DrawnBills:
         inputs, windows = self.prepared.inputs, self.prepared.windows
         name = inputs.site.headline
-        load = [windows.get_column(f"{name}_{side}_wh").to_numpy() for side in ("import", "export")]
-        rebuilt = uncertainty.Rebuilt(load[0], load[1], windows.get_column("metered").to_numpy())
+        rebuilt = uncertainty.Rebuilt.of(windows, name)
         terms = uncertainty.Terms(
             tariff=inputs.tariff,
             scenario=name,

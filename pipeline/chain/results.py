@@ -96,6 +96,7 @@ _LOAD_COLUMNS: Final = (
     "managed_charge_wh",
     "dead_s",
     "served_wh",
+    "reactive_varh",
     *[f"{world}_{side}_wh" for world in SCENARIOS for side in ("import", "export")],
 )
 

@@ -68,7 +68,7 @@ def bill_command(
     metered = read_load(load, options.zone)
     periods = _periods(load, metered, options)
     terms = _terms(found, periods, options)
-    loads = [metered_load(metered.meter, period, options.zone) for period in periods]
+    loads = [metered_load(metered.meter, period, options.zone, metered.reactive) for period in periods]
     priced = price_bills(found, loads, terms)
     if as_json or style == "json":
         print_json(bills_json(priced, found.currency, options.zone))

@@ -7,8 +7,8 @@ has, then once for every span of days that fits into memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -18,21 +18,23 @@ import polars as pl
 from pipeline.domain import UTC, V2BError
 from pipeline.ingest import cells
 from pipeline.ingest.canonical_csv import (
-    COLUMNS,
     FORMAT,
+    as_records,
     header_names,
     ignored_columns,
-    in_whole_wh,
     last_line,
     nearest_kind,
     one_line_each,
     or_no_rows,
     parsed,
+    parsed_beside,
     parsed_once,
     parted,
+    reactive_beside,
     wrong_header,
 )
-from pipeline.ingest.records import Records, empty_rejects, in_schema, joined_rejects
+from pipeline.ingest.records import Records, empty_rejects, joined_rejects
+from pipeline.ingest.whole_wh import WHOLE, in_whole_wh
 
 BLOCK_BYTES: Final = 4 << 20
 LARGE_BYTES: Final = 4 * BLOCK_BYTES
@@ -81,7 +83,7 @@ def read_batches(path: Path, *, by_time: bool = False) -> Iterator[Records]:
     if wrong:
         yield wrong
         return
-    notes, found, repeated = ignored_columns(header, COLUMNS["meter"]), 0, 0
+    notes, found, repeated = ignored_columns(header, "meter"), 0, 0
     refused_one = False
     for batch, again in _by_time(path, header) if by_time else _in_order(path, header):
         found += sum(frame.height for frame in batch.frames.values())
@@ -139,33 +141,58 @@ def _shortened(line: bytes) -> bytes:
 
 
 def _in_order(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]:
-    carried = _nothing_carried()
+    kinds = _kinds(header)
+    carried = {kind: _nothing_carried(kind) for kind in kinds}
     for block in _blocks(path):
-        good, rejects, repeated = parsed_once(block.body, header, "meter", block.first_line)
-        records = in_whole_wh(good, carried)
-        carried = _carried_on(carried, good)
-        yield _batch(records, rejects, block.last_line, block.share), repeated
+        good = {}
+        good["meter"], rejects, repeated = parsed_once(block.body, header, "meter", block.first_line)
+        if "reactive" in kinds:
+            good["reactive"], more = parsed_beside(block.body, header, block.first_line, rejects)
+            rejects = pl.concat([rejects, more])
+        records, carried = _rounded(good, carried)
+        yield replace(as_records("meter", records, rejects, (), block.last_line), share=block.share), repeated
 
 
 def _by_time(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]:
     days: dict[date, int] = {}
-    torn = None
+    torn, kinds = None, _kinds(header)
     for block in _blocks(path):
         values, refused = parsed(block.body, header, "meter", block.first_line, with_raw=True)
         counts = values.group_by(pl.col("interval_start").dt.date().alias("day")).len()
         for day, count in counts.iter_rows():
             days[day] = days.get(day, 0) + count
         torn = block.last_line or torn
-        yield _batch(values.clear().pipe(in_whole_wh), joined_rejects([refused]), None, block.share / 2), 0
-    carried = _nothing_carried()
+        rejects = joined_rejects([refused])
+        if "reactive" in kinds:
+            _, more = parsed_beside(block.body, header, block.first_line, rejects)
+            rejects = pl.concat([rejects, more])
+        yield replace(as_records("meter", {}, rejects, (), None), share=block.share / 2), 0
+    carried = {kind: _nothing_carried(kind) for kind in kinds}
     spans = list(_spans(days))
     for first, last in spans:
         within = pl.col("interval_start").dt.date().is_between(first, last)
-        parts = (parsed(block.body, header, "meter", block.first_line, with_raw=True)[0] for block in _blocks(path))
-        good, lost, repeated = one_line_each(pl.concat([part.filter(within) for part in parts]), "meter")
-        records = in_whole_wh(good, carried)
-        carried = _carried_on(carried, good)
-        yield _batch(records, joined_rejects([lost]), torn, 0.5 / len(spans)), repeated
+        good, lost, again = {}, [], {}
+        for kind in kinds:
+            parts = (parsed(block.body, header, kind, block.first_line, with_raw=True)[0] for block in _blocks(path))
+            good[kind], disagreeing, again[kind] = one_line_each(
+                pl.concat([part.filter(within) for part in parts]), kind
+            )
+            lost.append(disagreeing)
+        records, carried = _rounded(good, carried)
+        rejects = joined_rejects(lost).unique("position", keep="first", maintain_order=True)
+        yield replace(as_records("meter", records, rejects, (), torn), share=0.5 / len(spans)), again["meter"]
+
+
+def _kinds(header: Sequence[str]) -> tuple[str, ...]:
+    return ("meter", "reactive") if reactive_beside(header, "meter") else ("meter",)
+
+
+def _rounded(
+    good: Mapping[str, pl.DataFrame], carried: Mapping[str, pl.DataFrame]
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
+    """Return the records in whole Wh or varh, and what the next block has to know."""
+    records = {kind: in_whole_wh(values, kind, carried[kind]) for kind, values in good.items()}
+    return records, {kind: _carried_on(carried[kind], values, kind) for kind, values in good.items()}
 
 
 def _spans(days: dict[date, int]) -> Iterator[tuple[date, date]]:
@@ -184,36 +211,28 @@ def _spans(days: dict[date, int]) -> Iterator[tuple[date, date]]:
         yield first, previous
 
 
-def _batch(records: pl.DataFrame, rejects: pl.DataFrame, torn: int | None, share: float) -> Records:
-    frames = {"meter": in_schema(records, "meter")} if records.height else {}
-    last = records.filter(pl.col("line") == torn) if torn is not None else records.clear()
-    cut = {"meter": in_schema(last, "meter")} if last.height else {}
-    return Records(FORMAT, "meter", frames, rejects, (), torn is not None, cut, share=share)
+def _nothing_carried(kind: str) -> pl.DataFrame:
+    left = dict.fromkeys(WHOLE[kind].values(), cells.EXACT)
+    return pl.DataFrame(schema=pl.Schema({"meter_id": pl.String(), "last_start": UTC, **left}))
 
 
-def _nothing_carried() -> pl.DataFrame:
-    schema = pl.Schema(
-        {"meter_id": pl.String(), "last_start": UTC, "import_kwh": cells.EXACT, "export_kwh": cells.EXACT}
-    )
-    return pl.DataFrame(schema=schema)
-
-
-def _carried_on(carried: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
+def _carried_on(carried: pl.DataFrame, good: pl.DataFrame, kind: str) -> pl.DataFrame:
     """What the next block has to know of each meter: its last interval, and the part of a Wh left over.
 
     Raises OutOfOrderError where the rows do not all come after those before them.
     """
+    exact = list(WHOLE[kind].values())
     added = good.group_by("meter_id").agg(
         pl.col("interval_start").min().alias("first_start"),
         pl.col("interval_start").max().alias("last_start"),
-        pl.col("import_kwh", "export_kwh").sum(),
+        pl.col(*exact).sum(),
     )
     both = added.join(carried, on="meter_id", how="left", suffix=":before")
     if both.select((pl.col("first_start") <= pl.col("last_start:before")).any()).item():
         raise OutOfOrderError("the file goes back in time")
     left = (
         ((pl.col(kwh) + pl.col(f"{kwh}:before").fill_null(0)) % pl.lit("0.001").cast(cells.EXACT)).alias(kwh)
-        for kwh in ("import_kwh", "export_kwh")
+        for kwh in exact
     )
     now = both.select("meter_id", "last_start", *left).cast(carried.schema)
     return pl.concat([carried.join(added, on="meter_id", how="anti"), now])

@@ -1,4 +1,4 @@
-"""Canonical CSV: meter, charger, sessions and weather, told apart by their header (docs/formats.md).
+"""Canonical CSV: meter, reactive energy, charger, sessions and weather, told apart by their header (docs/formats.md).
 
 One physical line is one record: a cell may be quoted, but holds no line break, so that a torn or wild quote costs its
 own line and never the rest of the file.
@@ -24,17 +24,21 @@ from pipeline.ingest.records import (
     refusal,
     refused,
 )
+from pipeline.ingest.whole_wh import WHOLE, in_whole_wh
 
 FORMAT: Final = "canonical_csv"
-DESCRIPTION: Final = "canonical CSV (meter, charger, sessions or weather)"
+DESCRIPTION: Final = "canonical CSV (meter, reactive, charger, sessions or weather)"
 
 _LARGEST_KWH = 10**9
-_TO_THE_WH: Final = pl.Decimal(38, 3)  # kWh, which as an integer are Wh
 _LARGEST_WH = 10**12
 
 
 def _energy_kwh(text: pl.Expr) -> pl.Expr:
     return cells.between(cells.exact(text), 0, _LARGEST_KWH)
+
+
+def _reactive_kvarh(text: pl.Expr) -> pl.Expr:
+    return cells.between(cells.exact(text), -_LARGEST_KWH, _LARGEST_KWH)
 
 
 def _register_wh(text: pl.Expr) -> pl.Expr:
@@ -53,6 +57,7 @@ _ID = Cell(cells.name, "a name of 1 to 200 characters")
 _ANY_ID = Cell(cells.name, "a name of at most 200 characters, or blank", optional=True)
 _AT = Cell(cells.utc, cells.TIME_ALLOWED)
 _ANY_AT = Cell(cells.utc, f"{cells.TIME_ALLOWED}, or blank", optional=True)
+_DURATION = Cell(lambda text: cells.whole(text, 1, 31_622_400), "a whole number of seconds, 1 or more")
 _REGISTER = Cell(_register_wh, "a cumulative register in Wh, 0 or more, or blank", optional=True)
 _PERCENT = Cell(_percent, "a number from 0 to 100, or blank", optional=True)
 
@@ -60,9 +65,17 @@ COLUMNS: Final[Mapping[str, Mapping[str, Cell]]] = {
     "meter": {
         "meter_id": _ID,
         "interval_start": _AT,
-        "duration_s": Cell(lambda text: cells.whole(text, 1, 31_622_400), "a whole number of seconds, 1 or more"),
+        "duration_s": _DURATION,
         "import_kwh": Cell(_energy_kwh, "a number of kWh from 0 to 1e9; energy fed in belongs to export_kwh"),
         "export_kwh": Cell(_energy_kwh, "a number of kWh from 0 to 1e9; 0 where the meter measures no export"),
+    },
+    "reactive": {
+        "meter_id": _ID,
+        "interval_start": _AT,
+        "duration_s": _DURATION,
+        "reactive_kvarh": Cell(
+            _reactive_kvarh, "a number of kvarh, negative where it is given back, or blank", optional=True
+        ),
     },
     "charger": {
         "charger_id": _ID,
@@ -95,10 +108,12 @@ COLUMNS: Final[Mapping[str, Mapping[str, Cell]]] = {
 
 _KEYS: Final[Mapping[str, list[str]]] = {
     "meter": ["meter_id", "interval_start"],
+    "reactive": ["meter_id", "interval_start"],
     "charger": ["charger_id", "measured_at"],
     "session": ["session_id"],
     "weather": ["station_id", "observed_at"],
 }
+_REACTIVE: Final = "reactive_kvarh"
 _QUOTED_CELL = r'\s*"(?:[^"]|"")*"\s*,|[^",]*,'
 
 
@@ -112,21 +127,47 @@ def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every 
     first_line, head, body = parted(path.read_bytes())
     header = header_names(head)
     kind = nearest_kind(header)
-    columns = COLUMNS[kind]
     wrong = wrong_header(header, kind)
     if wrong:
         return wrong
-    notes = ignored_columns(header, columns)
+    notes = ignored_columns(header, kind)
     good, rejects, repeated = parsed_once(body, header, kind, first_line)
     if repeated:
         notes += (f"{repeated} repeated lines counted once",)
     if good.is_empty():
         return refused(FORMAT, or_no_rows(rejects), kind, notes)
-    records = _to_records(good, kind)
+    records = {kind: _to_records(good, kind)}
+    if reactive_beside(header, kind):
+        beside, more = parsed_beside(body, header, first_line, rejects)
+        records["reactive"], rejects = _to_records(beside, "reactive"), pl.concat([rejects, more])
     torn = not body.endswith((b"\n", b"\r"))
-    last = records.filter(pl.col("line") == last_line(body, first_line)) if torn else records.clear()
-    cut = {kind: in_schema(last, kind)} if last.height else {}
-    return Records(FORMAT, kind, {kind: in_schema(records, kind)}, rejects, notes, torn, cut)
+    return as_records(kind, records, rejects, notes, last_line(body, first_line) if torn else None)
+
+
+def as_records(
+    kind: str, records: Mapping[str, pl.DataFrame], rejects: pl.DataFrame, notes: tuple[str, ...], torn: int | None
+) -> Records:
+    """Return what was read, by kind and with its `line`; `torn` is the number of a last line without a line end."""
+    found = {of: frame for of, frame in records.items() if frame.height}
+    frames = {of: in_schema(frame, of) for of, frame in found.items()}
+    if torn is None:
+        return Records(FORMAT, kind, frames, rejects, notes)
+    last = {of: in_schema(frame.filter(pl.col("line") == torn), of) for of, frame in found.items()}
+    cut = {of: frame for of, frame in last.items() if frame.height}
+    return Records(FORMAT, kind, frames, rejects, notes, unterminated=True, last_line=cut)
+
+
+def reactive_beside(header: Sequence[str], kind: str) -> bool:
+    """Tell whether a meter file has the column of reactive energy, which it may lack."""
+    return kind == "meter" and header.count(_REACTIVE) == 1
+
+
+def parsed_beside(
+    body: bytes, header: Sequence[str], first_line: int, told: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the reactive energy of a meter file, and what is refused on lines of which nothing was told yet."""
+    good, rejects, _ = parsed_once(body, header, "reactive", first_line)
+    return good, rejects.join(told, on="position", how="anti")
 
 
 def parted(content: bytes) -> tuple[int, str, bytes]:
@@ -171,6 +212,8 @@ def parsed(
     table, malformed = _split(_lines(body, first_line), header, COLUMNS[kind])
     values, bad_cells = _values(table, COLUMNS[kind])
     values, inconsistent = _checked_kind(values, kind)
+    if kind == "reactive":
+        values = values.drop_nulls(_REACTIVE)
     return values, pl.concat([malformed, bad_cells, inconsistent])
 
 
@@ -208,9 +251,10 @@ def nearest_kind(header: Sequence[str]) -> str:
     return best if shared[best] >= 2 else ""
 
 
-def ignored_columns(header: Sequence[str], columns: Mapping[str, Cell]) -> tuple[str, ...]:
+def ignored_columns(header: Sequence[str], kind: str) -> tuple[str, ...]:
     """Return the note that names columns no reader asks for, if there are any."""
-    extra = [name or "(unnamed)" for name in header if name not in columns]
+    asked = {*COLUMNS[kind], *(COLUMNS["reactive"] if reactive_beside(header, kind) else ())}
+    extra = [name or "(unnamed)" for name in header if name not in asked]
     return (f"ignored columns: {', '.join(extra)}",) if extra else ()
 
 
@@ -323,36 +367,7 @@ def one_line_each(values: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.Dat
 def _to_records(values: pl.DataFrame, kind: str) -> pl.DataFrame:
     if kind == "charger":
         return values.with_columns(context=pl.lit("sample"))
-    return in_whole_wh(values) if kind == "meter" else values
-
-
-def in_whole_wh(values: pl.DataFrame, carried: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Add import_wh, export_wh and quality to a meter's values in order of time.
-
-    A meter's running total is rounded, then differenced: the sum of any span is right to half a Wh at either end.
-    `carried` has by meter_id the part of a Wh [kWh] that its earlier intervals left over, import_kwh and export_kwh.
-    """
-    columns = {"import_wh": "import_kwh", "export_wh": "export_kwh"}
-    measured = values.with_columns(quality=pl.lit("measured"))
-    to_the_wh = {wh: pl.col(kwh).cast(_TO_THE_WH) for wh, kwh in columns.items()}
-    if all(values.select((to_the_wh[wh] == pl.col(kwh)).all() for wh, kwh in columns.items()).row(0)):
-        return measured.with_columns(kwh.to_physical().cast(pl.Int64).alias(wh) for wh, kwh in to_the_wh.items())
-    if carried is None:
-        carried = values.select("meter_id", *columns.values()).clear()
-    left = carried.select("meter_id", *(pl.col(kwh).alias(f"left:{kwh}") for kwh in columns.values()))
-    joined = measured.join(left, on="meter_id", how="left", maintain_order="left")
-    differences = (_differenced(kwh).alias(wh) for wh, kwh in columns.items())
-    return joined.with_columns(differences).drop(f"left:{kwh}" for kwh in columns.values())
-
-
-def _wh(kwh: str) -> pl.Expr:
-    return pl.col(kwh) * 1000
-
-
-def _differenced(kwh: str) -> pl.Expr:
-    before = _wh(f"left:{kwh}").fill_null(0)
-    total = cells.rounded(_wh(kwh).cum_sum().over("meter_id") + before)
-    return total - total.shift(1).over("meter_id").fill_null(cells.rounded(before))
+    return in_whole_wh(values, kind) if kind in WHOLE else values
 
 
 def or_no_rows(rejects: pl.DataFrame) -> pl.DataFrame:

@@ -1,13 +1,15 @@
 """NEM12 and NEM13, the Australian meter data files (AEMO Meter Data File Format: 100, 200, 300, 400, 500, 900 records).
 
 One 300 line is one day of one data stream; it loads whole or not at all. Times are National Electricity Market time,
-UTC+10 all year. E streams are drawn from the grid, B streams fed into it; the streams of one NMI are added up.
+UTC+10 all year. E streams are drawn from the grid, B streams fed into it, Q and K streams are reactive
+energy drawn and given back; the streams of one NMI are added up.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +36,8 @@ def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every 
     text = path.read_bytes().decode("utf-8", "replace").removeprefix("\ufeff")
     lines, misplaced = placed(text)
     found = nem12_days.read(lines)
+    reactive = _reactive(found)
+    found = _active(found)
     streams, incomplete, more = _whole_intervals(found)
     refusals = joined_rejects([misplaced, found.rejects, incomplete])
     notes = found.notes + more
@@ -41,10 +45,41 @@ def read(path: Path, hints: Sequence[str]) -> Records:  # noqa: ARG001  # every 
     if unended:
         last = lines.select(pl.col("line").max()).item()
         refusals = pl.concat([refusals, refusal(f"line {last}", "end", "", "a 900 record at the end: the file is cut")])
-    if streams.is_empty():
+    frames = {"meter": in_schema(_whole_wh(streams), "meter"), "reactive": in_schema(reactive, "reactive")}
+    frames = {kind: frame for kind, frame in frames.items() if frame.height}
+    if not frames:
         return refused(FORMAT, _or_no_days(refusals), "meter", notes)
-    frame = in_schema(_whole_wh(streams), "meter")
-    return Records(FORMAT, "meter", {"meter": frame}, refusals, notes, not text.endswith("\n"))
+    return Records(FORMAT, "meter", frames, refusals, notes, not text.endswith("\n"))
+
+
+_IS_ACTIVE: Final = pl.col("suffix").str.contains("^[EB]")
+
+
+def _active(found: nem12_days.Days) -> nem12_days.Days:
+    return replace(found, intervals=found.intervals.filter(_IS_ACTIVE), days=found.days.filter(_IS_ACTIVE))
+
+
+def _reactive(found: nem12_days.Days) -> pl.DataFrame:
+    """Add up the reactive streams of each NMI, what is given back counting below zero.
+
+    An interval counts where every Q and K stream that the NMI's configuration names, or that is in the file, has a
+    value: without what is given back, what is drawn is not the reactive energy.
+    """
+    signed = pl.when(pl.col("suffix").str.starts_with("Q")).then(pl.col("wh")).otherwise(-pl.col("wh"))
+    streams = found.intervals.filter(~_IS_ACTIVE)
+    wanted = _named(found.days).filter(~_IS_ACTIVE).group_by("nmi").agg(pl.len().alias("wanted"))
+    summed = streams.group_by("nmi", "at", "minutes").agg(
+        signed.sum().alias("varh"), pl.col("wh").count().alias("count"), pl.col("estimated").any()
+    )
+    whole = summed.join(wanted, on="nmi").filter(pl.col("count") == pl.col("wanted")).sort("nmi", "at")
+    total = cells.rounded(pl.col("varh").cum_sum().over("nmi"))
+    return whole.select(
+        meter_id="nmi",
+        interval_start=pl.col("at").cast(UTC),
+        duration_s=pl.col("minutes") * 60,
+        reactive_varh=total - total.shift(1, fill_value=0).over("nmi"),
+        quality=pl.when("estimated").then(pl.lit("estimated")).otherwise(pl.lit("measured")),
+    )
 
 
 def _whole_intervals(found: nem12_days.Days) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
@@ -93,10 +128,15 @@ def _whole_intervals(found: nem12_days.Days) -> tuple[pl.DataFrame, pl.DataFrame
     return present, pl.concat([unequal, incomplete]), notes
 
 
+def _named(days: pl.DataFrame) -> pl.DataFrame:
+    """Each NMI's streams of any kind: those its configuration names and those in the file."""
+    named = days.select("nmi", suffix=pl.col("configuration").str.extract_all("[A-Z][0-9A-Z]")).explode("suffix")
+    return pl.concat([named.drop_nulls("suffix"), days.select("nmi", "suffix")]).unique()
+
+
 def _configured(days: pl.DataFrame) -> pl.DataFrame:
     """Count and name the E and B streams of each NMI: those its configuration names and those in the file."""
-    named = days.select("nmi", suffix=pl.col("configuration").str.extract_all("[A-Z][0-9A-Z]")).explode("suffix")
-    streams = pl.concat([named, days.select("nmi", "suffix")]).unique().sort("nmi", "suffix")
+    streams = _named(days).sort("nmi", "suffix")
     letter = pl.col("suffix").str.slice(0, 1)
     imports, exports = pl.col("suffix").filter(letter == "E"), pl.col("suffix").filter(letter == "B")
     return streams.group_by("nmi").agg(
@@ -122,5 +162,5 @@ def _whole_wh(intervals: pl.DataFrame) -> pl.DataFrame:
 
 
 def _or_no_days(refusals: pl.DataFrame) -> pl.DataFrame:
-    nothing = refusal("file", "300", "", "at least one day of interval data (a 300 record of an E or B stream)")
+    nothing = refusal("file", "300", "", "at least one day of interval data (a 300 record of an E, B, Q or K stream)")
     return refusals if refusals.height else nothing.select(*REJECT)

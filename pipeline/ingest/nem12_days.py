@@ -12,6 +12,7 @@ from pipeline.ingest.nem12_lines import rejects
 
 MINUTES: Final = (5, 15, 30)
 _WH: Final = {"WH": "1", "KWH": "1000", "MWH": "1000000"}
+_VARH: Final = {"VARH": "1", "KVARH": "1000", "MVARH": "1000000"}
 _QUALITY: Final = "^[AEFNSV](?:[0-9]{2})?$"
 _LARGEST_WH: Final = 10**12
 _DAYS_AT_ONCE: Final = 500
@@ -22,7 +23,8 @@ class Days:
     """The whole days of a file.
 
     `intervals`: one row for each stream and interval: line, nmi, suffix, minutes, at [UTC], wh [exact decimal, null for
-    no data], estimated. `days`: one row for each of their lines: line, raw, nmi, configuration, suffix, minutes, day.
+    no data; varh of Q and K streams], estimated. `days`: one row for each of their lines: line, raw, nmi,
+    configuration, suffix, minutes, day.
     """
 
     intervals: pl.DataFrame
@@ -57,7 +59,10 @@ def _cell(position: int) -> pl.Expr:
 
 
 def _streams(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return (energy streams, rejects, streams of anything else) of the 200 lines."""
+    """Return (energy streams, rejects, streams of anything else) of the 200 lines.
+
+    Reactive ones (Q drawn, K given back) count as energy where their unit is one of reactive energy.
+    """
     streams = lines.filter(pl.col("record") == "200").select(
         "line",
         "raw",
@@ -67,10 +72,14 @@ def _streams(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFr
         unit=_cell(7),
         length=_cell(8),
     )
-    energy = pl.col("suffix").str.contains("^[EB][0-9A-Z]$")
-    wh = pl.col("unit").str.to_uppercase().replace_strict(_WH, default=None, return_dtype=pl.String)
+    unit = pl.col("unit").str.to_uppercase()
+    wh = unit.replace_strict(_WH, default=None, return_dtype=pl.String)
+    varh = unit.replace_strict(_VARH, default=None, return_dtype=pl.String)
+    reactive = pl.col("suffix").str.contains("^[QK][0-9A-Z]$") & varh.is_not_null()
+    energy = pl.col("suffix").str.contains("^[EB][0-9A-Z]$") | reactive
+    factor = pl.when(reactive).then(varh).otherwise(wh)
     minutes = cells.whole(pl.col("length"), 1, 1440)
-    streams = streams.with_columns(energy.alias("energy"), wh.alias("factor"), minutes.alias("minutes"))
+    streams = streams.with_columns(energy.alias("energy"), factor.alias("factor"), minutes.alias("minutes"))
     named = cells.name(pl.col("nmi")).is_not_null()
     unit, length = pl.col("factor").is_not_null(), pl.col("minutes").is_in(MINUTES).fill_null(value=False)
     asked = streams.filter("energy")
@@ -89,7 +98,7 @@ def _without(lines: pl.DataFrame, others: pl.DataFrame) -> tuple[pl.DataFrame, t
     below = lines.join(passed.select(pl.col("line").alias("parent")), on="parent", how="semi")
     counts = passed.group_by("nmi", "suffix", "unit").len().sort("nmi", "suffix", "unit")
     notes = tuple(
-        f"NMI {nmi}: stream {suffix} ({unit or 'no unit'}) is no import or export energy; days passed over: {count}"
+        f"NMI {nmi}: stream {suffix} ({unit or 'no unit'}) is not energy, active or reactive; days passed over: {count}"
         for nmi, suffix, unit, count in counts.iter_rows()
     )
     left_out = pl.concat([passed.select("line"), below.select("line")])

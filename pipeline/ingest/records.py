@@ -33,9 +33,9 @@ class LocalRecords:
 class Records:
     """One file's content.
 
-    `frames` maps a kind (meter, charger, session, weather) to its records in the schemas of `domain.RECORDS`, ids as
-    written in the file; a readable file without a single reading has an empty frame and a note, a refused file has no
-    frames at all. Hence: frames and no rejects is loaded, frames and rejects is partial, no frames is rejected.
+    `frames` maps a kind (meter, reactive, charger, session, weather) to its records in the schemas of `domain.RECORDS`,
+    ids as written in the file; a readable file without a single reading has an empty frame and a note, a refused file
+    has no frames at all. Hence: frames and no rejects is loaded, frames and rejects is partial, no frames is rejected.
     `last_line` holds the records of an unterminated last line, which may have been cut inside a number. `local` holds
     what only a site can place in time: no frames yet, but not refused. `share` is the part of its file a piece is [1].
     """
@@ -77,16 +77,16 @@ def with_doubtful_end(records: Records) -> Records:
 
     Measured beats estimated, so any other source of that interval wins.
     """
-    last = records.last_line.get("meter")
-    if last is None or "meter" not in records.frames:
-        return records
+    doubtful = {kind: records.last_line[kind] for kind in ("meter", "reactive") if kind in records.last_line}
+    frames = {kind: _doubted(records.frames[kind], last) for kind, last in doubtful.items() if kind in records.frames}
+    return replace(records, frames={**records.frames, **frames}, last_line={}) if frames else records
+
+
+def _doubted(frame: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
     doubtful = last.select("meter_id", "interval_start", cut=pl.lit(value=True))
-    marked = records.frames["meter"].join(
-        doubtful, on=["meter_id", "interval_start"], how="left", maintain_order="left"
-    )
+    marked = frame.join(doubtful, on=["meter_id", "interval_start"], how="left", maintain_order="left")
     quality = pl.when(pl.col("cut").fill_null(value=False)).then(pl.lit("estimated")).otherwise("quality")
-    frames = {**records.frames, "meter": marked.with_columns(quality=quality).drop("cut")}
-    return replace(records, frames=frames, last_line={})
+    return marked.with_columns(quality=quality).drop("cut")
 
 
 def part_touching_sessions(readings: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline.calendars import calendar_month, month_of, months_between, period_utc, window_grid
 from pipeline.domain import LOAD, BillPeriod, InputError, TariffError
-from pipeline.scenarios import metered_windows
+from pipeline.scenarios import is_reactive_metered, metered_windows, reactive_windows
 from pipeline.tariff import (
     Bill,
     Refusal,
@@ -96,11 +96,12 @@ def common_span(meter: pl.DataFrame) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def metered_load(meter: pl.DataFrame, period: BillPeriod, zone: str) -> BillLoad:
+def metered_load(meter: pl.DataFrame, period: BillPeriod, zone: str, reactive: pl.DataFrame | None = None) -> BillLoad:
     """Return the load of one bill, all meters of a frame added up window by window.
 
-    `meter`: meter_id, interval_start, duration_s [s], import_wh, export_wh [Wh]. The windows are as long as the longest
-    interval in the bill; one that any meter measured only in part is missing.
+    `meter`: meter_id, interval_start, duration_s [s], import_wh, export_wh [Wh]; `reactive`: its reactive energy in
+    the shape of `domain.REACTIVE_RECORD`, from which kVA and power factors are billed. The windows are as long
+    as the longest interval in the bill; one that any meter measured only in part is missing.
     Raises InputError for intervals that do not divide an hour, V2BError for such that lie across windows.
     """
     begin, end = period_utc(period, zone)
@@ -112,14 +113,19 @@ def metered_load(meter: pl.DataFrame, period: BillPeriod, zone: str) -> BillLoad
         raise InputError("load", f"interval at {at.isoformat()}, duration_s", longest_s, allowed)
     meter_ids = meter.get_column("meter_id").unique().to_list()
     windows = metered_windows(inside, meter_ids, window_grid(period, zone, longest_s // 60))
+    if reactive is not None:
+        windows = reactive_windows(reactive, meter_ids, windows)
+    extra = ["reactive_varh"] if is_reactive_metered(windows) else []
     known = windows.filter("metered").select(
         pl.lit(METERED).alias("scenario"),
         "interval_start",
         "duration_s",
         import_wh="actual_import_wh",
         export_wh="actual_export_wh",
+        **{name: pl.col(name) for name in extra},
     )
-    return BillLoad(period, known.select(list(LOAD)), windows.filter(~pl.col("metered")).get_column("interval_start"))
+    missing = windows.filter(~pl.col("metered")).get_column("interval_start")
+    return BillLoad(period, known.select(*LOAD, *extra), missing)
 
 
 def price_bills(tariff: Tariff, loads: Sequence[BillLoad], terms: Terms) -> list[Priced]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from pipeline.domain import METER_RECORD, ConfigError, InputError
+from pipeline.domain import METER_RECORD, REACTIVE_RECORD, ConfigError, InputError
 from pipeline.ingest import Records, localised, read_file
 from pipeline.portfolio import read_series
 
@@ -20,9 +20,13 @@ _NAMELESS = "main"  # the meter of a file that names none
 
 @dataclass(frozen=True)
 class MeterFile:
-    """Meter readings in the shape of `domain.METER_RECORD`, by meter and time, and what a user should know."""
+    """Meter readings in the shape of `domain.METER_RECORD`, by meter and time, and what a user should know.
+
+    `reactive`: their reactive energy, in the shape of `domain.REACTIVE_RECORD`; without rows where none is metered.
+    """
 
     meter: pl.DataFrame
+    reactive: pl.DataFrame
     notes: tuple[str, ...]
 
 
@@ -50,7 +54,8 @@ def read_load(path: Path, zone: str) -> MeterFile:
         raise _no_readings(path, records, refused)
     _refuse_overlaps(path, meter, zone)
     notes += [*records.notes, *_told(records, meter, refused)]
-    return MeterFile(meter, tuple(notes))
+    reactive = records.frames.get("reactive", pl.DataFrame(schema=dict(REACTIVE_RECORD)))
+    return MeterFile(meter, reactive, tuple(notes))
 
 
 def _no_readings(path: Path, records: Records, refused: pl.DataFrame) -> InputError:

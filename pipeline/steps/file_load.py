@@ -27,6 +27,7 @@ MOST_REASONS: Final = 1000
 
 _KEYS: Final = {
     "meter": ("site_id", "meter_id", "interval_start"),
+    "reactive": ("site_id", "meter_id", "interval_start"),
     "charger": ("site_id", "charger_id", "measured_at"),
     "session": ("site_id", "charger_id", "session_id"),
     "weather": ("station_id", "observed_at"),

@@ -203,6 +203,11 @@ def _inputs(run: _SiteRun, period: BillPeriod, tariff: Tariff) -> Inputs:
             "where site_id = ? and interval_start >= ? and interval_start < ? order by all",
             [run.site.site_id, begin - timedelta(days=1), end],
         ),
+        reactive=run.warehouse.query(
+            "select meter_id, interval_start, duration_s, reactive_varh, quality from meter_reactive "
+            "where site_id = ? and interval_start >= ? and interval_start < ? order by all",
+            [run.site.site_id, begin - timedelta(days=1), end],
+        ),
         readings=_readings(run, begin, end),
         session_records=run.warehouse.query(
             "select * exclude (site_id, load_id) from session_record where site_id = ? "

@@ -12,7 +12,8 @@ import polars as pl
 from pipeline.ingest import refusal
 from pipeline.portfolio import Portfolio, Site
 
-_COLUMN = {"meter": "meter_id", "charger": "charger_id", "session": "charger_id"}
+_COLUMN = {"meter": "meter_id", "reactive": "meter_id", "charger": "charger_id", "session": "charger_id"}
+_NAMED_AS = {"reactive": "meter"}  # a kind whose devices have the names of another's
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def owner_of(
     names: Names, kind: str, name: str, hints: Sequence[str], sites: Mapping[str, Site]
 ) -> tuple[str, str] | str:
     """The (site, configured id) a name belongs to, or what would be allowed instead."""
-    owners = names.by_kind[kind].get(name, [])
+    names_of_kind = names.by_kind[_NAMED_AS.get(kind, kind)]
+    owners = names_of_kind.get(name, [])
     folder = next((hint for hint in hints if hint in sites), None)
     if folder is not None:
         owners = [owner for owner in owners if owner[0] == folder]
@@ -66,9 +68,7 @@ def owner_of(
     if owners:
         listed = ", ".join(site_id for site_id, _ in owners)
         return f"a file below landing/<site_id>/, since the sites {listed} all have a {_COLUMN[kind]} {name!r}"
-    known = sorted(
-        known for known, of in names.by_kind[kind].items() if folder is None or any(o[0] == folder for o in of)
-    )
+    known = sorted(known for known, of in names_of_kind.items() if folder is None or any(o[0] == folder for o in of))
     where = f"of site {folder}" if folder else "of a configured site"
     return f"a {_COLUMN[kind]} (or alias) {where}: {', '.join(known[:8]) or 'none is configured'}"
 

@@ -15,6 +15,7 @@ from pipeline.calendars import holiday_dates
 from pipeline.domain import BillPeriod, InputError, V2BError
 from pipeline.portfolio import Portfolio, Site
 from pipeline.pricing import METERED, BillLoad, Ranked, Terms, rank_tariffs
+from pipeline.scenarios import is_reactive_metered
 from pipeline.tariff import Tariff, load_tariff
 
 _BASELINE: Final = "baseline"
@@ -80,6 +81,7 @@ def _loads(worlds: pl.DataFrame) -> Iterator[BillLoad]:
                 "duration_s",
                 pl.col(f"{world}_import_wh").alias("import_wh"),
                 pl.col(f"{world}_export_wh").alias("export_wh"),
+                *(["reactive_varh"] if is_reactive_metered(known) else []),
             )
             for scenario, world in ((METERED, "actual"), (_BASELINE, "baseline"))
         )

@@ -49,6 +49,12 @@ TARGETS: Final[Mapping[str, _Target]] = {
         ("duration_s", "import_wh", "export_wh", "quality"),
         history="meter_interval_history",
     ),
+    "reactive": _Target(
+        "meter_reactive",
+        ("site_id", "meter_id", "interval_start"),
+        ("duration_s", "reactive_varh", "quality"),
+        history="meter_reactive_history",
+    ),
     "charger": _Target(
         "charger_reading",
         ("site_id", "charger_id", "measured_at"),

@@ -113,6 +113,23 @@ def test_the_machine_contract_is_exact(bill):
     }
 
 
+def test_reactive_energy_beside_the_load_prices_apparent_power(v2b, tmp_path):
+    """60 kW and 80 kvar in one half hour are 100 kVA; all others are 10 kW and 0 kvar."""
+    tariff, load = tmp_path / "tariff.toml", tmp_path / "load.csv"
+    tariff.write_text(TARIFF.replace('rate = "12.50"', 'rate = "12.50"\nunit = "kVA"'))
+    lines = rows("2023-07-01", "2023-08-01", two_months)
+    with_reactive = [line.rstrip() + (",40\n" if ",30,0" in line else ",0\n") for line in lines]
+    load.write_text(HEADER.rstrip() + ",reactive_kvarh\n" + "".join(with_reactive))
+    code, out, _ = v2b("bill", "--tariff", str(tariff), "--load", str(load), "--timezone", ZONE, "--json")
+    assert code == 0
+    result = json.loads(out)
+    demand = result["bills"][0]["lines"][1]
+    assert (result["partial"], demand["quantity"], demand["unit"], demand["amount"]) == (False, 100.0, "kVA", "1250.00")
+    load.write_text(HEADER + "".join(lines))
+    refused = json.loads(v2b("bill", "--tariff", str(tariff), "--load", str(load), "--timezone", ZONE, "--json")[1])
+    assert (refused["partial"], refused["refused"][0]["field"]) == (True, "demand")
+
+
 def test_a_ratchet_carries_july_into_august(bill):
     august = json.loads(bill("--json")[1])["bills"][1]["lines"][1]
     # 80 % of July's 60 kW is more than August's own 40 kW

@@ -1,7 +1,7 @@
 """Fault fixtures: the smallest file that shows a quirk, with what must come of it beside it (`<quirk>.expected.json`).
 
 `runs` are rows of meter records, equal neighbours written once: meter, first start, duration, count, import, export,
-quality. `rejects` are position, field and value.
+quality; those of `reactive` have one energy. `rejects` are position, field and value.
 """
 
 import json
@@ -51,7 +51,8 @@ def check(records: Records, expected: dict[str, Any]) -> None:
     found = [(place, field, None if (place, field) in free else value) for place, field, value in found]
     assert sorted(found, key=str) == sorted(map(tuple, wanted), key=str)
     assert outcome(records) == expected["outcome"]
-    frame = records.frames.get("meter")
-    assert (sorted(frame.rows()) if frame is not None else []) == rows(expected["runs"])
+    for kind, runs in (("meter", expected["runs"]), ("reactive", expected.get("reactive", []))):
+        frame = records.frames.get(kind)
+        assert (sorted(frame.rows()) if frame is not None else []) == rows(runs)
     assert list(records.notes) == expected["notes"]
     assert all(records.rejects["allowed"])
