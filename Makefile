@@ -67,6 +67,7 @@ bench: $(READY)
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.tariffs
 	@$(BIN)/python -m tests.bench.formats
+	@$(BIN)/python -m tests.bench.baselines
 	@$(BIN)/python -m tests.bench.reports
 
 ui: $(READY)

@@ -51,17 +51,16 @@ def match_days(
     if adjust.start < 0 or not earlier.size:
         return nothing
     around = kw[:, :, adjust.start : event.stop]
-    like = around[:, earlier]
+    like = np.take(around, earlier, axis=1)
     in_event = slice(event.start - adjust.start, None)
-    level = like[:, :, in_event].mean(axis=2)
-    mornings = like[:, :, : adjust.stop - adjust.start].mean(axis=2)
-    usable = eligible[:, earlier] & np.isfinite(level) & np.isfinite(mornings)
+    level = _sum_of_slots(like[:, :, in_event]) / length
+    mornings = _sum_of_slots(like[:, :, : adjust.stop - adjust.start])
+    usable = eligible[:, earlier] & np.isfinite(level + mornings)
     ages = event.day - earlier
     wanted, averaged = method.wanted(weekend=bool(weekend[event.day]))
     chosen = _chosen(level, usable, ages, method, wanted)
     enough = chosen.sum(axis=1) == wanted
-    weights = _highest(level, chosen, averaged)
-    mean = np.einsum("md,mds->ms", weights, np.where(weights[:, :, None] > 0, like, 0.0)) / averaged
+    mean = like[np.arange(meters)[:, None], _highest(level, chosen, averaged)].mean(axis=1)
     observed = around[:, event.day, : adjust.stop - adjust.start].mean(axis=1)
     baseline = adjusted(mean[:, in_event], mean[:, : adjust.stop - adjust.start].mean(axis=1), observed, method)
     return DayBaseline(np.where(enough[:, None], baseline, np.nan), np.where(enough, averaged, 0))
@@ -79,10 +78,9 @@ def _chosen(level: Floats, usable: Flags, ages: Whole, method: DayMatching, want
     The longer look-back is used only by meters that find too few days in the usual one.
     """
     found = _nearest(level, usable & (ages <= method.look_back_days), method, wanted)
-    if method.longest_look_back_days:
-        longer = _nearest(level, usable, method, wanted)
-        short = found.sum(axis=1) < wanted
-        found = np.where(short[:, None], longer, found)
+    short = found.sum(axis=1) < wanted
+    if method.longest_look_back_days and short.any():
+        found[short] = _nearest(level[short], usable[short], method, wanted)
     return found
 
 
@@ -100,12 +98,14 @@ def _nearest(level: Floats, usable: Flags, method: DayMatching, wanted: int) -> 
         usable &= ~low
 
 
-def _highest(level: Floats, chosen: Flags, averaged: int) -> Floats:
-    """Ones at the `averaged` highest chosen days of every meter, the nearest of equals."""
-    order = np.argsort(np.where(chosen, -level, np.inf), axis=1, kind="stable")[:, :averaged]
-    weights = np.zeros(level.shape)
-    np.put_along_axis(weights, order, 1.0, axis=1)
-    return np.asarray(np.where(chosen, weights, 0.0), dtype=np.float64)
+def _sum_of_slots(kw: Floats) -> Floats:
+    """The sum over the last axis, which is too short for numpy's own loops to be fast."""
+    return np.asarray(np.einsum("mds->md", kw))
+
+
+def _highest(level: Floats, chosen: Flags, averaged: int) -> Whole:
+    """The places of the `averaged` highest chosen days of every meter, the nearest of equals; others where too few."""
+    return np.argsort(np.where(chosen, -level, np.inf), axis=1, kind="stable")[:, :averaged]
 
 
 def adjusted(mean: Floats, morning: Floats, observed: Floats, method: SameDay) -> Floats:
