@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import sqlite3
+from datetime import UTC, datetime
 from decimal import Decimal
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -10,7 +12,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.delivery import PASSWORD_VARIABLE, USER_VARIABLE, mail_server
+from pipeline.journal import Journal
+from pipeline.portfolio import load_portfolio
+from pipeline.steps.scope import Scope
+from pipeline.steps.sending import Mailer, send_due
 from pipeline.warehouse import Warehouse, read_copy
+from tests.delivery.servers import PASSWORD, USER, Mailbox, certificates, serving
 from tests.e2e.conftest import tables, v2b
 from tests.e2e.truth import month_differences, sums_that_do_not_close, window_differences
 
@@ -130,6 +138,33 @@ def test_due_e_mails_are_named_and_nothing_is_sent(atsugi: Path) -> None:
     assert len(re.findall(r"^report +atsugi +20\d\d-\d\d +1 +energy@example.com ", dry.stdout, re.MULTILINE)) == 12
     with sqlite3.connect(atsugi / "journal.sqlite") as journal:
         assert journal.execute("select count(*) from outbox_transition").fetchone() == (0,)
+
+
+def test_the_mail_of_july_arrives_whole_and_small_enough(
+    atsugi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over STARTTLS with a log-in, from a copy of the portfolio: Gmail clips HTML at 102 KB."""
+    folder, box, certified = tmp_path / "portfolio", Mailbox(), certificates(tmp_path)
+    shutil.copytree(atsugi, folder, ignore=shutil.ignore_patterns(".dagster", "landing", "analytics.duckdb"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certified.authority))
+    portfolio, scope = load_portfolio(folder), Scope(datetime.now(UTC), frozenset({"2013-07"}))
+    with serving(box, "starttls", certified) as port:
+        server = mail_server(
+            "localhost", port, "starttls", "v2b@example.com", {USER_VARIABLE: USER, PASSWORD_VARIABLE: PASSWORD}
+        )
+        (outcome,) = send_due(portfolio, lambda: Warehouse(folder), Journal(folder), scope, Mailer(server))
+    assert outcome.state == "sent"
+    (message,), (raw,) = box.messages, box.taken
+    assert re.match(r"V2B Jul 2013 \| Advanced Technology Center, Atsugi: saved JPY.40,999, ", message["Subject"])
+    kinds = [part.get_content_type() for part in message.walk()]
+    assert kinds == [
+        *("multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"),
+        "application/pdf",
+    ]
+    html = message.get_body(("html",)).get_content()
+    assert (len(html.encode()) < 100_000, len(raw) < 1_000_000) == (True, True)
+    (attached,) = message.iter_attachments()
+    assert attached.get_content() == (folder / "out" / "atsugi" / "2013-07" / "report.pdf").read_bytes()
 
 
 def test_v2b_bill_prices_the_meter_file_as_the_reports_do(atsugi: Path) -> None:
