@@ -6,9 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PORTFOLIO ?= portfolio
+GALLERY ?= gallery
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check ui bench lock
+.PHONY: help demo test soak check ui bench gallery lock
 
 help:
 	@echo "make demo    build the Atsugi example in $(PORTFOLIO)/, run every month, print what V2B saved"
@@ -16,6 +17,7 @@ help:
 	@echo "make check   ruff, ruff format, mypy --strict, sqlfluff, architecture test"
 	@echo "make soak    the long counts, with a new seed each time (SEED=... repeats one); most of an hour"
 	@echo "make bench   measured times, each beside a floor no program can beat"
+	@echo "make gallery every state of the report as pictures in $(GALLERY)/; needs chromium"
 	@echo "make ui      the Dagster UI on $(PORTFOLIO)/"
 	@echo "make lock    requirements.lock anew from pyproject.toml (UPGRADE=1 takes newer versions)"
 
@@ -69,6 +71,9 @@ bench: $(READY)
 	@$(BIN)/python -m tests.bench.formats
 	@$(BIN)/python -m tests.bench.baselines
 	@$(BIN)/python -m tests.bench.reports
+
+gallery: $(READY)
+	@$(BIN)/python -m tests.reports.gallery $(GALLERY)
 
 ui: $(READY)
 	@$(BIN)/v2b ui --portfolio $(PORTFOLIO)

@@ -25,6 +25,7 @@ from reports import theme
 Rows = list[dict[str, Any]]
 Layers = alt.LayerChart | alt.FacetChart
 Marks = Callable[[], Layers]
+EAST_ASIAN = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+")
 PNG_SCALE = 2
 PNG_COLOURS = 128
 
@@ -139,8 +140,13 @@ def _word(word: Word) -> str:
     weight = "" if word.weight == 400 else f' font-weight="{word.weight}"'
     return (
         f'<text x="{word.x:.1f}" y="{word.y:.1f}" font-size="{word.size:g}" fill="{word.colour}"{anchor}{weight}>'
-        f"{escape(word.text)}</text>"
+        f"{_runs(word.text)}</text>"
     )
+
+
+def _runs(text: str) -> str:
+    """Return a text escaped, its East Asian runs in their font: the renderer would fall back to any that has them."""
+    return EAST_ASIAN.sub(f'<tspan font-family="{theme.FONT_CJK}">\\g<0></tspan>', str(escape(text)))
 
 
 def _answer(answer: Answer, panel: Panel) -> str:

@@ -105,6 +105,11 @@ class Facts:
         return self.figure("billing_demand_kw", "reduction")  # type: ignore[no-any-return]
 
     @property
+    def bills_peaks(self) -> bool:
+        """Whether the tariff bills a peak; without a demand charge no peak costs anything."""
+        return "no_demand_charge" not in self.reasons
+
+    @property
     def carried_from(self) -> str | None:
         """The earlier month whose peak sets the demand that would have been billed without V2B."""
         return self.figure("billing_demand_kw", "baseline_carried_from")  # type: ignore[no-any-return]

@@ -97,7 +97,7 @@ def _peak_day(facts: Facts, words: Language) -> Figure | None:
 
 
 def _days(facts: Facts, words: Language) -> Figure | None:
-    days = find_days(facts)
+    days = find_days(facts) if facts.bills_peaks else None
     if days is None:
         return None
     keys = (
@@ -111,8 +111,8 @@ def _days(facts: Facts, words: Language) -> Figure | None:
 
 def _months(facts: Facts, words: Language) -> Figure | None:
     months = find_months(facts.bills)
-    if months.empty:
-        return None
+    if months.empty or len(months.rows) < 2:
+        return None  # one bill has nothing to stand beside
     keys = (
         Key(dot_icon(theme.PAPER, theme.BASELINE), words.say("own peak without V2B")),
         Key(dot_icon(theme.METER, theme.METER), words.say("own peak with V2B")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from reports.beside import corrections, outages
 from reports.facts import Facts, reason_sentence
 from reports.language import NO_BREAK, Language
 from reports.missed import advice
@@ -44,6 +45,8 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
         ("Range and check", _range(facts, words)),
         ("Clocks and wiring", _joined(words, *(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
         ("Data", _data(facts, words)),
+        ("Outages", outages(facts, words)),
+        ("Corrected", corrections(facts, words)),
         ("Best possible", _best(facts, words)),
         ("Losses", _losses(facts, words)),
         ("Ratchet", _ratchet(facts, words)),

@@ -40,7 +40,7 @@ class Size:
 
 PAGE = Size(plot=690, margin=104, text=12, height=265)
 PAPER = Size(plot=690, margin=104, text=12, height=172)
-PHONE = Size(plot=232, margin=66, text=11, height=190)
+PHONE = Size(plot=220, margin=78, text=11, height=190)
 MAIL = Size(plot=470, margin=98, text=12, height=210)
 
 

@@ -18,7 +18,9 @@ FONTS = Path(__file__).parent / "fonts"
 FONT_FAMILIES = ("Inter", "Noto Sans CJK JP")
 """Families that are shipped: what paper and still pictures are set in."""
 NO_GLYPH = "\u25a1"
-FONT = "Inter, 'Noto Sans CJK JP', 'Hiragino Sans', 'Noto Sans JP', 'Yu Gothic', Meiryo, 'Noto Sans', sans-serif"
+CJK = "'Noto Sans CJK JP', 'Hiragino Sans', 'Noto Sans JP', 'Yu Gothic', Meiryo"
+FONT_CJK = f"{CJK}, sans-serif"
+FONT = f"Inter, {CJK}, 'Noto Sans', sans-serif"
 
 INK = "#17212b"
 MUTED = "#5b6770"

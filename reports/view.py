@@ -61,7 +61,7 @@ class Table:
 def tiles(facts: Facts, words: Language) -> tuple[Tile, ...]:
     """Return the four figures at the head of a report."""
     return (
-        _peak_tile(facts, words),
+        _peak_tile(facts, words) if facts.bills_peaks else _moved_tile(facts, words),
         _saved_tile(facts, words),
         _realised_tile(facts, words),
         _ready_tile(facts, words),
@@ -88,6 +88,17 @@ def _peak_tile(facts: Facts, words: Language) -> Tile:
     label = words.say("Peak cut") if cut is None or cut >= 0 else words.say("Peak added")
     value = words.say("not stated") if cut is None else ("+" if cut < 0 else "") + words.number(-exact(cut), 1)
     return Tile(label, value, "", "" if cut is None else "kW", tone(cut), tuple(details), tuple(changes[-12:]))
+
+
+def _moved_tile(facts: Facts, words: Language) -> Tile:
+    """Return the energy moved out of the peak window, where no peak is billed."""
+    label, share = (
+        words.say("Energy moved out of the peak window"),
+        facts.figure("percent_saved", "moved_out_of_window"),
+    )
+    if share is None:
+        return Tile(label, words.say("not stated"), "", "", "plain", (), ())
+    return Tile(label, words.number(share, 1), "", "%", tone(share), (), ())
 
 
 def _saved_tile(facts: Facts, words: Language) -> Tile:
@@ -184,9 +195,9 @@ def tone(value: Number | None) -> str:
 
 
 def _sparkline(values: Sequence[float | None], width: int = 120, height: int = 26) -> str:
-    """Return a tile's months as a small SVG line that ends in a dot; empty with fewer than two values."""
+    """Return a tile's months as a small SVG line, a dot on this month where known; empty where nothing changed."""
     known = [(index, value) for index, value in enumerate(values) if value is not None]
-    if len(known) < 2:
+    if len({value for _, value in known}) < 2:
         return ""
     low, high = min(value for _, value in known), max(value for _, value in known)
     span, pad = (high - low) or 1.0, 4
@@ -199,10 +210,10 @@ def _sparkline(values: Sequence[float | None], width: int = 120, height: int = 2
         for index, v in known
     ]
     path, (x, y) = "M" + "L".join(" ".join(point) for point in points), points[-1]
+    dot = "" if values[-1] is None else f'<circle cx="{x}" cy="{y}" r="3" fill="{METER}"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'aria-hidden="true"><path d="{path}" fill="none" stroke="{METER}" stroke-width="1.6"/>'
-        f'<circle cx="{x}" cy="{y}" r="3" fill="{METER}"/></svg>'
+        f'aria-hidden="true"><path d="{path}" fill="none" stroke="{METER}" stroke-width="1.6"/>{dot}</svg>'
     )
 
 

@@ -83,10 +83,18 @@ def _bill_only(facts: Facts, voice: Voice, month: str, change: Change) -> str:
         return voice.say("V2B did not change {month}'s bill", month=month)
     amount = _amount(facts, voice, change)
     if change.saved > 0:
-        return voice.say(
-            "{cars} cut {month}'s bill by {amount}", cars=cars(facts, voice.words), month=month, amount=amount
-        )
+        message = "{cars} cut {month}'s bill by {amount}{moved}"
+        moved = _moved(facts, voice.words)
+        return voice.say(message, cars=cars(facts, voice.words), month=month, amount=amount, moved=moved)
     return voice.say("V2B raised {month}'s bill by {amount}", month=month, amount=amount)
+
+
+def _moved(facts: Facts, words: Language) -> str:
+    """Return how much energy was moved, where that and not a peak is what saves."""
+    share = facts.figure("percent_saved", "moved_out_of_window")
+    if facts.bills_peaks or share is None or share <= 0:
+        return ""
+    return words.say(" and moved {share} of the peak window's energy to other hours", share=words.percent(share))
 
 
 def _own_peak(facts: Facts, voice: Voice, month: str, change: Change) -> str:

@@ -465,6 +465,109 @@ def dollars() -> ReportInput:
     return ReportInput(result, site, load, bills([*before, this]))
 
 
+def ranges() -> ReportInput:
+    """The good month with all stated that may be: ranges, what was missed, what lies ahead, the utility's bill."""
+    figures = [
+        {"figure": "demand", "unit": "kW", "charge_id": None, "ours": "998.4", "utility": "998",
+         "difference_pct": 0.04, "cause": None},
+        {"figure": "amount", "unit": "money", "charge_id": "basic", "ours": "1629389", "utility": "1628736",
+         "difference_pct": 0.04, "cause": None},
+    ]  # fmt: skip
+    return with_summary(
+        good(),
+        grade="A",
+        reasons=["clock_measured"],
+        peak_kw={"low": 24.1, "high": 27.0},
+        money={"low": "39800", "high": "42100", "wear_low": "5742", "wear_high": "17226"},
+        annual={
+            "locked": "442260", "run_rate": "503194", "run_rate_low": "480000", "run_rate_high": "520000",
+            "next_roll_off": {
+                "month": "2014-07", "world": "actual", "from_kw": 998.4, "to_kw": 984.4, "money": "22932",
+            },
+        },
+        capture={
+            "best_possible_peak_kw": 988.1, "capture_kw_pct": 71.3, "capture_money_pct": 70.9,
+            "missed": [
+                {"cause": "control", "kw": 7.4, "money": "12077"}, {"cause": "faults", "kw": 0.0, "money": "0"},
+                {"cause": "plugged_in_late", "kw": 2.1, "money": "3427"},
+                {"cause": "arrived_not_full", "kw": 0.8, "money": "1306"},
+            ],
+        },
+        fleet={"availability_pct": 97.5},
+        check={
+            "verdict": "confirms", "method": "adjusted day matching", "v2b_days": 18, "reference_days": 64,
+            "metered_kw": 21.3, "estimated_kw": 20.6, "low": 17.9, "high": 23.3, "smallest_detectable_kw": 2.7,
+        },
+        reconciliation={"verdict": "agrees", "figures": figures},
+        data={"clock_offset_s": 12.0, "beta": 0.998},
+    )  # fmt: skip
+
+
+def japanese() -> ReportInput:
+    """The month with everything stated, for a Japanese reader."""
+    data = ranges()
+    names = ("高圧季節別時間帯別電力", "基本料金は当月と前11か月の最大値による。電力量料金は仮定。")
+    site = replace(
+        data.site, language="ja", name="先進技術センター厚木", notes="建物負荷と車両は模擬。",
+        tariff_name=names[0], tariff_notes=names[1],
+    )  # fmt: skip
+    described = dict(
+        zip(("standing", "basic", "energy", "tax"), ("定額", "基本料金", "電力量料金", "消費税 5 %"), strict=True)
+    )
+    lines = [{**line, "description": described[line["charge_id"]]} for line in data.summary["lines"]]
+    return with_summary(replace(data, site=site), lines=lines)
+
+
+def euros() -> ReportInput:
+    """A bill in euro with a forty-car depot, some of them short."""
+    site = replace(
+        ATSUGI, site_id="lyon", name="Dépôt de Lyon", timezone="Europe/Paris", currency="EUR", vehicles=40, also=None,
+        notes="", tariff_name="Tarif vert A5", tariff_notes="",
+    )  # fmt: skip
+    load = windows(date(2013, 7, 1), 31, zone=site.timezone, gives=6.0, takes=5.4)
+    result = summary(
+        site, load, month="2013-07", bill=("2013-07-01", "2013-08-01"), prices=("61.2", "11.25", "0.0874")
+    )  # fmt: skip
+    own = result["peak_kw"]
+    this = ("2013-07", own["unmanaged"], own["actual"], own["unmanaged"], own["actual"], result["money"]["saved"])
+    before = [(month, kw, kw, max(kw, 986.0), max(kw, 986.0), "0") for month, kw in HISTORY.items()]
+    data = ReportInput(result, site, load, bills([*before, this]), *cars(40, PEAK_DAY, site.timezone, short=3))
+    return with_summary(data, fleet={"departures": 720, "ready": 688, "short": 29, "unknown": 3, "ready_pct": 95.6})
+
+
+def _saving(line: dict[str, Any], saved: int) -> dict[str, Any]:
+    return {**line, "saved": str(saved), "amount_actual": str(Decimal(line["amount_baseline"]) - saved)}
+
+
+def home() -> ReportInput:
+    """A house with one car and no demand charge: money and energy moved, no peak."""
+    site = replace(
+        ATSUGI, site_id="home", name="House with a LEAF", vehicles=1, also=None, notes="", tariff_name="Time of use"
+    )
+    load = windows(date(2013, 7, 1), 31, zone=site.timezone, gives=13.0, takes=12.0)
+    load = load.with_columns([pl.col(name) // 100 for name in load.columns if name.endswith("_wh")])
+    result = summary(site, load, month="2013-07", bill=("2013-07-01", "2013-08-01"), prices=("1200", "0", "24"))
+    saved = {"energy": 3480, "tax": 174}
+    rows = [_saving(line, saved.get(line["kind"], 0)) for line in result["lines"] if line["kind"] != "demand"]
+    base = sum((Decimal(row["amount_baseline"]) for row in rows), Decimal(0))
+    columns = ("peak_baseline_kw", "peak_actual_kw", "billing_baseline_kw", "billing_actual_kw")
+    months = bills([("2013-07", 0, 0, 0, 0, "3654")]).with_columns(pl.lit(None, pl.Float64).alias(c) for c in columns)
+    data = ReportInput(result, site, load, months, *cars(1, PEAK_DAY, site.timezone))
+    return with_summary(
+        data,
+        reasons=["no_demand_charge", "clock_bounded", "wiring_not_compared", "no_ratchet"],
+        peak_kw=dict.fromkeys(result["peak_kw"]),
+        billing_demand_kw=dict.fromkeys(result["billing_demand_kw"]),
+        percent_saved={"peak": None, "moved_out_of_window": 75.3, "bill": float(365400 / base)},
+        money={"bill_no_ev": str(base), "bill_unmanaged": str(base), "bill_actual": str(base - 3654), "saved": "3654"},
+        annual={"realised": "3654"},
+        levers={"hosting": "0", "managed_charging": "410", "discharge": "3244"},
+        decomposition={**dict.fromkeys(result["decomposition"], "0"), "energy_shift": "3480", "tax": "174"},
+        lines=rows,
+        fleet={"departures": 21, "ready": 21},
+    )
+
+
 SAMPLES = {
     "good": good,
     "full_year": full_year,
@@ -473,4 +576,8 @@ SAMPLES = {
     "failed": failed,
     "first_month": first_month,
     "dollars": dollars,
+    "ranges": ranges,
+    "japanese": japanese,
+    "euros": euros,
+    "home": home,
 }

@@ -75,9 +75,11 @@ def test_a_tariff_without_demand_charge() -> None:
     flat = with_summary(data, **nothing, percent_saved={"peak": None}, reasons=["no_demand_charge"])
     report = render_report(replace(flat, months=data.months.with_columns(blank)))
     text = keyed(text_of(parse(report.html)))
-    assert "Six cars cut July's bill by JPY 41,015; every car left ready." in text
+    moved = "moved 2.1 % of the peak window's energy to other hours"
+    assert f"Six cars cut July's bill by JPY 41,015 and {moved}; every car left ready." in text
     assert "The tariff has no demand charge, so there is no billed peak." in text
-    assert "Peak cut not stated" in text
+    assert "Energy moved out of the peak window 2.1 %" in text
+    assert "Highest window of each day" not in text  # no peak costs anything
     assert "The day of the month's highest demand" in text
 
 

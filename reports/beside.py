@@ -1,0 +1,51 @@
+"""What stands beside the saving: outages the cars rode through, and what a new version of a report corrects."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from reports.facts import Facts
+from reports.language import Language
+
+
+def outages(facts: Facts, words: Language) -> str:
+    """Return how long the grid was dead and what the cars gave then; empty without an outage."""
+    hours = facts.figure("outages", "hours")
+    if not hours:
+        return ""
+    ridden, served = facts.figure("outages", "ridden_through_hours"), facts.figure("outages", "served_kwh")
+    said = [words.say("The grid was dead for {time}.", time=words.with_unit(hours, "h", 0, 2))]
+    if ridden:
+        message = "The cars carried the load through {time} of it and gave {kwh}; no saving counts that energy."
+        values = {"time": words.with_unit(ridden, "h", 0, 2), "kwh": words.with_unit(served, "kWh", 1)}
+        said.append(words.say(message, **values))
+    said.append(words.say("Nothing passes a meter without a grid, so readings missing then are no missing data."))
+    return words.joined(said)
+
+
+def corrections(facts: Facts, words: Language) -> str:
+    """Return which figures this version of the report corrects, and why; empty for a first version."""
+    changes = facts.figure("version", "changes")
+    if not changes:
+        return ""
+    figures = changes["figures"]
+    said = []
+    if "saved" in figures:
+        old, new = (_money(figures["saved"][side], facts, words) for side in ("from", "to"))
+        said.append(words.say("The saving was stated as {old} before and is now {new}.", old=old, new=new))
+    if "peak_reduction_kw" in figures:
+        old, new = (_kw(figures["peak_reduction_kw"][side], words) for side in ("from", "to"))
+        said.append(words.say("The peak cut was stated as {old} before and is now {new}.", old=old, new=new))
+    if "grade" in figures:
+        old, new = (str(figures["grade"][side]) for side in ("from", "to"))
+        said.append(words.say("The grade was {old} and is now {new}.", old=old, new=new))
+    return words.joined([*said, *(words.sentence(reason) for reason in changes["why"])])
+
+
+def _money(amount: Any, facts: Facts, words: Language) -> str:
+    return words.say("not proved") if amount is None else words.money(Decimal(amount), facts.currency)
+
+
+def _kw(value: float | None, words: Language) -> str:
+    return words.say("not proved") if value is None else words.kw(value)
