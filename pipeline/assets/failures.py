@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable
 
 from dagster import DagsterEvent
@@ -26,4 +27,6 @@ def _sentence(event: DagsterEvent) -> str:
     message = error.message.strip()
     if isinstance(getattr(domain, error.cls_name or "", None), type):  # one of ours says all there is to say
         return message.split(": ", 1)[-1]
+    if issubclass(getattr(builtins, error.cls_name or "", type(None)), OSError):
+        return f"{event.step_key}: {message.split(': ', 1)[-1]}; make room or mend the rights there, then run again"
     return f"internal error in {event.step_key}: {message}; `v2b ui` shows its log"

@@ -1,5 +1,6 @@
 """What comes in: files of `landing/` and the records they leave, current and superseded."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -15,6 +16,7 @@ from pipeline.steps.loading import FileOutcome, ingest
 from pipeline.steps.progress import tell
 from pipeline.steps.settling import settled
 
+LOG: Final = logging.getLogger(__name__)
 INGEST_TABLES: Final[Mapping[str, Sequence[str]]] = {
     "source_file": (),
     "rejected_record": ("source_file",),
@@ -29,6 +31,8 @@ INGEST_TABLES: Final[Mapping[str, Sequence[str]]] = {
 
 def _told(outcome: FileOutcome, done: int, total: int) -> None:
     tell("ingest", done, total, outcome.path)
+    if outcome.is_new:
+        LOG.info("file %s: %s", outcome.path, outcome.outcome, extra={"site": outcome.path.partition("/")[0]})
 
 
 class IngestScope(Config):

@@ -1,5 +1,6 @@
 """What comes of it: per month, every site's worlds, bills, savings, reports; last, whether all went well."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any, Final
@@ -26,6 +27,7 @@ from pipeline.steps.reports import ReportOutcome, render_reports
 from pipeline.steps.scope import Scope
 from pipeline.warehouse import BILL_TABLES, publish
 
+LOG: Final = logging.getLogger(__name__)
 MONTHS: Final = MonthlyPartitionsDefinition(start_date="2000-01", fmt="%Y-%m", end_offset=1)
 """Bills can end mid-month, so the month that is running is a partition, too."""
 _DEPS: Final[Mapping[str, Sequence[str]]] = {
@@ -60,10 +62,14 @@ def _show(context: AssetExecutionContext, shown: Mapping[str, Shown], table: str
 
 def _told_month(outcome: MonthOutcome) -> None:
     tell("compute", 0, None, f"{outcome.site_id} {outcome.month}")
+    place = {"site": outcome.site_id, "month": outcome.month}
+    LOG.info("computed: %s%s", outcome.state, f": {outcome.reason}" if outcome.reason else "", extra=place)
 
 
 def _told_report(outcome: ReportOutcome, done: int, total: int) -> None:
     tell("render", done, total, f"{outcome.site_id} {outcome.month}")
+    place = {"site": outcome.site_id, "month": outcome.month}
+    LOG.info("report: %s", outcome.reason or ("rendered" if outcome.rendered else "stands"), extra=place)
 
 
 @multi_asset(

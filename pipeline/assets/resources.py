@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from dagster import Config, ConfigurableResource, InitResourceContext
 from pydantic import Field
@@ -11,7 +13,10 @@ from pydantic import Field
 from pipeline.assets.processes import process_tag
 from pipeline.journal import Journal
 from pipeline.portfolio import Portfolio, load_portfolio
+from pipeline.steps.logs import configure
 from pipeline.warehouse import Warehouse
+
+LOG: Final = logging.getLogger(__name__)
 
 
 class PortfolioResource(ConfigurableResource[Portfolio]):
@@ -38,6 +43,8 @@ class WarehouseResource(ConfigurableResource[Warehouse]):
         """Tag the run with the process that works on it, so that a killed run can be told from a running one."""
         if context.instance and context.run:
             context.instance.add_run_tags(context.run.run_id, process_tag())
+            configure(Path(self.folder), run_id=context.run.run_id)
+            LOG.info("run of the job %s begins", context.run.job_name)
 
     def open(self) -> Warehouse:
         """Return the warehouse, to be used as a context manager and for as short as can be."""

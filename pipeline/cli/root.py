@@ -12,6 +12,7 @@ import typer
 from pipeline import __version__
 from pipeline.cli.output import fail, say
 from pipeline.portfolio import Portfolio, load_portfolio
+from pipeline.steps.logs import configure
 
 app = typer.Typer(
     name="v2b",
@@ -42,16 +43,19 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands the option ove
 @app.callback()
 def root(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has answered
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print every line of the log to stderr.")] = False,
 ) -> None:
     """What vehicle-to-building was really worth: peak kW reduction, percentage saved, annual money saved."""
+    configure(None, verbose=verbose)
 
 
 def opened_portfolio(folder: Path) -> Portfolio:
     """Read the portfolio; refused site files are said, the others go on."""
     portfolio = load_portfolio(folder.resolve())
+    configure(portfolio.root)
     for error in portfolio.refused.values():
         say(f"error: {error}")
     return portfolio

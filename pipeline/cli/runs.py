@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline import domain
 from pipeline.portfolio import load_portfolio
 from pipeline.steps.scope import Scope
 from pipeline.steps.stale import contiguous, stale_range
@@ -73,15 +74,22 @@ def dagster_home(folder: Path) -> Path:
 
 @contextmanager
 def opened_instance(folder: Path) -> Iterator[DagsterInstance]:
-    """Open the portfolio's run history."""
+    """Open the portfolio's run history; raises WarehouseError where its databases cannot be used."""
     home = dagster_home(folder)
     from dagster import DagsterInstance
+    from sqlalchemy.exc import DatabaseError
 
-    # two processes that make its databases at the same time would leave them with two versions, for ever
-    with exclusive_lock(home, _OPENING_S, "opening the run history"):
-        instance = DagsterInstance.get()
-    with instance:
-        yield instance
+    try:
+        # two processes that make its databases at the same time would leave them with two versions, for ever
+        with exclusive_lock(home, _OPENING_S, "opening the run history"):
+            instance = DagsterInstance.get()
+        with instance:
+            yield instance
+    except DatabaseError as error:
+        raise domain.WarehouseError(
+            f"the run history in {home} cannot be read or written ({error.orig}); what was finished stands: make room "
+            "on the disk or mend its rights, then run again; a history that is broken may be deleted"
+        ) from error
 
 
 def fail_killed_runs(instance: DagsterInstance) -> None:

@@ -4,6 +4,7 @@ The rooms below stay pure; the rooms above (assets, cli) only schedule and show.
 
 scope     which part of a portfolio a step works on, and when it is
 progress  how far a step is, told to whoever listens
+logs      the log: lines of JSON with run and site, warnings as sentences
 names     whose meter, charger or car a name inside a file is
 placing   local times and nameless meters get their site
 filing    local day and bill month of a record

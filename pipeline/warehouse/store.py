@@ -22,6 +22,8 @@ from pipeline.warehouse.layout import BILL_TABLES, schema_sql, transaction, view
 from pipeline.warehouse.migrate import opened_today
 
 LOCK_NAME: Final = ".v2b.lock"
+_OUTSIDE: Final = ("No space left", "Could not write", "File too large", "Read-only file system", "Permission denied")
+"""Words of DuckDB's errors that tell of the machine, not of this program."""
 
 
 @contextlib.contextmanager
@@ -81,8 +83,15 @@ class Warehouse:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
-        self._connection = None
+        try:
+            self._stack.close()
+        finally:
+            self._connection = None
+        if isinstance(error, duckdb.Error) and any(words in str(error) for words in _OUTSIDE):
+            raise WarehouseError(
+                f"{self.path.name} cannot be written ({str(error).splitlines()[0]}); what was committed stands: "
+                "make room on the disk or mend its rights, then run again"
+            ) from error
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline import __version__
 from pipeline.cli.output import frame_text, listed_money
-from pipeline.cli.runs import _contiguous
 from pipeline.portfolio import Site, load_portfolio
+from pipeline.steps.stale import contiguous
 from pipeline.tariff import load_tariff
 
 DATA = Path(__file__).parent.parent / "data" / "tariffs"
@@ -98,8 +98,8 @@ def test_a_folder_that_is_no_portfolio_is_one_sentence(v2b, tmp_path):
 
 def test_named_months_are_run_without_those_between_them():
     months = ["2013-12", "2013-07", "2014-01", "2013-08", "2013-07"]
-    assert _contiguous(months) == [("2013-07", "2013-08"), ("2013-12", "2014-01")]
-    assert _contiguous([]) == []
+    assert contiguous(months) == [("2013-07", "2013-08"), ("2013-12", "2014-01")]
+    assert contiguous([]) == []
 
 
 def test_cells_are_exact():
