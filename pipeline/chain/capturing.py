@@ -215,7 +215,9 @@ def _measured(prepared: Prepared, loads: Mapping[str, pl.DataFrame]) -> dict[str
     )
     inputs = prepared.inputs
     zone, holidays = inputs.site.timezone, inputs.tariff_holidays
-    return dict(measured_rows(measure(inputs.tariff, inputs.period, long.select(LOAD.keys()), zone=zone, holidays=holidays)))
+    return dict(
+        measured_rows(measure(inputs.tariff, inputs.period, long.select(LOAD.keys()), zone=zone, holidays=holidays))
+    )
 
 
 def _bill(prepared: Prepared, rows: Rows) -> Decimal:
