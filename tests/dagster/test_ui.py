@@ -28,7 +28,7 @@ from tests.e2e.conftest import COMMAND
 
 pytestmark = pytest.mark.browser
 
-BOUND_S = 180.0
+BOUND_S = 420.0
 BOUND_MS = BOUND_S * 1000
 # no sandbox inside containers, no graphics card, no calls home
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
