@@ -49,7 +49,7 @@ class OutOfOrderError(V2BError):
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """Whole lines of a file, line ends made one byte; `last_line` is set in the last block of a torn file."""
 
     first_line: int
@@ -58,8 +58,8 @@ class _Block:
     last_line: int | None = None
 
 
-def is_large(path: Path) -> bool:
-    """Tell whether a file is a meter CSV too large to be read at once; every other one belongs to canonical_csv.
+def is_large(path: Path, kind: str = "meter") -> bool:
+    """Tell whether a file is a CSV of a kind too large to be read at once; every other one belongs to canonical_csv.
 
     One that cannot be opened is none: whoever reads it says so.
     """
@@ -69,7 +69,12 @@ def is_large(path: Path) -> bool:
         header, _, offset = _opening(path)
     except OSError:
         return False
-    return nearest_kind(header) == "meter" and offset < _HEAD_BYTES
+    return nearest_kind(header) == kind and offset < _HEAD_BYTES
+
+
+def opened(path: Path) -> tuple[list[str], Iterator[Block]]:
+    """Return the header of a file and its lines in blocks."""
+    return _opening(path)[0], _blocks(path)
 
 
 def read_batches(path: Path, *, by_time: bool = False) -> Iterator[Records]:
@@ -104,7 +109,7 @@ def _opening(path: Path) -> tuple[list[str], int, int]:
     return header_names(header), first_line, len(head) - len(body)
 
 
-def _blocks(path: Path) -> Iterator[_Block]:
+def _blocks(path: Path) -> Iterator[Block]:
     """Cut a file at line ends; of a line too long for any record only the beginning is kept, which no rule accepts."""
     _, line, offset = _opening(path)
     rest, size = b"", path.stat().st_size
@@ -118,10 +123,10 @@ def _blocks(path: Path) -> Iterator[_Block]:
                 continue
             stream.seek(cut - len(text), os.SEEK_CUR)  # to read the begun line again costs less than to carry it along
             body, rest = _one_line_end(text[:cut]), b""
-            yield _Block(line, body, cut / size)
+            yield Block(line, body, cut / size)
             line += body.count(b"\n")
     if rest.strip():
-        yield _Block(line, rest, len(rest) / size, None if rest.endswith(b"\r") else last_line(rest, line))
+        yield Block(line, rest, len(rest) / size, None if rest.endswith(b"\r") else last_line(rest, line))
 
 
 def _behind_last_line(text: bytes) -> int:

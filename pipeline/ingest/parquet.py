@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.domain import V2BError
-from pipeline.ingest import canonical_blocks, canonical_csv
+from pipeline.ingest import canonical_blocks, canonical_csv, charger_blocks
 from pipeline.ingest.records import Records, refusal, refused
 
 FORMAT: Final = "parquet"
@@ -68,6 +68,8 @@ def read_batches(path: Path, hints: Sequence[str], *, by_time: bool = False) -> 
             yield wrong
         elif canonical_blocks.is_large(table):
             yield from map(_by_row, canonical_blocks.read_batches(table, by_time=by_time))
+        elif canonical_blocks.is_large(table, "charger"):
+            yield from map(_by_row, charger_blocks.read_batches(table, hints, by_time=by_time))
         else:
             yield _by_row(canonical_csv.read(table, hints))
 

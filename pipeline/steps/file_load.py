@@ -20,7 +20,7 @@ from pipeline.steps.names import Names, owned
 from pipeline.steps.placing import placed
 from pipeline.steps.progress import tell
 from pipeline.steps.reading import Unread
-from pipeline.warehouse import Device, FileLoad, LoadResult, Warehouse
+from pipeline.warehouse import FileLoad, LoadResult, Warehouse
 
 MOST_REASONS: Final = 1000
 """Refused records told of one file; all of them stand in rejected_record."""
@@ -33,12 +33,15 @@ _KEYS: Final = {
     "weather": ("station_id", "observed_at"),
 }
 
+Device = tuple[str, str]
+"""The column that names it, and its name: ('meter_id', 'main')."""
+
 
 @dataclass(frozen=True)
 class _Piece:
-    """Records ready for the warehouse, by kind.
+    """Records ready for the warehouse, by kind; what was refused and, apart from it, the names nobody owns.
 
-    What was refused; apart from it the names nobody owns, and of each device how many values its names say otherwise.
+    `names` are (kind, name in the file, site, configured id); `contradicted` counts values that names say otherwise.
     """
 
     format: str
@@ -46,6 +49,7 @@ class _Piece:
     frames: Mapping[str, pl.DataFrame]
     rejects: pl.DataFrame
     unowned: pl.DataFrame
+    names: frozenset[tuple[str, str, str, str]]
     contradicted: Counter[Device]
     notes: tuple[str, ...]
     share: float
@@ -62,6 +66,7 @@ class Tally:
     format: str = ""
     kind: str = ""
     strangers: set[str] = field(default_factory=set)
+    names: frozenset[tuple[str, str, str, str]] = frozenset()
     contradicted: Counter[Device] = field(default_factory=Counter)
     share: float = 0.0  # of the file
 
@@ -73,6 +78,17 @@ class Tally:
         self.contradicted += piece.contradicted
         self.refuse(rejects)
         self.notes.extend(piece.notes)
+
+    def meet(self, piece: _Piece, *, by_time: bool) -> None:
+        """Take note of the names in a piece of a file that comes in several.
+
+        Raises OutOfOrderError where a device has two of them: only read `by_time` do all its values of a moment come
+        in one piece, and are seen to agree or not.
+        """
+        self.names |= piece.names
+        devices = {(kind, site, configured) for kind, _, site, configured in self.names}
+        if len(devices) < len(self.names) and piece.share < 1 and not by_time:
+            raise OutOfOrderError("a device has two names")
 
     def refuse(self, rejects: pl.DataFrame) -> None:
         """Count records that were refused, and tell of the first."""
@@ -111,13 +127,14 @@ def _load_pieces(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, nam
         for table in ("rejected_record", "source_file"):
             warehouse.connection.execute(f"delete from {table} where load_id = ?", [file.seq])  # noqa: S608 - constants
         for piece in unread.pieces(lambda read: _made_ready(portfolio, names, unread.hints, read), by_time=by_time):
+            tally.meet(piece, by_time=by_time)
             result = sum((load.add(kind, frame) for kind, frame in piece.frames.items()), LoadResult())
             rejects = pl.concat([piece.rejects, tally.first_told(piece.unowned)])
             warehouse.insert("rejected_record", rejects.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
             tally.add(piece, result, rejects)
             if unread.read is None:
                 tell("load", round(100 * tally.share), 100, file.path)
-        contradictions = _contradictions(tally.contradicted + load.contradicted)
+        contradictions = _contradictions(tally.contradicted)
         warehouse.insert("rejected_record", contradictions.with_columns(load_id=pl.lit(file.seq, dtype=pl.Int64)))
         tally.refuse(contradictions)
         warehouse.insert_row("source_file", _source_row(file, tally, names))
@@ -128,15 +145,15 @@ def _made_ready(portfolio: Portfolio, names: Names, hints: Sequence[str], read: 
     """Give records their site, day and bill, without looking at the warehouse: while the piece before is loaded."""
     records = placed(read, names, portfolio)
     frames, unowned, contradicted = {}, [records.rejects.clear()], Counter[Device]()
+    known: set[tuple[str, str, str, str]] = set()
     for kind, frame in with_doubtful_end(records).frames.items():
-        kept, unknown = owned(frame, kind, names, hints, portfolio.sites)
+        kept, unknown, owners = owned(frame, kind, names, hints, portfolio.sites)
+        known |= {(kind, *owner) for owner in owners}
         frames[kind], contradicting = _one_each(filed(portfolio, kept, kind), kind)
         contradicted += contradicting
         unowned.append(unknown)
-    strangers = pl.concat(unowned)
-    return _Piece(
-        records.format, records.kind, frames, records.rejects, strangers, contradicted, records.notes, records.share
-    )
+    about = (records.format, records.kind, frames, records.rejects)
+    return _Piece(*about, pl.concat(unowned), frozenset(known), contradicted, records.notes, records.share)
 
 
 def _one_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, Counter[Device]]:

@@ -75,20 +75,21 @@ def owner_of(
 
 def owned(
     frame: pl.DataFrame, kind: str, names: Names, hints: Sequence[str], sites: Mapping[str, Site]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Replace names by configured ids, add site_id; returns (records, rejects for names nobody owns).
+) -> tuple[pl.DataFrame, pl.DataFrame, list[tuple[str, str, str]]]:
+    """Replace names by configured ids, add site_id; returns (records, rejects for names nobody owns, owners).
 
-    Of two records that become one by an alias, the later in the file stays.
+    An owner is (name in the file, site, configured id). Of two records that become one by an alias, the later in the
+    file stays.
     """
     if kind == "weather":
-        return frame, refusal("file", "", "", "").clear()
+        return frame, refusal("file", "", "", "").clear(), []
     column = _COLUMN[kind]
     found = {name: owner_of(names, kind, name, hints, sites) for name in frame.get_column(column).unique().sort()}
     rejects = [refusal("file", column, name, owner) for name, owner in found.items() if isinstance(owner, str)]
     owners = [(name, *owner) for name, owner in found.items() if not isinstance(owner, str)]
     kept = _of_one(frame, column, owners[0]) if len(owners) == len(found) == 1 else _of_many(frame, column, owners)
     kept = _configured_vehicles(kept, names)
-    return kept, pl.concat(rejects) if rejects else refusal("file", "", "", "").clear()
+    return kept, pl.concat(rejects) if rejects else refusal("file", "", "", "").clear(), owners
 
 
 def _of_one(frame: pl.DataFrame, column: str, owner: tuple[str, str, str]) -> pl.DataFrame:

@@ -8,14 +8,13 @@ from pipeline.warehouse.store import Warehouse, documented_schema, exclusive_loc
 from pipeline.warehouse.checks import Check, all_checks
 from pipeline.warehouse.questions import Question, saved_questions
 from pipeline.warehouse.overlaps import retire_overlapped
-from pipeline.warehouse.records import Device, FileLoad, LoadResult
+from pipeline.warehouse.records import FileLoad, LoadResult
 from pipeline.warehouse.publish import PUBLISHED_NAME, publish
 
 __all__ = [
     "BILL_TABLES",
     "PUBLISHED_NAME",
     "Check",
-    "Device",
     "FileLoad",
     "LoadResult",
     "Question",

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +15,6 @@ import polars as pl
 
 from pipeline.warehouse.overlaps import retire_overlapped
 from pipeline.warehouse.store import Warehouse
-
-Device = tuple[str, str]
-"""The column that names it, and its name: ('meter_id', 'main')."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +109,6 @@ class FileLoad:
         self._warehouse, self._load_id = warehouse, load_id
         self._stack = contextlib.ExitStack()
         self._hulls: dict[tuple[str, ...], tuple[datetime, datetime]] = {}
-        self.contradicted: Counter[Device] = Counter()
-        """Of each device, how many values a later piece of this file replaced by others [count]."""
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as entered:
@@ -142,11 +136,7 @@ class FileLoad:
             loaded, unchanged, superseded = frame.height, 0, 0
         else:
             incoming = frame.with_columns(load_id=pl.lit(self._load_id, dtype=pl.Int64))
-            compared = _marked(self._warehouse, target, incoming)
-            loaded, unchanged = (_count(compared, *marks) for marks in (("new", "changed", "outranked"), ("same",)))
-            superseded = _apply(self._warehouse, target, compared, self._load_id)
-            contradicting = compared.filter(mark="contradicting").get_column(target.key[1])
-            self.contradicted.update((target.key[1], name) for name in contradicting)
+            loaded, unchanged, superseded = _merge(self._warehouse, target, incoming, self._load_id)
         first, last = _extent(frame, target.stamp or "plugged_in_at")
         return LoadResult(loaded, unchanged, superseded, first, last)
 
@@ -233,14 +223,14 @@ def _extent(frame: pl.DataFrame, stamp: str) -> tuple[datetime | None, datetime 
     return first if isinstance(first, datetime) else None, last if isinstance(last, datetime) else None
 
 
-def _marked(warehouse: Warehouse, target: _Target, incoming: pl.DataFrame) -> pl.DataFrame:
-    """Compare each incoming record with what stands: what becomes of it is its mark."""
+def _merge(warehouse: Warehouse, target: _Target, incoming: pl.DataFrame, load_id: int) -> tuple[int, int, int]:
+    """Compare each incoming record with what stands and let the higher rank win; returns what became of them."""
     bounds = _extent(incoming, target.stamp) if target.stamp else ()
-    return warehouse.execute_on(incoming, _compared(target), bounds).pl()
-
-
-def _count(compared: pl.DataFrame, *marks: str) -> int:
-    return int(compared.get_column("mark").is_in(marks).sum())
+    compared = warehouse.execute_on(incoming, _compared(target), bounds).pl()
+    counts = dict(compared.get_column("mark").value_counts().iter_rows())
+    written = sum(counts.get(mark, 0) for mark in ("new", "changed", "outranked"))
+    superseded = _apply(warehouse, target, compared, load_id) if written else 0
+    return written, counts.get("same", 0), superseded
 
 
 def _merged(target: _Target, column: str) -> str:
@@ -263,9 +253,8 @@ def _outranks(target: _Target, one: str, other: str) -> str:
 
 
 def _compared(target: _Target) -> str:
-    """SQL that marks each given record against the current row of its key.
+    """SQL that marks each given record as new, same, changed or outranked against the current row of its key.
 
-    It is new, the same, changed, outranked, or contradicting a record of the very file, whose place it takes.
     Where the key holds a time, its parameters are the first and the last of the given records: so DuckDB passes over
     what lies elsewhere.
     """
@@ -285,7 +274,6 @@ def _compared(target: _Target) -> str:
             when retired_before then 'same'
             when now_load_id is null then 'new'
             when not ({differs}) then 'same'
-            when now_load_id = load_id and not {str(target.fills_gaps).lower()} then 'contradicting'
             when wins or {str(target.fills_gaps).lower()} then 'changed'
             else 'outranked' end as mark
         from ranked
@@ -301,13 +289,9 @@ def _retired_before(target: _Target) -> str:
 
 
 def _apply(warehouse: Warehouse, target: _Target, compared: pl.DataFrame, load_id: int) -> int:
-    """Write what the marks say, the higher rank winning; returns how many earlier values are superseded."""
-    if _count(compared, "same") == compared.height:
-        return 0
     table, history = target.table, target.history
     columns = warehouse.columns(table)
     changed = compared.filter(pl.col("mark") == "changed").select(target.key)
-    replaced = compared.filter(pl.col("mark").is_in(["changed", "contradicting"])).select(target.key)
     join = " and ".join(f"t.{column} = k.{column}" for column in target.key)
     is_changed = f"exists (select 1 from given as k where {join})"
     if history and changed.height:
@@ -320,10 +304,10 @@ def _apply(warehouse: Warehouse, target: _Target, compared: pl.DataFrame, load_i
     if history:
         outranked = compared.filter(pl.col("mark") == "outranked")
         warehouse.insert(history, outranked.select(*columns, superseded_by="now_load_id"))
-    if replaced.height:
-        warehouse.execute_on(replaced, f"delete from {table} as t where {is_changed}")
+    if changed.height:
+        warehouse.execute_on(changed, f"delete from {table} as t where {is_changed}")
     warehouse.execute_on(
-        compared.filter(pl.col("mark").is_in(["new", "changed", "contradicting"])),
+        compared.filter(pl.col("mark").is_in(["new", "changed"])),
         f"insert into {table} by name select {', '.join(_written(target, column) for column in columns)} "
         "from given as k",
     )

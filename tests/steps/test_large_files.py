@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ingest import canonical_blocks
+from pipeline.ingest import canonical_blocks, parquet
 from pipeline.ingest.records import Records, empty_rejects
 from pipeline.journal import Journal
 from pipeline.portfolio import load_portfolio
@@ -18,6 +18,7 @@ from pipeline.steps.loading import FileOutcome, ingest
 from pipeline.steps.progress import listening
 from pipeline.warehouse import FileLoad, Warehouse
 from tests.factories import METER_HEADER, portfolio_folder
+from tests.steps import renditions
 
 START = datetime(2013, 7, 1, tzinfo=UTC)
 TABLES = ("meter_interval", "meter_interval_history", "rejected_record", "source_file")
@@ -136,6 +137,28 @@ def test_two_names_that_contradict_each_other_are_told_of(root: Path, load: Load
     before = found
     assert [outcome.outcome for outcome in load(root)] == ["partial"]
     assert content(root) == before
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_charger_s_table_is_loaded_alike(root: Path, load: Load, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """Two names of a charger whose readings complete each other are seen in any pieces: then the file is read whole."""
+    site = root / "sites" / "atsugi.toml"
+    text = site.read_text(encoding="utf-8").replace('charger_id = "CP1"', 'charger_id = "CP1"\naliases = ["old"]')
+    site.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(parquet, "_ROWS_AT_ONCE", 1 if canonical_blocks.LARGE_BYTES == 0 else 1 << 20)
+    rows = [(30 * n, (100 * n, 10 * n, None, 50.5, f"s{n // 8}", "LEAF1")) for n in range(60)]
+    write = renditions.charger_csv if form == "csv" else renditions.charger_parquet
+    (root / "landing" / "1.any").write_bytes(write(rows))
+    (told,) = load(root)
+    assert (told.outcome, told.result.loaded) == ("loaded", 60)
+    if form == "csv":
+        other = (
+            renditions.charger_csv(rows[:3]).replace(b"CP1", b"old").partition(b"\n")[2].replace(b",50.5,", b",51.5,")
+        )
+        (root / "landing" / "1.any").unlink()
+        (root / "landing" / "2.any").write_bytes(renditions.charger_csv(rows) + other)
+        (told,) = load(root)
+        assert (told.outcome, told.reasons[0]["value"]) == ("partial", "CP1: contradicted values: 3")
 
 
 def test_a_large_file_that_cannot_be_read_stops_no_other(root: Path, load: Load) -> None:
