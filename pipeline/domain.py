@@ -216,6 +216,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         "No hours to work in, no chargers, or sessions without an end: the plugged-in share is not known.",
         ("fleet.availability_pct",),
     ),
+    "reserve_not_known": Reason(
+        "No reading states the charge of a configured car, so whether one gave from its reserve is not known.",
+        ("fleet.reserve_violations",),
+    ),
     "check_not_possible": Reason(
         "V2B days could not be compared with reference days.",
         (

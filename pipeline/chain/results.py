@@ -227,6 +227,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "capture_not_known": facts.demand_line is not None and captured.get("best_possible_peak_kw") is None,
         "capture_money_not_known": captured.get("capture_money_pct") is None,
         "availability_not_known": facts.fleet["availability_pct"] is None,
+        "reserve_not_known": facts.fleet["reserve_violations"] is None,
         "check_not_possible": facts.check is not None and facts.check["verdict"] == "no_check",
         "no_demand_charge": bool(facts.bills) and facts.demand_line is None,
         "no_peak_window": facts.energy.window_import_wh is None,
@@ -247,6 +248,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
 def _fleet(prepared: Prepared, energy: savings.Energy) -> dict[str, Any]:
     site, span = prepared.inputs.site, period_utc(prepared.inputs.period, prepared.inputs.site.timezone)
     targets = {vehicle.vehicle_id: vehicle.target_soc_pct for vehicle in site.vehicles}
+    reserves = {vehicle.vehicle_id: vehicle.min_soc_pct for vehicle in site.vehicles}
     return fleet.fleet_section(
         fleet.departures(prepared.known_sessions, span, targets),
         energy.charge_wh,
@@ -254,6 +256,7 @@ def _fleet(prepared: Prepared, energy: savings.Energy) -> dict[str, Any]:
         sum(vehicle.usable_kwh for vehicle in site.vehicles) * 1000,
         prepared.round_trip.efficiency,
         _availability_pct(prepared),
+        fleet.reserve_violations(prepared.inputs.readings, span, reserves),
     )
 
 

@@ -10,7 +10,14 @@ marginal      what one more kWh or kW would have cost, read off the bill itself
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
-from pipeline.fleet.readiness import Departures, departures, equivalent_full_cycles, fleet_section, unstated_fleet
+from pipeline.fleet.readiness import (
+    Departures,
+    departures,
+    equivalent_full_cycles,
+    fleet_section,
+    reserve_violations,
+    unstated_fleet,
+)
 from pipeline.fleet.availability import availability_pct
 from pipeline.fleet.programme import Losses, Stay
 from pipeline.fleet.capture import PeakLoad, best_possible_peak_kw, capture_pct
@@ -34,5 +41,6 @@ __all__ = [
     "equivalent_full_cycles",
     "fleet_section",
     "marginal_prices",
+    "reserve_violations",
     "unstated_fleet",
 ]

@@ -51,6 +51,33 @@ def equivalent_full_cycles(charge_wh: int, discharge_wh: int, usable_wh: float) 
     return (charge_wh + discharge_wh) / (2 * usable_wh) if usable_wh else None
 
 
+def reserve_violations(
+    readings: pl.DataFrame, span: tuple[datetime, datetime], reserves_pct: Mapping[str, float]
+) -> int | None:
+    """Return in how many sessions a car gave energy below its reserve, inside the half-open UTC `span`.
+
+    `readings` as `domain.CHARGER_RECORD`; `reserves_pct` the configured reserve of each car [%]. A car that comes with
+    less than its reserve violates nothing while it gives nothing. None where no reading of these cars states a charge.
+    """
+    session = ["charger_id", "session_id"]
+    ordered = readings.drop_nulls("session_id").sort("charger_id", "measured_at")
+    told = ordered.with_columns(
+        car=pl.col("vehicle_id").drop_nulls().first().over(session),
+        given_wh=pl.col("energy_export_wh").forward_fill().diff().over(session),
+    )
+    known = told.filter(
+        pl.col("soc_pct").is_not_null()
+        & pl.col("car").is_in(list(reserves_pct))
+        & (pl.col("measured_at") >= span[0])
+        & (pl.col("measured_at") < span[1])
+    )
+    if known.is_empty():
+        return None
+    reserve = pl.col("car").replace_strict(dict(reserves_pct), return_dtype=pl.Float64)
+    below = known.filter((pl.col("given_wh") > 0) & (pl.col("soc_pct") < reserve - _READY_TOLERANCE_PCT))
+    return below.select(session).unique().height
+
+
 def fleet_section(
     counted: Departures,
     charge_wh: int,
@@ -58,6 +85,7 @@ def fleet_section(
     usable_wh: float,
     round_trip_efficiency: float,
     availability_pct: float | None = None,
+    reserve_violations: int | None = None,
 ) -> dict[str, Any]:
     """Return the `fleet` block of `summary.json` for energies of one bill [Wh]; no round trip without discharge."""
     return {
@@ -71,6 +99,7 @@ def fleet_section(
         "round_trip_efficiency": round_trip_efficiency if discharge_wh else None,
         "equivalent_full_cycles": equivalent_full_cycles(charge_wh, discharge_wh, usable_wh),
         "availability_pct": availability_pct,
+        "reserve_violations": reserve_violations,
     }
 
 

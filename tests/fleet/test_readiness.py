@@ -4,8 +4,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.fleet import Departures, departures, equivalent_full_cycles, fleet_section, unstated_fleet
-from tests.factories import charging_sessions, instant
+from pipeline.fleet import (
+    Departures,
+    departures,
+    equivalent_full_cycles,
+    fleet_section,
+    reserve_violations,
+    unstated_fleet,
+)
+from tests.factories import charger_records, charging_sessions, instant
 
 JULY = (instant("07-01"), instant("08-01"))
 
@@ -77,6 +84,7 @@ def test_the_block_of_the_summary_by_hand() -> None:
         "round_trip_efficiency": 0.83,
         "equivalent_full_cycles": 1.0,
         "availability_pct": None,
+        "reserve_violations": None,
     }
     assert unstated_fleet() == dict.fromkeys(block)
 
@@ -84,3 +92,32 @@ def test_the_block_of_the_summary_by_hand() -> None:
 @pytest.mark.parametrize(("discharge_wh", "efficiency"), [(0, None), (1, 0.83)])
 def test_without_discharge_no_round_trip_is_stated(discharge_wh: int, efficiency: float | None) -> None:
     assert fleet_section(Departures(0, 0, 0, 0), 5, discharge_wh, 1.0, 0.83)["round_trip_efficiency"] == efficiency
+
+
+JULY = (instant("07-01 00:00"), instant("08-01 00:00"))
+
+
+def violated(*rows: Any, reserve_pct: float = 20.0) -> int | None:
+    return reserve_violations(charger_records(rows), JULY, {"LEAF1": reserve_pct})
+
+
+def at(hour: str, given_wh: int, soc_pct: float | None, session: str = "a", vehicle: str | None = None) -> Any:
+    return (hour, 0, given_wh, {"session_id": session, "vehicle_id": vehicle, "soc_pct": soc_pct})
+
+
+def test_a_session_in_which_a_car_gives_below_its_reserve_counts_once() -> None:
+    start = at("07-01 13:00", 0, 25.0, vehicle="LEAF1")
+    assert violated(start, at("07-01 13:30", 1000, 20.0)) == 0
+    assert violated(start, at("07-01 13:30", 1000, 19.5), at("07-01 14:00", 2000, 15.0)) == 1
+    assert violated(start, at("07-01 13:30", 1000, 19.5), reserve_pct=10) == 0
+
+
+def test_a_car_that_comes_empty_and_gives_nothing_violates_nothing() -> None:
+    assert violated(at("07-01 13:00", 5, 10.0, vehicle="LEAF1"), at("07-01 14:00", 5, 12.0)) == 0
+
+
+def test_other_months_other_cars_and_cars_without_a_charge_say_nothing() -> None:
+    assert violated(at("06-30 13:00", 0, 25.0, vehicle="LEAF1"), at("06-30 13:30", 1000, 10.0)) is None
+    assert violated(at("07-01 13:00", 0, 25.0, vehicle="OTHER"), at("07-01 13:30", 1000, 10.0)) is None
+    assert violated(at("07-01 13:00", 0, None, vehicle="LEAF1"), at("07-01 13:30", 1000, None)) is None
+    assert reserve_violations(charger_records([at("07-01 13:00", 0, 25.0)]), JULY, {}) is None
