@@ -26,6 +26,7 @@ Rows = list[dict[str, Any]]
 Layers = alt.LayerChart | alt.FacetChart
 Marks = Callable[[], Layers]
 EAST_ASIAN = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]+")
+ROLES = re.compile(r' (?:role|aria-[a-z]+|class)="[^"]*"')  # the picture carries one alt text, its marks none
 PNG_SCALE = 2
 PNG_COLOURS = 128
 
@@ -175,7 +176,7 @@ def _marks(panel: Panel) -> str:
     for scale in spec["scales"]:
         scale["domain"] = list({"x": panel.across, "y": panel.up}[scale["name"]])
     svg = str(vl_convert.vega_to_svg(spec))
-    return svg[svg.index(">") + 1 : svg.rindex("</svg>")]
+    return ROLES.sub("", svg[svg.index(">") + 1 : svg.rindex("</svg>")])
 
 
 def _renumbered(svg: str, name: str) -> str:
