@@ -63,7 +63,7 @@ test: check
 soak: $(READY)
 	@seed=$${SEED:-$$(date +%s)}; \
 	echo "soak seed $$seed (make soak SEED=$$seed repeats it)"; \
-	V2B_SOAK_SEED=$$seed $(BIN)/pytest -n 2 --dist load -vv -m soak --durations=20 --hypothesis-seed=$$seed
+	V2B_SOAK_SEED=$$seed $(BIN)/pytest -n 2 --dist load --maxschedchunk 1 -vv -m soak --durations=20 --hypothesis-seed=$$seed
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
