@@ -159,7 +159,8 @@ def _one(run: _SiteRun, period: BillPeriod) -> MonthOutcome:
     except V2BError as error:
         return _store_unstated(run, period, _NoFigures("failed", stage, str(error)))
     except Exception as error:
-        LOG.exception("site %s, month %s, stage %s", run.site.site_id, period.month, stage)
+        place = {"site": run.site.site_id, "month": period.month}
+        LOG.exception("site %s, month %s, stage %s", run.site.site_id, period.month, stage, extra=place)
         sentence = f"internal error: {type(error).__name__}: {error}"
         return _store_unstated(run, period, _NoFigures("failed", stage, sentence))
     return MonthOutcome(run.site.site_id, period.month, state, written=True)

@@ -127,7 +127,8 @@ def _told(entry: _Due, work: Callable[[], Made]) -> Made | ReportOutcome:
     except V2BError as error:
         return _not_rendered(entry, str(error))
     except Exception as error:  # told with its trace in the log
-        LOG.exception("report of %s, %s", entry.site.site_id, entry.month)
+        place = {"site": entry.site.site_id, "month": entry.month}
+        LOG.exception("report of %s, %s", entry.site.site_id, entry.month, extra=place)
         return _not_rendered(entry, f"internal error: {type(error).__name__}: {error}")
 
 

@@ -122,6 +122,15 @@ def test_jobs_sensors_and_schedules() -> None:
     assert all(found.description for found in (*repository.schedule_defs, *repository.sensor_defs))
 
 
+def test_what_works_by_itself_and_what_can_be_asked_for_is_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    repository = DEFINITIONS.get_repository_def()
+    named = {found.name for found in (*repository.schedule_defs, *repository.sensor_defs)}
+    jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
+    missing = [name for name in sorted(named | jobs | BEYOND_TABLES) if f"`{name}`" not in guide]
+    assert not missing
+
+
 def test_the_code_location_has_one_name(tmp_path: Path) -> None:
     """Two names would be two run histories."""
     with restored_environment():
