@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = ("demo", "test", "soak", "check", "ui", "bench", "lock")
+TARGETS = ("demo", "test", "soak", "check", "ui", "bench", "gallery", "lock")
 
 # Put together from parts, so that this file does not hold what it looks for.
 HOSTS = ("py" + "pi.org", "python" + "hosted", "npm" + "js", "debian" + ".org", "ubuntu" + ".com")
