@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from pipeline.cli.output import fail
+from pipeline.cli.output import fail, say
 from pipeline.cli.runs import LOCATION, dagster_home, fail_killed_runs, opened_instance
 
 _WORKSPACE: Final = f"""\
@@ -23,6 +23,7 @@ load_from:
 """
 _PR_SET_PDEATHSIG: Final = 1
 _WIND_DOWN_S: Final = 20.0
+_LOOK_S: Final = "600"  # seconds a sensor may look: Dagster's minute is short for thousands of sites
 
 
 def workspace_file(folder: Path) -> Path:
@@ -38,7 +39,7 @@ def serve_ui(folder: Path, host: str, port: int) -> int:
     workspace = workspace_file(folder)
     with opened_instance(folder) as instance:
         fail_killed_runs(instance)
-    environment = {**os.environ, "V2B_PORTFOLIO": str(folder)}
+    environment = {"DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": _LOOK_S, **os.environ, "V2B_PORTFOLIO": str(folder)}
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", host, "-p", str(port)]
     # a session of its own, so that Ctrl-C reaches it once and all of it can be ended together
     services = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: PLW1509, S603 - one thread so far
@@ -54,7 +55,10 @@ def serve_ui(folder: Path, host: str, port: int) -> int:
         code = services.wait()
     finally:
         _end_group(services.pid)
-    return 0 if asked else code
+    if asked:
+        return 0
+    say("error: the web server or the daemon ended; what was finished stands: start `v2b ui` again")
+    return code or 1
 
 
 def _check_free(host: str, port: int) -> None:

@@ -250,3 +250,27 @@ def test_killing_the_ui_ends_all_its_processes(blank: Path, tmp_path: Path) -> N
     with ui_of(folder) as served:
         ended(served, signal.SIGKILL)
         assert served.process.returncode == -signal.SIGKILL
+
+
+def program(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return ""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["dagster._daemon", "dagster_webserver"])
+def test_killing_one_of_the_services_ends_the_others_with_a_sentence(blank: Path, tmp_path: Path, name: str) -> None:
+    """Nothing seems to go on that does not; the next start finds all that was finished."""
+    folder = shutil.copytree(blank, tmp_path / "portfolio")
+    with ui_of(folder) as served:
+        left = descendants(served.process.pid)
+        victims = [pid for pid in left if name in program(pid)]
+        assert victims, [program(pid) for pid in left]
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        assert served.process.wait(BOUND_S) != 0
+        assert not [pid for pid in left if alive(pid)]
+    assert "ended; what was finished stands: start `v2b ui` again" in (folder / "ui.log").read_text(encoding="utf-8")
+    assert run(folder).errors == []
+    assert len(stated(folder)) == 2
