@@ -59,7 +59,7 @@ def digest(month: str, answers: Sequence[Answer], corrections: Sequence[Correcti
     notice = Notice(
         words.say("V2B {month} | {result}", month=words.month_year_short(month), result=_result(answers, words)),
         about=words.say("V2B savings of {month}", month=words.month_year(month)),
-        headline=f"{_result(answers, words)}.",
+        headline=words.say("{sentence}.", sentence=_result(answers, words)),
         sentences=_proofs(answers, words),
         sections=tuple(sections),
         foot=_foot(left_out, words),
@@ -77,8 +77,10 @@ def _result(answers: Sequence[Answer], words: Language) -> str:
     unproved = sum(not entry.proved for entry in answers)
     if unproved:
         parts.append(words.say("{count} not proved", count=words.number(unproved)))
-    message = "{count} site: {parts}" if len(answers) == 1 else "{count} sites: {parts}"
-    return words.say(message, count=words.number(len(answers)), parts="; ".join(parts))
+    count, joined = words.number(len(answers)), "; ".join(parts)
+    return words.say(
+        "{count} site: {parts}" if len(answers) == 1 else "{count} sites: {parts}", count=count, parts=joined
+    )
 
 
 def _proofs(answers: Sequence[Answer], words: Language) -> tuple[str, ...]:

@@ -60,16 +60,17 @@ def _span(missing: Missing, words: Language) -> dict[str, str]:
 def _gaps(missing: Missing, words: Language) -> tuple[str, ...]:
     if missing.meter_pct is None:
         return (words.say("No meter data has come for this bill."),)
-    shares = (
-        ("{share} of meter data is missing.", missing.meter_pct),
-        ("{share} of charger data is missing.", missing.charger_pct),
-    )
-    stated = tuple(
-        words.say(message, share=words.percent(max(100 - known, 0.1)))
-        for message, known in shares
-        if known is not None and known < 100
-    )
-    return (*stated, *(words.say(sentence) for sentence in missing.reasons))
+    gaps = []
+    if missing.meter_pct < 100:
+        gaps.append(words.say("{share} of meter data is missing.", share=_share(missing.meter_pct, words)))
+    if missing.charger_pct is not None and missing.charger_pct < 100:
+        gaps.append(words.say("{share} of charger data is missing.", share=_share(missing.charger_pct, words)))
+    return (*gaps, *(words.say(sentence) for sentence in missing.reasons))
+
+
+def _share(known_pct: float, words: Language) -> str:
+    """What is not known, never so little that it would be printed as nothing."""
+    return words.percent(max(100 - known_pct, 0.1))
 
 
 def _until(missing: Missing, words: Language, until: str) -> tuple[str, ...]:
