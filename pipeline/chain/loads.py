@@ -39,7 +39,7 @@ def prepare(inputs: Inputs) -> Prepared:
     windows = quality.without_zero_runs(windows, zero_runs_of(findings))
     assigned = assign_sessions(inputs.readings, inputs.session_records)
     repaired = charging.repair_registers(assigned, site.chargers)
-    readings = repaired.readings
+    readings = charging.on_ac_side(repaired.readings, site.chargers)
     charger_windows = _charger_windows(readings, grid, site, inputs.clock_bound_s)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
     windows = without_served(windows, readings, inputs.outages)
