@@ -20,6 +20,7 @@ from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
 from pipeline.chain.capturing import Capture, capture_of
 from pipeline.chain.gap_corners import corners_of
 from pipeline.chain.ranging import Drawn, draw_savings, sources_of
+from pipeline.chain.assumptions import assumptions_of
 from pipeline.chain.proving import known_worlds
 from pipeline.chain.yearly import with_worth
 from pipeline.chain.results import compute
@@ -38,6 +39,7 @@ __all__ = [
     "Prepared",
     "Result",
     "Served",
+    "assumptions_of",
     "capture_of",
     "check_days",
     "compute",

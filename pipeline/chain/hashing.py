@@ -28,6 +28,10 @@ def input_hash(prepared: Prepared) -> str:
     digest.update(_sessions_of_bill(prepared).write_json().encode())
     digest.update(json.dumps(_other_inputs(prepared), sort_keys=True, default=str).encode())
     digest.update(prepared.inputs.tariff.canonical().encode())
+    _add(digest, prepared.charger_windows)
+    for month, frame in sorted(prepared.inputs.earlier.drawn.items()):
+        if month in prepared.inputs.reach:
+            digest.update(frame.write_json().encode())
     for frame in (prepared.inputs.earlier.windows, prepared.inputs.earlier.baseline_days, prepared.inputs.weather):
         _add(digest, frame)
     return digest.hexdigest()

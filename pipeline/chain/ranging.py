@@ -76,7 +76,7 @@ def sources_of(prepared: Prepared) -> Sources:
         live=windows.select(since & pl.col("metered")).to_series().to_numpy(),
         chargers=list(_chargers(prepared)),
         meter_accuracy=max((meter.accuracy_pct for meter in billing), default=0.0) / 100,
-        dc_chance=_dc_chance(prepared.fits),
+        dc_chance=dc_chance(prepared.fits),
         drawn=drawn,
         axes=list(_axes(prepared, drawn)) if modelled and prepared.plug_in else (),
     )
@@ -101,8 +101,8 @@ def _chargers(prepared: Prepared) -> Iterator[ChargerSource]:
         )
 
 
-def _dc_chance(fits: Sequence[quality.Fit]) -> float:
-    """The chance of registers on the DC side, given how much the meter saw of what went into and out of the cars.
+def dc_chance(fits: Sequence[quality.Fit]) -> float:
+    """Return the chance of registers on the DC side, given how much the meter saw of what cars took and gave [1].
 
     Bayes: one site in twenty before its meter is asked; that of the chargers added up then tells.
     """
@@ -122,7 +122,7 @@ def _axes(prepared: Prepared, drawn: Mapping[str, uncertainty.Ints]) -> Iterator
     site_id, model = prepared.inputs.site.site_id, prepared.plug_in
     near = model.since(prepared.windows.item(0, "interval_start"))
     settled = near.drawn()
-    losses, efficiency = _losses(prepared.round_trip)
+    losses, efficiency = losses_of(prepared.round_trip)
 
     def axis(name: str, half: float, position: uncertainty.Reals) -> Axis:
         ends = [_moved(drawn, settled, near, {name: 1 + side * half}) for side in (-1, 1)]
@@ -132,7 +132,7 @@ def _axes(prepared: Prepared, drawn: Mapping[str, uncertainty.Ints]) -> Iterator
         yield axis("charge", losses, uncertainty.signed(site_id, "charging losses"))
     if efficiency and model.counts_stock:
         yield axis("efficiency", efficiency, uncertainty.signed(site_id, "round trip"))
-    yield axis("power", _power(model), uncertainty.signed(site_id, "charging power"))
+    yield axis("power", power_of(model), uncertainty.signed(site_id, "charging power"))
 
 
 def _moved(
@@ -145,8 +145,8 @@ def _moved(
     return {name: wh + moved[name] - settled[name] if name in moved else wh for name, wh in drawn.items()}
 
 
-def _losses(trip: charging.RoundTrip) -> tuple[float, float]:
-    """Half the ranges of charging losses and of the round trip [1]."""
+def losses_of(trip: charging.RoundTrip) -> tuple[float, float]:
+    """Return half the ranges of charging losses and of the round trip [1]."""
     if trip.source == "fit":
         return (
             _NORMAL_95 * trip.charge_error / trip.charge_wh_per_battery_wh,
@@ -157,7 +157,8 @@ def _losses(trip: charging.RoundTrip) -> tuple[float, float]:
     return (LOSSES_SUMMED if trip.sessions else ASSUMED_LOSSES), ASSUMED_EFFICIENCY
 
 
-def _power(model: PlugIn) -> float:
+def power_of(model: PlugIn) -> float:
+    """Return half the range of charging powers [1]."""
     measured = any(curve.source == "measured" for curve in model.curves.values())
     return POWER_MEASURED if measured else POWER_RATED
 
@@ -212,7 +213,8 @@ def _range(
         return None
     bias = float(np.mean(drawn[:_FEW] - quiet))
     point = float(corners[0])
-    return uncertainty.range_of(drawn, bias).widened(point - float(corners.min()), float(corners.max()) - point)
+    found = uncertainty.range_of(drawn, bias).holding(point)
+    return found.widened(point - float(corners.min()), float(corners.max()) - point)
 
 
 def _own_peaks(bill: Bill) -> list[Decimal | None]:

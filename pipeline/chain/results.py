@@ -11,6 +11,7 @@ from babel.numbers import get_currency_precision
 
 from pipeline import fleet, quality, savings, scenarios
 from pipeline.calendars import period_utc
+from pipeline.chain.assumptions import assumptions_of
 from pipeline.chain.capturing import capture_of
 from pipeline.chain.checking import Checked, check_days
 from pipeline.chain.event_window import in_event_window
@@ -141,6 +142,7 @@ def _facts(
         check=checked.section,
         beta=prepared.wiring.beta,
         ranges=ranges_of(prepared, drawn) if drawn and not contradicted else savings.Ranges(),
+        assumptions=assumptions_of(prepared),
         commissioned=is_commissioned(prepared),
         outages=served(windows).section,
     )

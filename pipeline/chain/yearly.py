@@ -74,8 +74,8 @@ def _realised(prepared: Prepared, facts: savings.Facts, drawn: Drawn | None, dig
     counted = {bill.month: bill.counted for bill in prepared.inputs.earlier.prior if bill.counted is not None}
     first = add_months(month, 1 - _YEAR)
     fixed = sum((amount for m, amount in counted.items() if first <= m < month and m not in year), Decimal(0))
-    total = np.sum([saving.centred for saving in year.values()], axis=0) + float(fixed)
-    return ends_of(uncertainty.range_of(total), digits)
+    total = np.sum([saving.saved for saving in year.values()], axis=0) + float(fixed)
+    return ends_of(uncertainty.range_of(total, sum(saving.bias for saving in year.values())), digits)
 
 
 def _run_rate(
@@ -100,9 +100,9 @@ def _run_rate(
     worth = [float(amount) for amount in priced if amount is not None]
     if not worth:
         return None
-    shift = 2 * sum(saving.bias for saving in savings_of_year.values())
-    found = uncertainty.Range(min(worth) - shift, max(worth) - shift, shift / 2)
-    return ends_of(found, year.currency_digits)
+    reach = 2 * sum(saving.bias for saving in savings_of_year.values())
+    ends = [amount - moved for amount in (*worth, float(outlook.run_rate)) for moved in (0.0, reach)]
+    return ends_of(uncertainty.Range(min(ends), max(ends), reach / 2), year.currency_digits)
 
 
 def _as_drawn(year: savings.LastYear, frames: Mapping[str, pl.DataFrame], draw: int) -> savings.LastYear:

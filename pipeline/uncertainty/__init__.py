@@ -7,7 +7,7 @@ draws        numbers that depend on nothing but their name
 sources      what can be off, by how much, and the rows a draw adds up
 worlds       draws x windows of the world V2B is compared with
 bills        a bill for every draw, each with its own past peaks
-ranges       order statistics, with the bias of a maximum taken out
+ranges       order statistics, allowing for the bias of a maximum
 year         figures that the draws of many bills make
 """
 

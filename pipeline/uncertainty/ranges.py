@@ -1,4 +1,4 @@
-"""Order statistics of draws, with the bias that a maximum makes of noise taken out."""
+"""Order statistics of draws, allowing for the bias that a maximum makes of noise."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ class Range:
         """Tell whether the bias is more than a tenth of the width."""
         return abs(self.bias) > TELLING_BIAS * self.width
 
+    def holding(self, point: float) -> Range:
+        """Return the range with the figure itself inside."""
+        return Range(min(self.low, point), max(self.high, point), self.bias)
+
     def widened(self, low: float, high: float) -> Range:
         """Return the range with its ends moved outwards by what else can be off."""
         return Range(self.low - low, self.high + high, self.bias)
@@ -41,13 +45,14 @@ class Range:
 def range_of(values: Reals, bias: float = 0.0) -> Range:
     """Return the range of a figure from its draws; `bias` is what noise alone adds to it on average.
 
-    The highest of many noisy windows lies above the highest true one: where noise adds b, the draws lie by b above the
-    figure and the figure by about b above the truth, so that both ends are moved by -2b. What is off in every window
-    alike (a gain, a clock) adds no such bias: the truth is one of its draws.
+    The highest of many noisy windows lies above the highest true one, so that noise in the readings has lifted the
+    figure by about b and its draws by 2b. What is unknown between two readings was smoothed instead: there the truth is
+    one of the draws. Which of the two holds is not told, so that the range covers both, from the draws to those moved
+    by -2b. What is off in every window alike (a gain, a clock) adds no such bias.
     """
     in_order = np.sort(values)
-    low, high = _rank(len(values))
-    return Range(float(in_order[low - 1]) - 2 * bias, float(in_order[high - 1]) - 2 * bias, bias)
+    low, high = (float(in_order[rank - 1]) for rank in _rank(len(values)))
+    return Range(min(low, low - 2 * bias), max(high, high - 2 * bias), bias)
 
 
 def _rank(count: int) -> tuple[int, int]:

@@ -25,11 +25,6 @@ class DrawnSaving:
     bias: float
 
     @property
-    def centred(self) -> Reals:
-        """Return the savings of the draws with the bias taken out, as it is of a range."""
-        return self.saved - 2 * self.bias
-
-    @property
     def frame(self) -> pl.DataFrame:
         """Return one row in the shape of `SAVING_DRAW`."""
         return pl.DataFrame({"saved": [self.saved.tolist()], "bias": [self.bias]}, schema=dict(SAVING_DRAW))

@@ -126,15 +126,17 @@ def _readings(site: SimulatedSite, flaws: Flaws) -> pl.DataFrame:
                 }
             )
     found = pl.DataFrame(rows, schema={**CHARGER_RECORD}).sort("charger_id", "measured_at")
-    return pl.concat([found, _beyond(found)]).sort("charger_id", "measured_at")
+    begin, end = (datetime.fromtimestamp(timeline.start_s + after_s, UTC) for after_s in (-3600, length_s + 3600))
+    return pl.concat([found, _beyond(found, begin, end)]).sort("charger_id", "measured_at")
 
 
-def _beyond(found: pl.DataFrame) -> pl.DataFrame:
-    """An idle reading an hour before the month and one after it: a log does not begin and end with a bill."""
-    hour, of_charger = pl.duration(hours=1), found.group_by("charger_id", maintain_order=True)
+def _beyond(found: pl.DataFrame, begin: datetime, end: datetime) -> pl.DataFrame:
+    """An idle reading before the month and one after it: a log does not begin and end with a bill."""
+    of_charger = found.group_by("charger_id", maintain_order=True)
+    stamp = found.schema["measured_at"]
     ends = [
-        of_charger.first().with_columns(pl.col("measured_at") - hour),
-        of_charger.last().with_columns(pl.col("measured_at") + hour),
+        of_charger.first().with_columns(measured_at=pl.lit(begin, dtype=stamp)),
+        of_charger.last().with_columns(measured_at=pl.lit(end, dtype=stamp)),
     ]
     nothing = (pl.lit(None).alias(name) for name in ("soc_pct", "session_id", "vehicle_id"))
     return pl.concat(ends).with_columns(*nothing).select(found.columns).cast(dict(found.schema))

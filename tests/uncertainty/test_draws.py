@@ -29,10 +29,11 @@ def test_the_bell_has_a_variance_of_one() -> None:
     assert numbers.std() == pytest.approx(1, abs=0.03)
 
 
-def test_the_ends_are_order_statistics_5_and_195_moved_by_twice_the_bias() -> None:
+def test_the_ends_are_order_statistics_5_and_195_and_reach_back_by_twice_the_bias() -> None:
     values = np.arange(1.0, 200.0)[::-1].copy()
     assert (range_of(values).low, range_of(values).high) == (5, 195)
-    assert (range_of(values, bias=2).low, range_of(values, bias=2).high) == (1, 191)
+    assert (range_of(values, bias=2).low, range_of(values, bias=2).high) == (1, 195)
+    assert (range_of(values, bias=-2).low, range_of(values, bias=-2).high) == (5, 199)
     few = np.arange(1.0, 40.0)
     assert (range_of(few).low, range_of(few).high) == (1, 39)
 
@@ -40,3 +41,4 @@ def test_the_ends_are_order_statistics_5_and_195_moved_by_twice_the_bias() -> No
 def test_what_else_can_be_off_moves_the_ends_outwards() -> None:
     found = range_of(np.arange(1.0, 200.0)).widened(3, 4)
     assert (found.low, found.high) == (2, 199)
+    assert (found.holding(0).low, found.holding(250).high, found.holding(100)) == (0, 250, found)

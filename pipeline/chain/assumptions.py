@@ -1,0 +1,85 @@
+"""Everything the figures rest on that was not measured exactly, with its range: what a sceptic would ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.chain.inputs import Prepared
+from pipeline.chain.ranging import CONVERSION, dc_chance, losses_of, power_of
+from pipeline.savings import Assumption
+from pipeline.uncertainty import DC_LOSS
+
+_SOURCES = {
+    "fit": "fitted to this site's stays",
+    "ratio": "from sums over this site's stays",
+    "assumed": "assumed, for want of discharges to measure it by",
+}
+
+
+def assumptions_of(prepared: Prepared) -> tuple[Assumption, ...]:
+    """Return the assumptions of one bill, measurement before model; none before the programme or without chargers."""
+    if prepared.inputs.is_seed or not prepared.inputs.site.chargers:
+        return ()
+    modelled = prepared.inputs.site.headline == "unmanaged"
+    return (*_measurement(prepared), *(_model(prepared) if modelled else ()))
+
+
+def _around(name: str, value: float, half: float, unit: str, sentence: str) -> Assumption:
+    low, high = (round(value * (1 + side * half), 4) for side in (-1, 1))
+    return Assumption(name, round(value, 4), low, high, unit, sentence)
+
+
+def _measurement(prepared: Prepared) -> Iterator[Assumption]:
+    site, bound_s = prepared.inputs.site, float(prepared.inputs.clock_bound_s)
+    for accuracy in sorted({charger.accuracy_pct for charger in site.chargers}):
+        ids = ", ".join(charger.charger_id for charger in site.chargers if charger.accuracy_pct == accuracy)
+        yield Assumption("charger_accuracy", 0.0, -accuracy, accuracy, "%", f"Registers of {ids} are of this class.")
+    meter = max((meter.accuracy_pct for meter in site.meters if meter.role == "billing"), default=0.0)
+    yield Assumption("meter_accuracy", 0.0, -meter, meter, "%", "The billing meter is of this class.")
+    offset = prepared.clock.offset_s
+    sentence = (
+        f"Charger clocks are taken to be within {bound_s:.0f} s of the meter's; the meter does not tell."
+        if offset is None
+        else "The farthest charger clock as the meter tells it; nothing was corrected."
+    )
+    yield Assumption("clock_offset", offset, -bound_s, bound_s, "s", sentence)
+    dc = [charger for charger in site.chargers if charger.register_side == "dc"]
+    for charger in dc:
+        efficiency = charger.conversion_efficiency or 1.0
+        said = f"Conversion between the register of {charger.charger_id} and the grid, as the site file states it."
+        yield _around("conversion", efficiency, CONVERSION, "1", said)
+    if len(dc) < len(site.chargers):
+        chance = round(100 * dc_chance(prepared.fits), 1)
+        said = (
+            f"Chance that registers stand on the DC side unsaid, so far as the meter does not rule it out; "
+            f"{100 * DC_LOSS[0]:.0f} to {100 * DC_LOSS[1]:.0f} % would then be lost on either way."
+        )
+        yield Assumption("hidden_dc_side", chance, 0.0, 100.0, "%", said)
+
+
+def _model(prepared: Prepared) -> Iterator[Assumption]:
+    if prepared.plug_in is None:
+        return
+    trip = prepared.round_trip
+    losses, efficiency = losses_of(trip)
+    known = _SOURCES[trip.source]
+    said = f"Grid energy per energy stored, {known}."
+    yield _around("charge_per_stored", trip.charge_wh_per_battery_wh, losses, "Wh/Wh", said)
+    said = f"Energy given back per energy taken over a whole cycle, {known}."
+    yield _around("round_trip_efficiency", trip.efficiency, efficiency, "1", said)
+    half = 100 * power_of(prepared.plug_in)
+    said = "Charging power from plug-in, as a share of what registers (or, without charging, ratings) show."
+    yield Assumption("charging_power", 100.0, 100 - half, 100 + half, "%", said)
+    yield Assumption("outside_energy", _outside_kwh(prepared), None, None, "kWh", _OUTSIDE)
+
+
+_OUTSIDE = (
+    "Energy cars took for driving in this bill beyond what the compared world gave them by its end; it is in no saving."
+)
+
+
+def _outside_kwh(prepared: Prepared) -> float:
+    """What the cars took net of what they gave, less what they would have drawn from plug-in [kWh]."""
+    sums = prepared.windows.select("charge_wh", "discharge_wh", "unmanaged_charge_wh").sum().row(0)
+    charge, discharge, unmanaged = (float(value or 0) for value in sums)
+    return round((charge - discharge / prepared.round_trip.efficiency - unmanaged) / 1000, 3)
