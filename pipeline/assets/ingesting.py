@@ -22,6 +22,8 @@ INGEST_TABLES: Final[Mapping[str, Sequence[str]]] = {
     "rejected_record": ("source_file",),
     "meter_interval": ("source_file",),
     "meter_interval_history": ("meter_interval",),
+    "meter_reactive": ("source_file",),
+    "meter_reactive_history": ("meter_reactive",),
     "charger_reading": ("source_file",),
     "charger_reading_history": ("charger_reading",),
     "session_record": ("source_file",),

@@ -33,7 +33,7 @@ MONTHS: Final = MonthlyPartitionsDefinition(start_date="2000-01", fmt="%Y-%m", e
 _DEPS: Final[Mapping[str, Sequence[str]]] = {
     "charging_session": ("charger_reading", "session_record"),
     "charger_interval": ("charger_reading",),
-    "load_interval": ("meter_interval", "charger_interval", "charging_session"),
+    "load_interval": ("meter_interval", "meter_reactive", "charger_interval", "charging_session"),
     "baseline_day": ("load_interval", "day_class", "weather_hour"),
     "bill_line": ("billing_determinant",),
     "determinant_draw": ("load_interval",),

@@ -85,6 +85,7 @@ def test_numbers_flow_from_files_to_the_outcome() -> None:
     assert missing == {
         "rejected_record",
         "meter_interval_history",
+        "meter_reactive_history",
         "charger_reading_history",
         "quality_finding",
         "bill_source",
