@@ -27,6 +27,8 @@ _RECORD_TABLES: Final = (
     "rejected_record",
     "meter_interval",
     "meter_interval_history",
+    "meter_reactive",
+    "meter_reactive_history",
     "charger_reading",
     "charger_reading_history",
     "session_record",

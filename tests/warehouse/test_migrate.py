@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from pipeline.domain import WarehouseError
+from pipeline.steps.loading import _RECORD_TABLES
 from pipeline.warehouse import Warehouse, documented_schema, migrate, schema_sql
 from pipeline.warehouse.layout import SCHEMA_VERSION
 from pipeline.warehouse.migrate import DERIVED
@@ -168,3 +169,9 @@ def test_a_column_added_within_a_layout_is_added_to_its_files(tmp_path: Path) ->
         warehouse.connection.execute("update schema_version set schema_hash = 'before'")
     with Warehouse(tmp_path) as warehouse:
         assert warehouse.columns("savings_month")[-1] == last
+
+
+def test_every_table_that_holds_what_was_loaded_is_emptied_when_all_is_loaded_anew() -> None:
+    """What survives an upgrade and what a changed configuration empties are the same tables."""
+    tables = documented_schema().filter(documented_schema()["data_type"] == "table").get_column("table_name")
+    assert set(tables) - DERIVED == set(_RECORD_TABLES)
