@@ -38,6 +38,13 @@ def test_text_is_drawn_in_the_shipped_font() -> None:
     assert word("Demand 1,024.0 kW") != word("Demand 1,024.0 kW", "monospace")
 
 
+def test_a_japanese_word_is_drawn_in_the_shipped_font_alone() -> None:
+    mixed = word("V2Bなし 1,024.0 kW")
+    assert ink(mixed) > 500
+    assert mixed == word("V2Bなし 1,024.0 kW", "monospace")  # the picture's own family does not matter
+    assert theme.FONT_CJK.startswith("'Noto Sans CJK JP'")
+
+
 def test_every_family_ends_with_a_generic_one() -> None:
     assert theme.FONT.endswith(", sans-serif")
     assert (theme.FONTS / "Inter-LICENSE.txt").read_text(encoding="utf-8").count("SIL OPEN FONT LICENSE") == 1
