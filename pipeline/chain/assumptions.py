@@ -82,4 +82,4 @@ def _outside_kwh(prepared: Prepared) -> float:
     """What the cars took net of what they gave, less what they would have drawn from plug-in [kWh]."""
     sums = prepared.windows.select("charge_wh", "discharge_wh", "unmanaged_charge_wh").sum().row(0)
     charge, discharge, unmanaged = (float(value or 0) for value in sums)
-    return round((charge - discharge / prepared.round_trip.efficiency - unmanaged) / 1000, 3)
+    return round((charge - discharge / prepared.round_trip.efficiency - unmanaged) / 1000, 3) + 0.0  # no -0.0

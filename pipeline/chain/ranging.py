@@ -178,9 +178,11 @@ def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.Li
         return None
     sources, compared = sources_of(prepared), _Compared(prepared, headline, actual, line)
     whole = compared.drawn(sources.deviations(uncertainty.DRAWS))
+    if len(whole.bills[0].lines) != len(headline.lines):
+        return None  # charges on reactive energy are not priced in draws, which hold active energy only
     few = {
-        "measurement": compared.drawn(sources.deviations(_FEW, modelled=False)),
-        "modelling": compared.drawn(sources.deviations(_FEW, measured=False)),
+        "measurement": compared.drawn(sources.deviations(_FEW, modelled=False), alone=True),
+        "modelling": compared.drawn(sources.deviations(_FEW, measured=False), alone=True),
     }
     still = compared.drawn(sources.deviations(_FEW, noisy=False))
     ends = compared.drawn(corners * sources.live)
@@ -247,7 +249,8 @@ class _Compared:
     actual: Bill
     line: savings.LineKey | None
 
-    def drawn(self, deviations: uncertainty.Reals) -> uncertainty.DrawnBills:
+    def drawn(self, deviations: uncertainty.Reals, *, alone: bool = False) -> uncertainty.DrawnBills:
+        """Bill every draw, after its own past peaks; `alone` after the rebuilt ones, as if only this bill were off."""
         inputs, windows = self.prepared.inputs, self.prepared.windows
         name = inputs.site.headline
         rebuilt = uncertainty.Rebuilt.of(windows, name)
@@ -260,7 +263,7 @@ class _Compared:
             duration_s=int(windows.item(0, "duration_s")),
             currency_digits=get_currency_precision(inputs.site.currency),
             history=uncertainty.past_of_draws(
-                inputs.earlier.own_peaks, inputs.earlier.drawn, name, inputs.reach, len(deviations)
+                inputs.earlier.own_peaks, {} if alone else inputs.earlier.drawn, name, inputs.reach, len(deviations)
             ),
         )
         return uncertainty.bill_draws(terms, rebuilt.moved(deviations))

@@ -295,9 +295,7 @@ def table(found: Sequence[Outcome]) -> Iterator[str]:
 
 
 def main() -> None:
-    sites, seed = (
-        (int(text) for text in (*sys.argv[1:], "60", "1")[:2]) if len(sys.argv) < 3 else map(int, sys.argv[1:3])
-    )
+    sites, seed = (int(text) for text in (*sys.argv[1:], *("100", "1")[len(sys.argv) - 1 :]))
     found = list(outcomes(sites, seed))
     print("\n".join(table(found)))
 

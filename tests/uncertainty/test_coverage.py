@@ -1,0 +1,31 @@
+"""The ranges hold the truth on simulated sites with flaws of their own; `tests.bench.coverage` counts more."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.bench.coverage import Outcome, outcome_of, outcomes
+
+SEED = 1
+
+
+def share(found: list[Outcome], which: int) -> float:
+    held = [one.held(which) for one in found if one.provable and one.held(which) is not None]
+    return sum(map(bool, held)) / len(held)
+
+
+def test_a_few_sites_hold_the_truth_and_a_meter_gap_proves_nothing(tmp_path: Path) -> None:
+    gap, *whole = [outcome_of(number, SEED, tmp_path) for number in (0, 3, 5, 8, 15)]
+    assert (gap.flaws.meter_gap_windows > 0, gap.provable) == (True, False)
+    assert all(one.flaws.clean and one.provable for one in whole)
+    assert share(whole, 0) == share(whole, 1) == 1
+
+
+@pytest.mark.soak
+def test_many_sites_hold_the_truth() -> None:
+    found = list(outcomes(150, int(os.environ.get("V2B_SOAK_SEED", "1")) % 10_000))
+    clean = [one for one in found if one.flaws.clean]
+    assert sum(one.provable for one in clean) >= 0.8 * len(clean)
+    assert share(found, 0) >= 0.88  # 93 % less two standard errors of so many sites
+    assert share(found, 1) >= 0.88
