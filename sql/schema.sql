@@ -303,7 +303,8 @@ create table baseline_day (
     difference_kw double,
     logged_cut_kw double,
     low_kw double,
-    high_kw double
+    high_kw double,
+    age_days double
 );
 comment on table baseline_day is 'One row per site, V2B or reference day and baseline rule: the event window as other days tell it.';
 comment on column baseline_day.site_id is 'Site';
@@ -319,6 +320,8 @@ comment on column baseline_day.difference_kw is 'Baseline less metered, means [k
 comment on column baseline_day.logged_cut_kw is 'Mean of discharge less charge by the charger logs [kW]';
 comment on column baseline_day.low_kw is 'Lower end of the 90 % interval of the difference, by the placebo days; V2B days only [kW]';
 comment on column baseline_day.high_kw is 'Upper end of the 90 % interval of the difference, by the placebo days; V2B days only [kW]';
+comment on column baseline_day.age_days is
+    'How far back the days lie, in the mean, that the baseline rests on [d]';
 
 create table load_interval (
     site_id varchar not null,

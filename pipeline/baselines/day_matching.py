@@ -28,10 +28,11 @@ class Event:
 
 @dataclass(frozen=True)
 class DayBaseline:
-    """`kw[meter, slot of the event]` [kW], NaN where unavailable; `days_used` per meter."""
+    """`kw[meter, slot of the event]` [kW], NaN where unavailable; `days_used` and their mean age per meter [days]."""
 
     kw: Floats
     days_used: Whole
+    age_days: Floats
 
 
 def match_days(
@@ -46,7 +47,7 @@ def match_days(
     """
     meters, length = kw.shape[0], event.stop - event.start
     adjust = method.window(event.start, slot_min)
-    nothing = DayBaseline(np.full((meters, length), np.nan), np.zeros(meters, dtype=np.int64))
+    nothing = DayBaseline(np.full((meters, length), np.nan), np.zeros(meters, dtype=np.int64), np.full(meters, np.nan))
     earlier = _like_days(weekend, event.day, method)
     if adjust.start < 0 or not earlier.size:
         return nothing
@@ -60,10 +61,12 @@ def match_days(
     wanted, averaged = method.wanted(weekend=bool(weekend[event.day]))
     chosen = _chosen(level, usable, ages, method, wanted)
     enough = chosen.sum(axis=1) == wanted
-    mean = like[np.arange(meters)[:, None], _highest(level, chosen, averaged)].mean(axis=1)
+    taken = _highest(level, chosen, averaged)
+    mean = like[np.arange(meters)[:, None], taken].mean(axis=1)
     observed = around[:, event.day, : adjust.stop - adjust.start].mean(axis=1)
     baseline = adjusted(mean[:, in_event], mean[:, : adjust.stop - adjust.start].mean(axis=1), observed, method)
-    return DayBaseline(np.where(enough[:, None], baseline, np.nan), np.where(enough, averaged, 0))
+    age_days = np.where(enough, ages[taken].mean(axis=1), np.nan)
+    return DayBaseline(np.where(enough[:, None], baseline, np.nan), np.where(enough, averaged, 0), age_days)
 
 
 def _like_days(weekend: Flags, day: int, method: DayMatching) -> Whole:

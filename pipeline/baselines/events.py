@@ -26,6 +26,7 @@ BASELINE_DAY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "actual_peak_kw": pl.Float64,
     "difference_kw": pl.Float64,  # baseline - actual, means
     "logged_cut_kw": pl.Float64,  # mean of discharge - charge by the charger logs
+    "age_days": pl.Float64,  # how far back the days lie, in the mean, that the baseline rests on
 }
 
 
@@ -69,11 +70,20 @@ def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=pl.Schema(BASELINE_DAY), orient="row")
 
 
-def _fits(site: SiteDays, first: date) -> dict[str, Towt | None]:
+@dataclass(frozen=True)
+class _Fitted:
+    """A regression on the days before a row, and how far before it they lie in the mean, as they weigh [days]."""
+
+    fit: Towt
+    before: int
+    age_days: float
+
+
+def _fits(site: SiteDays, first: date) -> dict[str, _Fitted | None]:
     return {name: _fit(site, site.row_of[first], rule) for name, rule in REGRESSIONS.items()}
 
 
-def _fit(site: SiteDays, before: int, rule: Regression) -> Towt | None:
+def _fit(site: SiteDays, before: int, rule: Regression) -> _Fitted | None:
     rows = slice(max(0, before - rule.look_back_days), before)
     served = site.like_day[rows]
     if served.sum() < rule.least_days:
@@ -82,10 +92,12 @@ def _fit(site: SiteDays, before: int, rule: Regression) -> Towt | None:
     warmth = None if site.temperature_f is None else site.temperature_f[rows]
     age = np.arange(kw.shape[0], 0, -1, dtype=np.float64)
     weight = None if rule.timescale_days is None else np.asarray(rule.timescale_days / (rule.timescale_days + age))
-    return fit_towt(kw, site.weekday[rows], warmth, weight=weight)
+    fit = fit_towt(kw, site.weekday[rows], warmth, weight=weight)
+    weighs = served if weight is None else served * weight
+    return None if fit is None else _Fitted(fit, before, float((age * weighs).sum() / weighs.sum()))
 
 
-def _rows(site: SiteDays, day: date, day_class: str, fits: Mapping[str, Towt | None]) -> Iterator[tuple[Any, ...]]:
+def _rows(site: SiteDays, day: date, day_class: str, fits: Mapping[str, _Fitted | None]) -> Iterator[tuple[Any, ...]]:
     row = site.row_of[day]
     slots = site.events[row]
     if slots is None:
@@ -93,7 +105,7 @@ def _rows(site: SiteDays, day: date, day_class: str, fits: Mapping[str, Towt | N
     event = Event(row, *slots)
     actual = site.actual_kw[row, event.start : event.stop]
     cut = site.no_ev_kw[row, event.start : event.stop] - actual
-    for name, kw in _by_rule(site, event, fits):
+    for name, kw, age_days in _by_rule(site, event, fits):
         yield (
             day,
             day_class,
@@ -102,23 +114,27 @@ def _rows(site: SiteDays, day: date, day_class: str, fits: Mapping[str, Towt | N
             *_mean_and_peak(actual),
             _number(kw.mean() - actual.mean()),
             _number(cut.mean()),
+            _number(age_days),
         )
 
 
-def _by_rule(site: SiteDays, event: Event, fits: Mapping[str, Towt | None]) -> Iterator[tuple[str, Floats]]:
+def _by_rule(site: SiteDays, event: Event, fits: Mapping[str, _Fitted | None]) -> Iterator[tuple[str, Floats, float]]:
     load, like = site.no_ev_kw[None], site.like_day[None]
     for name, rule in DAY_MATCHING.items():
-        yield name, match_days(load, site.sunday_like, like, event, rule, slot_min=site.slot_min).kw[0]
+        found = match_days(load, site.sunday_like, like, event, rule, slot_min=site.slot_min)
+        yield name, found.kw[0], float(found.age_days[0])
     for name, regression in REGRESSIONS.items():
-        yield name, _regressed(site, event, regression, fits[name])
+        fitted = fits[name]
+        age_days = np.nan if fitted is None else fitted.age_days + event.day - fitted.before
+        yield name, _regressed(site, event, regression, fitted), age_days
 
 
-def _regressed(site: SiteDays, event: Event, rule: Regression, fit: Towt | None) -> Floats:
+def _regressed(site: SiteDays, event: Event, rule: Regression, fitted: _Fitted | None) -> Floats:
     morning = rule.window(event.start, site.slot_min)
-    if fit is None or morning.start < 0:
+    if fitted is None or morning.start < 0:
         return np.full(event.stop - event.start, np.nan)
     row = slice(event.day, event.day + 1)
-    day = fit.predict(site.weekday[row], None if site.temperature_f is None else site.temperature_f[row])
+    day = fitted.fit.predict(site.weekday[row], None if site.temperature_f is None else site.temperature_f[row])
     kw = day[:, event.start : event.stop]
     if rule.adjustment is None:
         return np.asarray(kw[0])

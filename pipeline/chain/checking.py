@@ -40,6 +40,10 @@ CHECKED_DAY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "low_kw": pl.Float64,  # 90 % interval of the day's difference, by the placebo days
     "high_kw": pl.Float64,
 }
+_OLDEST: Final = 0.95
+_FURTHER: Final = 2.0
+"""A V2B day counts whose baseline is at most so many times as old as that share of the placebo days' are."""
+_OLDER: Final = "the baselines of the V2B days rest on days further back than those of the reference days"
 _NO_WINDOW: Final = Check("no_check", "the site has no peak window and its tariff no dearest hours", 0, 0)
 _MINUTES_OF_DAY: Final = 1440
 
@@ -186,20 +190,29 @@ def _method(known: pl.DataFrame, found: pl.DataFrame) -> str | None:
 
 
 def _verdict(known: pl.DataFrame, found: pl.DataFrame, method: str | None, *, armed: bool) -> Check:
-    """This month's verdict; a contradiction over all known V2B days, which a month can be too short to show, counts."""
-    by_method = pl.col("method") == (method or "")
-    placebo = _errors(known.filter(by_method & (pl.col("day_class") == "reference")), _PLACEBO)
+    """This month's verdict; a contradiction over all known V2B days, which a month can be too short to show, counts.
 
-    def over(days: pl.DataFrame) -> Check:
-        v2b = days.filter(by_method & (pl.col("day_class") == "v2b"))
+    Placebo days vouch for baselines up to twice as old as theirs, and only days no older can contradict: what a season
+    does to older baselines no placebo day shows.
+    """
+    by_method = pl.col("method") == (method or "")
+    references = known.filter(by_method & (pl.col("day_class") == "reference") & _PLACEBO.is_not_null())
+    placebo = _errors(references, _PLACEBO)
+    oldest_days = references.get_column("age_days").quantile(_OLDEST, "lower") or 0.0
+
+    def over(days: pl.DataFrame, further: float) -> Check:
+        vouched = pl.col("age_days") <= further * oldest_days
+        v2b = days.filter(by_method & (pl.col("day_class") == "v2b") & vouched)
         return independent_check(
             _errors(v2b, _LOGGED), _errors(v2b, _ESTIMATED), placebo, armed=armed, shared=_shared_error(method)
         )
 
-    month = over(found)
+    month = over(found, _FURTHER)
     if not month.v2b_days:
-        month = replace(month, reason=_why_no_day(found))
-    year = over(_last_year(known))
+        return replace(month, reason=_why_no_day(found, method))
+    if month.verdict == "contradicts" and over(found, 1.0).verdict != "contradicts":
+        return replace(month, verdict="no_check", reason=_OLDER)
+    year = over(_last_year(known), 1.0)
     if month.verdict in ("confirms", "consistent") and year.verdict == "contradicts":
         return replace(month, verdict="contradicts", reason=f"over twelve months, {year.reason}")
     return month
@@ -210,7 +223,10 @@ def _shared_error(method: str | None) -> float:
     return 0.0 if rule is None else rule.shared_error
 
 
-def _why_no_day(found: pl.DataFrame) -> str:
+def _why_no_day(found: pl.DataFrame, method: str | None) -> str:
+    stated = found.filter((pl.col("day_class") == "v2b") & (pl.col("method") == (method or "")))
+    if stated.get_column("difference_kw").count():
+        return _OLDER
     days = found.filter(pl.col("day_class") == "v2b").get_column("local_day").n_unique()
     if not days:
         return "this bill has no V2B day"

@@ -33,6 +33,7 @@ def test_caiso_averages_the_ten_nearest_days_and_scales_by_the_morning():
     found = baseline(flat([*range(1, 13), 9], morning=9.0), "caiso_10_in_10")
     assert found.kw[0].tolist() == pytest.approx([9.0] * 3)
     assert found.days_used.tolist() == [10]
+    assert found.age_days.tolist() == [5.5]  # 1 to 10 days back
 
 
 def test_a_ratio_is_capped_at_twenty_per_cent_both_ways():
@@ -57,6 +58,7 @@ def test_a_day_of_low_load_is_passed_over_and_the_next_one_comes_in():
     found = baseline(flat([20, 10, 10, 1, 10, 10, 0], morning=12.5), "high_4_of_5_jp")
     assert found.kw[0, 0] == pytest.approx(12.5)
     assert found.days_used.tolist() == [4]
+    assert found.age_days.tolist() == [3.25]  # 6, 4, 2 and 1 days back
 
 
 def test_too_few_like_days_are_no_baseline_and_the_look_back_is_not_stretched():
