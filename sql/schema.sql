@@ -320,8 +320,7 @@ comment on column baseline_day.difference_kw is 'Baseline less metered, means [k
 comment on column baseline_day.logged_cut_kw is 'Mean of discharge less charge by the charger logs [kW]';
 comment on column baseline_day.low_kw is 'Lower end of the 90 % interval of the difference, by the placebo days; V2B days only [kW]';
 comment on column baseline_day.high_kw is 'Upper end of the 90 % interval of the difference, by the placebo days; V2B days only [kW]';
-comment on column baseline_day.age_days is
-    'How far back the days lie, in the mean, that the baseline rests on [d]';
+comment on column baseline_day.age_days is 'How far back the days lie, in the mean, that the baseline rests on [d]';
 
 create table load_interval (
     site_id varchar not null,
@@ -371,8 +370,7 @@ comment on column load_interval.managed_import_wh is 'Drawn from the grid, with 
 comment on column load_interval.managed_export_wh is 'Fed into the grid, with cars charging when they did and giving nothing back [Wh]';
 comment on column load_interval.dead_s is 'Time in which the grid was dead, by outages.csv [s]';
 comment on column load_interval.served_wh is 'Energy out of cars while the grid was dead, in no other column [Wh]';
-comment on column load_interval.reactive_varh is
-    'Reactive energy drawn, in all worlds as metered; null where not metered [varh]';
+comment on column load_interval.reactive_varh is 'Reactive energy drawn, in all worlds as metered; null where not metered [varh]';
 
 create table billing_determinant (
     site_id varchar not null,
@@ -792,14 +790,12 @@ create table meter_reactive_history (
     load_id bigint not null,
     superseded_by bigint not null
 );
-comment on table meter_reactive_history is
-    'One row per earlier value of reactive energy that a later file replaced.';
+comment on table meter_reactive_history is 'One row per earlier value of reactive energy that a later file replaced.';
 comment on column meter_reactive_history.site_id is 'Site';
 comment on column meter_reactive_history.meter_id is 'Meter, by its configured id';
 comment on column meter_reactive_history.interval_start is 'Start of the interval, UTC';
 comment on column meter_reactive_history.duration_s is 'Length of the interval [s]';
-comment on column meter_reactive_history.reactive_varh is
-    'Reactive energy drawn, negative where it was given back [varh]';
+comment on column meter_reactive_history.reactive_varh is 'Reactive energy drawn, negative where it was given back [varh]';
 comment on column meter_reactive_history.quality is 'measured or estimated';
 comment on column meter_reactive_history.load_id is 'The file the value came from, as in source_file [1]';
 comment on column meter_reactive_history.superseded_by is 'The file that replaced this value, as in source_file [1]';
