@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from reports.assumed import assumptions
 from reports.beside import corrections, outages
 from reports.facts import Facts, reason_sentence
 from reports.language import NO_BREAK, Language
@@ -43,6 +44,7 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
     made = (
         ("Compared with", _baseline(facts, words)),
         ("Range and check", _range(facts, words)),
+        ("Assumed", assumptions(facts, words)),
         ("Clocks and wiring", _joined(words, *(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
         ("Data", _data(facts, words)),
         ("Outages", outages(facts, words)),

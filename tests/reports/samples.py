@@ -500,6 +500,13 @@ def ranges() -> ReportInput:
         },
         reconciliation={"verdict": "agrees", "figures": figures},
         data={"clock_offset_s": 12.0, "beta": 0.998},
+        assumptions=[
+            {"name": "charger_accuracy", "value": 0.0, "low": -1.0, "high": 1.0, "unit": "%", "sentence": "Stated."},
+            {"name": "meter_accuracy", "value": 0.0, "low": -0.5, "high": 0.5, "unit": "%", "sentence": "Stated."},
+            {"name": "clock_offset", "value": 12.0, "low": -60.0, "high": 60.0, "unit": "s", "sentence": "Measured."},
+            {"name": "round_trip_efficiency", "value": 0.866, "low": 0.849, "high": 0.883, "unit": "1",
+             "sentence": "Fitted."},
+        ],
     )  # fmt: skip
 
 
