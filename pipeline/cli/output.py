@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 import polars as pl
 import typer
 from babel.numbers import format_currency
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -40,16 +41,31 @@ def print_json(value: Any) -> None:
 def print_table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]], *, wrap: bool = False) -> None:
     """Print a table; columns are (heading, numbers aligned right), and with `wrap` the last one flows over lines.
 
-    Text is shown as it is, never as markup.
+    Text is shown as it is, never as markup. Where the line is too short, columns of sentences are cut, no others.
     """
+    cells = [[heading for heading, _ in columns], *map(list, rows)]
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    most = _width_of_sentences(widths, console.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, (heading, right) in enumerate(columns, start=1):
         whole = not (wrap and number == len(columns))
-        table.add_column(Text(heading), justify="right" if right else "left", no_wrap=whole)
-    for row in rows:
+        cut = most if whole and widths[number - 1] > _WORDS else None
+        table.add_column(Text(heading), justify="right" if right else "left", no_wrap=whole, max_width=cut)
+    for row in cells[1:]:
         table.add_row(*(Text(cell) for cell in row))
-    width = None if sys.stdout.isatty() else 200
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
+    console.print(table)
+
+
+_WORDS: Final = 24  # cells longer than this are sentences
+_GAP: Final = 2
+
+
+def _width_of_sentences(widths: Sequence[int], line: int) -> int:
+    """Return how wide columns of sentences may be, that all others fit whole beside them."""
+    sentences = [width for width in widths if width > _WORDS]
+    rest = line - _GAP * len(widths) - sum(width for width in widths if width <= _WORDS)
+    return max(_WORDS, rest // max(1, len(sentences)))
 
 
 def frame_text(value: Any) -> str:

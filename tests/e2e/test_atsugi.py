@@ -220,4 +220,5 @@ def test_status_has_a_row_per_month(atsugi: Path) -> None:
     rows = pl.DataFrame(json.loads(status.stdout))
     assert rows.height == 24
     assert rows.filter(pl.col("state") == "ok").get_column("grade").unique().to_list() == ["B"]
-    assert rows.get_column("next_action").null_count() == 24
+    assert rows.filter(pl.col("state") == "seed").get_column("next_action").null_count() == 12
+    assert rows.filter(pl.col("state") == "ok").get_column("next_action").unique().to_list() == ["v2b send"]
