@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.simulate import SimulationOptions, write_portfolio
-from tests.e2e.conftest import content, tables, v2b
+from tests.e2e.conftest import computed, content, tables, v2b
 
 
 def journal_rows(folder: Path) -> dict[str, list[tuple]]:
@@ -44,10 +44,23 @@ def check(folder: Path) -> None:
     assert journal_rows(folder) == journal
 
 
+@pytest.mark.soak
 def test_running_again_and_rebuilding_change_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "portfolio"
     write_portfolio(folder, sites=1, months=2, seed=11, options=SimulationOptions())
     check(folder)
+
+
+def test_a_deleted_warehouse_is_rebuilt_to_the_same_rows(tmp_path: Path) -> None:
+    folder = tmp_path / "portfolio"
+    write_portfolio(folder, sites=1, months=2, seed=11, options=SimulationOptions())
+    computed(folder)
+    rows, journal = tables(folder), journal_rows(folder)
+    assert not any(outcome.written for outcome in computed(folder)[1])
+    assert (tables(folder), journal_rows(folder)) == (rows, journal)
+    (folder / "warehouse.duckdb").unlink()
+    computed(folder)
+    assert (tables(folder), journal_rows(folder)) == (rows, journal)
 
 
 @pytest.mark.soak

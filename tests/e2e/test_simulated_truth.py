@@ -25,7 +25,7 @@ def compared(folder: Path, seed: int, sites: int, months: int, options: Simulati
         return wrong + window_differences(warehouse, folder) + month_differences(warehouse, folder)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak), pytest.param(3, marks=pytest.mark.soak)])
 def test_three_seeds(tmp_path: Path, seed: int) -> None:
     assert compared(tmp_path / "p", seed, 3, 4, SimulationOptions()) == []
 

@@ -35,8 +35,8 @@ NOW = datetime(2013, 8, 3, tzinfo=UTC)
 OUTCOMES = {"loaded", "unchanged", "partial", "rejected"}
 MOST_MEMORY = 1 << 30
 HANGS_AFTER_S = 120
-RECORD_TABLES = ("meter_interval", "charger_reading", "session_record", "weather_hour")
-HISTORIES = ("meter_interval_history", "charger_reading_history")
+RECORD_TABLES = ("meter_interval", "meter_reactive", "charger_reading", "session_record", "weather_hour")
+HISTORIES = ("meter_interval_history", "meter_reactive_history", "charger_reading_history")
 IDS = {"meter": "meter_id", "charger": "charger_id", "session": "charger_id"}
 
 
