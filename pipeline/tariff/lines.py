@@ -177,8 +177,9 @@ def _hours_of_use(charge: ResolvedCharge, case: Case, number: int, span: PricedS
 def _trace(billed: Billed) -> Trace:
     """Own peaks are whole watts; a carried demand, a mean or a power factor may have endless decimals."""
     _, own, demand, set_at, carried_from, pct, _, _ = billed
-    demand = demand if demand is own else shown(demand)
-    return (set_at, own, demand, carried_from, pct if pct is None else shown(pct), None, None)
+    if demand is own and pct is None:
+        return (set_at, own, demand, carried_from, None, None, None)
+    return (set_at, own, shown(demand), carried_from, pct if pct is None else shown(pct), None, None)
 
 
 def _demand(charge: ResolvedCharge, case: Case) -> Iterator[BillLine]:

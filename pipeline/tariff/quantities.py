@@ -23,6 +23,7 @@ MODES: Final[Mapping[RoundingMode, str]] = {
     "up": ROUND_UP,
 }
 _THOUSANDTH: Final = Decimal("0.001")
+_NEW: Final = tuple.__new__  # as `Billed` makes one, without its checks: the plain demand is most of all
 Peaks: TypeAlias = Mapping[str, Decimal]
 """Month -> own peak [kW] of one charge in one world; only months that exist."""
 History: TypeAlias = Mapping[tuple[str, str], Peaks]
@@ -207,7 +208,7 @@ def _demand(
 ) -> Billed:
     own = own_peak(row, band.label, quantity)
     if not (quantity.ratchets or quantity.floor_kw or quantity.step or row.own_peak_high_w):
-        return Billed(own, own, own, row.peak_set_at)
+        return _NEW(Billed, (own, own, own, row.peak_set_at, None, None, None, None))
     others = {r.of: (world.own_of(r.of), world.past(r.of)) for r in quantity.ratchets if r.of}
 
     def ratcheted(kw: Decimal) -> tuple[Decimal, str | None]:

@@ -1,6 +1,6 @@
 """`python -m tests.bench.tariffs`: exact bills of 300 site-years of quarter hours, against plain SQL and NREL PySAM.
 
-One thread each, all in one run; CPU seconds, best of five rounds, so that other work on the machine counts little. All
+One thread each, all in one run; CPU seconds, best of nine rounds, so that other work on the machine counts little. All
 have the same year: 2018 begins on a Monday and has 365 days, as PySAM assumes, and the zone has no summer time.
 V2B_BENCH_SITES makes it smaller.
 """
@@ -30,7 +30,7 @@ from pipeline.calendars import calendar_month
 from pipeline.domain import UTC
 from pipeline.tariff import Bill, load_tariff, measure_many, price_many, resolve
 
-RUNS: Final = 5
+RUNS: Final = 9
 SITES: Final = int(os.environ.get("V2B_BENCH_SITES", "300"))
 PYSAM_SITES: Final = 20
 WORLDS: Final = ("actual", "no_ev", "unmanaged", "managed")
