@@ -62,11 +62,12 @@ class SiteDays:
 def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
     """Return the baseline of every wanted day by every rule (BASELINE_DAY).
 
-    `wanted` maps days to their class; a day without an event window is left out. Regressions are fitted on the like
-    days before the first wanted day, so that every figure is out of sample.
+    `wanted` maps days to their class; a day without an event window, or beyond the last one with any data, is left
+    out. Regressions are fitted on the like days before the first wanted day, so that every figure is out of sample.
     """
-    fits = _fits(site, min(wanted)) if wanted else {}
-    rows = [row for day in sorted(wanted) for row in _rows(site, day, wanted[day], fits)]
+    held = sorted(day for day in wanted if day in site.row_of)
+    fits = _fits(site, held[0]) if held else {}
+    rows = [row for day in held for row in _rows(site, day, wanted[day], fits)]
     return pl.DataFrame(rows, schema=pl.Schema(BASELINE_DAY), orient="row")
 
 

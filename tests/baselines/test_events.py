@@ -43,3 +43,11 @@ def test_a_rule_without_enough_days_states_nothing_and_a_day_without_event_windo
 
 def test_no_wanted_day_is_no_row():
     assert baselines_of(site(), {}).is_empty()
+
+
+def test_a_day_of_which_nothing_was_measured_has_no_baseline_and_stops_no_other():
+    """A bill whose meter was silent: its days lie beyond the last one with any data."""
+    mine = site(days=117)
+    silent = mine.days[-1] + timedelta(days=3)
+    assert baselines_of(mine, {silent: "v2b"}).is_empty()
+    assert set(baselines_of(mine, {mine.days[-1]: "v2b", silent: "v2b"}).get_column("local_day")) == {mine.days[-1]}
