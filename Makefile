@@ -70,6 +70,7 @@ bench: $(READY)
 	@$(BIN)/python -m tests.bench.tariffs
 	@$(BIN)/python -m tests.bench.formats
 	@$(BIN)/python -m tests.bench.baselines
+	@$(BIN)/python -m tests.bench.chain
 	@$(BIN)/python -m tests.bench.coverage
 	@$(BIN)/python -m tests.bench.reports
 
