@@ -16,7 +16,7 @@ from pipeline.domain import ConfigError, TariffError
 from pipeline.portfolio.load import read_toml
 from pipeline.portfolio.models import Config
 from pipeline.tariff.charge_shapes import CHARGE_SHAPES
-from pipeline.tariff.model import DEMAND_KINDS, ROUNDING_CHARGE, Charge, Cycle, Holidays, Tariff, TariffVersion
+from pipeline.tariff.model import DEMAND_KINDS, ROUNDING_CHARGE, Charge, Cycle, Holidays, Refusal, Tariff, TariffVersion
 from pipeline.tariff.native_charges import Place, Seasons, Series, build, read_series, rounding_of
 from pipeline.tariff.shapes import CycleShape, TariffShape
 
@@ -161,6 +161,11 @@ def _cycle(shape: CycleShape | None) -> Cycle | None:
     return Cycle(shape.month_days, (fewest, most) if shape.normal_days else None)
 
 
+_PLACEHOLDER: Final = Refusal(
+    "placeholder", "its prices are the template's; put in your contract's and take out the line placeholder = true"
+)
+
+
 def load_native(path: Path, series: Series) -> Tariff:
     """Return a native tariff; raises TariffError with file, key, value and what is allowed.
 
@@ -173,6 +178,7 @@ def load_native(path: Path, series: Series) -> Tariff:
         name=shape.name,
         currency=shape.currency,
         versions=versions,
+        refused=(_PLACEHOLDER,) if shape.placeholder else (),
         notes=shape.notes,
         source=shape.source,
         demand_window_min=shape.demand_window_min,

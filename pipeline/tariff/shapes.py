@@ -49,6 +49,7 @@ class TariffShape(Config):
     currency: Currency
     source: Text = ""
     notes: Text = ""
+    placeholder: bool = False
     demand_window_min: DemandWindow | None = None
     clock: Clock = "prevailing"
     valid_from: date | None = None

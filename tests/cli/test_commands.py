@@ -34,7 +34,7 @@ def test_init_writes_a_portfolio_that_loads(v2b, tmp_path):
     assert portfolio.refused == {}
     path = portfolio.tariff_path(portfolio.sites["my-building"].tariff or "")
     assert path is not None
-    assert load_tariff(path, portfolio.series).refused == ()
+    assert [refusal.field for refusal in load_tariff(path, portfolio.series).refused] == ["placeholder"]
     again = v2b("init", str(folder))
     assert again[0] == 1
     assert "not empty" in again[2]

@@ -377,3 +377,8 @@ def test_missing_file_and_unknown_suffix_are_refused(tmp_path) -> None:
         load_tariff(tmp_path / "none.toml", lambda _: [])
     with pytest.raises(TariffError, match="URDB record"):
         load_tariff(tmp_path / "tariff.xlsx", lambda _: [])
+
+
+def test_placeholder_prices_make_a_bill_partial_until_they_are_replaced() -> None:
+    for key, partial in (("placeholder = true\n", True), ("placeholder = false\n", False), ("", False)):
+        assert [refusal.field for refusal in native(key + FLAT).refused] == ["placeholder"] * partial

@@ -1,0 +1,16 @@
+"""Help texts reach the reader whole: nothing in them is taken for markup."""
+
+import typer.main
+from rich.text import Text
+
+from pipeline.cli.root import app
+from tests.test_docs import COMMANDS, commands
+
+
+def test_no_word_of_a_help_text_is_taken_for_markup() -> None:
+    found = dict(commands(typer.main.get_command(app)))
+    texts = [command.help or "" for command in found.values()]
+    texts += [getattr(option, "help", None) or "" for command in found.values() for option in command.params]
+    assert COMMANDS  # imported, so that every command stands on the app
+    assert len(texts) > len(found) > 10
+    assert [text for text in texts if Text.from_markup(text).plain != text] == []
