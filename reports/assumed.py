@@ -27,7 +27,8 @@ def assumptions(facts: Facts, words: Language) -> str:
     stated = [one for one in facts.figure("assumptions") or () if one["name"] in ASSUMED]
     if not stated:
         return ""
-    return words.sentence(words.listed(dict.fromkeys(_stated(one, words) for one in stated)))
+    listed = words.listed(dict.fromkeys(_stated(one, words) for one in stated))
+    return words.sentence(listed[:1].upper() + listed[1:])
 
 
 def _stated(one: Mapping[str, Any], words: Language) -> str:

@@ -61,10 +61,15 @@ def _peak_day_title(facts: Facts, words: Language) -> str:
     change = round(exact(cut), 1)
     if change == 0:
         return words.say("The month's highest window stayed as high as without V2B")
-    message = (
-        "The cars took {kw} off the month's highest window" if change > 0 else "V2B added {kw} to the month's peak"
+    if change < 0:
+        return words.say("V2B added {kw} to the month's peak", kw=size)
+    one = facts.site.vehicles == 1
+    return words.say(
+        "The car took {kw} off the month's highest window"
+        if one
+        else "The cars took {kw} off the month's highest window",
+        kw=size,
     )
-    return words.say(message, kw=size)
 
 
 def _peak_day_alt(day: PeakDay, words: Language, title: str) -> str:
@@ -100,6 +105,7 @@ def days_caption(facts: Facts, days: Days, words: Language) -> Caption:
         axis_start(days.axis, words),
         words.say("Dashes at the foot: days below it.") if _any_below(days) else "",
         words.say("Dotted: the month's highest window with V2B.") if days.highest_kw is not None else "",
+        words.say("Days not measured throughout are left out.") if any(d.actual_kw is None for d in days.rows) else "",
     ]
     return Caption(title, words.joined(part for part in parts if part), _days_alt(days, words, title))
 
@@ -140,7 +146,9 @@ def months_caption(months: Months, words: Language) -> Caption:
     """Return the caption of the monthly peaks."""
     title = _months_title(months, words)
     parts = [
-        words.say("Each bill's own peak: hollow without V2B, solid with it; the number is the change in kW."),
+        words.say("Each bill's own peak: hollow without V2B, solid with it; the number is the change in kW.")
+        if months.compared
+        else words.say("Each bill's own peak as metered."),
         words.say("Lines: billed demand, ratchet included."),
         axis_start(months.axis, words),
     ]

@@ -210,7 +210,7 @@ def _mark_rows(day: PeakDay, size: Size) -> dict[str, Rows]:
     beside = (day.to_h - day.from_h) * 6 / size.plot
     bracket: Rows = []
     if day.baseline and day.actual:
-        colour = theme.SAVED if day.actual.kw <= day.baseline.kw else theme.ADDED
+        colour = _tint(day.actual.kw - day.baseline.kw, theme.SAVED, theme.ADDED)
         bracket = [{"x": day.to_h + beside, "y": day.baseline.kw, "y2": day.actual.kw, "colour": colour}]
     return {
         "marks": [
@@ -223,9 +223,18 @@ def _mark_rows(day: PeakDay, size: Size) -> dict[str, Rows]:
     }
 
 
+def _tint(change_kw: float, less: str, more: str) -> str:
+    """Return the colour of a change [kW] as it is printed: less, more, or neither."""
+    if abs(change_kw) < 0.05:
+        return theme.MUTED
+    return less if change_kw < 0 else more
+
+
 def _mark_words(panel: Panel, day: PeakDay, size: Size, words: Language) -> list[Word]:
     """Return each mark's own label: the higher above its window, the lower beneath the curves."""
     marks = [(day.baseline, words.say("without V2B"), theme.MUTED), (day.actual, words.say("with V2B"), theme.METER)]
+    if day.baseline and day.baseline == day.actual:
+        marks = [(day.actual, words.say("with and without V2B"), theme.METER)]
     present = [(mark, name, colour) for mark, name, colour in marks if mark is not None]
     top = max((mark.kw for mark, _, _ in present), default=0.0)
     made: list[Word] = []
@@ -254,7 +263,7 @@ def _bracket_words(panel: Panel, day: PeakDay, size: Size, words: Language) -> l
     if day.baseline is None or day.actual is None:
         return []
     change = day.actual.kw - day.baseline.kw
-    colour = theme.SAVED_TEXT if change <= 0 else theme.ADDED_TEXT
+    colour = _tint(change, theme.SAVED_TEXT, theme.ADDED_TEXT)
     big = size.text + (1 if size.narrow else 4)
     middle = panel.y((day.baseline.kw + day.actual.kw) / 2) + big * 0.35
     return [Word(size.plot + 14, middle, plot.change_text(change, words, unit=True), "start", big, colour, 600)]

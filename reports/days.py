@@ -13,7 +13,7 @@ from reports.peak_day import DemandAxis, demand_axis, power_kw
 
 @dataclass(frozen=True)
 class DayPeaks:
-    """One day's highest window in both worlds [kW, None where not known]; whether any car gave energy."""
+    """One day's highest window in both worlds [kW, None where not all of it is known]; whether any car gave energy."""
 
     day: date
     baseline_kw: float | None
@@ -40,13 +40,18 @@ class Days:
         return tuple(row for row in self.rows if row.gave and row.change_kw is not None)
 
 
+def _highest(world: str) -> pl.Expr:
+    """Return a day's highest window; null where one is not known, which may be the highest."""
+    return pl.when(pl.col(world).is_not_null().all()).then(pl.col(world).max())
+
+
 def find_days(facts: Facts) -> Days | None:
     """Return the daily peaks of a bill; None where no day has cars giving energy and both peaks known."""
     baseline = power_kw(f"{facts.headline}_import_wh") if facts.baseline_known else pl.lit(None, pl.Float64)
     frame = (
         facts.data.load.select("local_day", "discharge_wh", baseline=baseline, actual=power_kw("actual_import_wh"))
         .group_by("local_day")
-        .agg(pl.col("baseline").max(), pl.col("actual").max(), gave=pl.col("discharge_wh").sum() > 0)
+        .agg(_highest("baseline"), _highest("actual"), gave=pl.col("discharge_wh").sum() > 0)
         .sort("local_day")
     )
     rows = tuple(DayPeaks(*values) for values in frame.iter_rows())

@@ -28,6 +28,8 @@ BLOCKING = (
     "sessions_unknown",
     "demand_not_reconciled",
     "ratchet_history_incomplete",
+    "clock_unresolved",
+    "range_too_wide",
 )
 
 

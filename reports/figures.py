@@ -16,7 +16,7 @@ from reports.fleet_captions import cars_caption, cars_table, heat_caption, heat_
 from reports.fleet_charts import cars_chart, heat_chart
 from reports.heat import find_heat
 from reports.language import Language
-from reports.months import find_months
+from reports.months import Months, find_months
 from reports.peak_day import PeakDay, find_peak_day
 from reports.plot import MAIL, PAGE, PAPER, PHONE, Size, change_text
 from reports.view import Table, days_table, months_table, peak_day_table
@@ -113,15 +113,20 @@ def _months(facts: Facts, words: Language) -> Figure | None:
     months = find_months(facts.bills)
     if months.empty or len(months.rows) < 2:
         return None  # one bill has nothing to stand beside
-    keys = (
-        Key(dot_icon(theme.PAPER, theme.BASELINE), words.say("own peak without V2B")),
-        Key(dot_icon(theme.METER, theme.METER), words.say("own peak with V2B")),
-        Key(line_icon(theme.BASELINE, 1.6, "4 3"), words.say("billed without V2B")),
-        Key(line_icon(theme.METER, 2.4), words.say("billed with V2B")),
-    )
     table = months_table(months, words)
     caption = months_caption(months, words)
-    return Figure("months", caption, keys, table, lambda size: months_chart(months, size, words))
+    return Figure("months", caption, _months_keys(months, words), table, lambda size: months_chart(months, size, words))
+
+
+def _months_keys(months: Months, words: Language) -> tuple[Key, ...]:
+    """Return the key of what is drawn: a world that nowhere differs from the metered one lies hidden beneath it."""
+    made = (
+        (months.compared, dot_icon(theme.PAPER, theme.BASELINE), words.say("own peak without V2B")),
+        (True, dot_icon(theme.METER, theme.METER), words.say("own peak with V2B")),
+        (months.billed_apart, line_icon(theme.BASELINE, 1.6, "4 3"), words.say("billed without V2B")),
+        (True, line_icon(theme.METER, 2.4), words.say("billed with V2B")),
+    )
+    return tuple(Key(icon, text) for drawn, icon, text in made if drawn)
 
 
 def _cars(facts: Facts, words: Language) -> Figure | None:

@@ -98,12 +98,12 @@ class Language:
         return self.with_unit(value, "%", 0 if exact(value) in (0, 100) else digits)
 
     def money(self, amount: Number, currency: str) -> str:
-        """Return an amount with its currency code and that currency's decimals: 'JPY 43,338'."""
-        return self._signed(amount, lambda size: self._currency(size, currency, f"¤¤{NO_BREAK}#,##0.00"))
+        """Return an amount with its currency code and that currency's decimals: 'JPY 43,338', 'JPY -500'."""
+        return f"{currency}{NO_BREAK}{self.amount(amount, currency)}"
 
     def amount(self, amount: Number, currency: str) -> str:
         """Return an amount with the currency's decimals but not its code (the column says it)."""
-        return self._signed(amount, lambda size: self._currency(size, currency, "#,##0.00"))
+        return self._signed(amount, lambda size: self._currency(size, currency))
 
     def gain(self, amount: Number, currency: str) -> str:
         """Return a signed amount without its code: '+41,779', '-20,265', '0'."""
@@ -112,7 +112,7 @@ class Language:
     def about(self, amount: Number, currency: str) -> str:
         """Return an amount in a converted currency; from 100 on without decimals, since the rate is not exact."""
         digits = 0 if abs(exact(amount)) >= 100 else get_currency_precision(currency)
-        return self._signed(amount, lambda size: f"{currency}{NO_BREAK}{self.number(size, digits)}")
+        return f"{currency}{NO_BREAK}{self.number(amount, digits)}"
 
     @staticmethod
     def rounded(amount: Number, currency: str) -> Decimal:
@@ -171,8 +171,8 @@ class Language:
         nothing = not any(character in "123456789" for character in text)
         return text if size >= 0 or nothing else MINUS + text
 
-    def _currency(self, size: Decimal, currency: str, pattern: str) -> str:
-        return str(format_currency(size, currency, format=pattern, locale=self.locale, currency_digits=True))
+    def _currency(self, size: Decimal, currency: str) -> str:
+        return str(format_currency(size, currency, format="#,##0.00", locale=self.locale, currency_digits=True))
 
 
 def _first(month: str) -> date:

@@ -42,6 +42,16 @@ class Months:
     axis: DemandAxis
 
     @property
+    def compared(self) -> bool:
+        """Whether any bill's own peak differs between the worlds."""
+        return any(row.change_kw for row in self.rows)
+
+    @property
+    def billed_apart(self) -> bool:
+        """Whether any bill's billed demand without V2B is drawn and differs from the metered one."""
+        return any(row.billed_baseline_kw not in (None, row.billed_actual_kw) for row in self.rows)
+
+    @property
     def empty(self) -> bool:
         """Whether there is no peak to draw."""
         return all(row.actual_kw is None and row.billed_actual_kw is None for row in self.rows)

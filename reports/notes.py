@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -199,10 +200,36 @@ VERDICTS = {
 """What the independent check found about the mean cut in the event window of the V2B days."""
 
 
+WHY_NO_CHECK = (
+    "the site has no peak window and its tariff no dearest hours",
+    "this bill has no V2B day",
+    "no V2B day has a baseline",
+    "none of the {days} V2B days has the {least} days like it before it that a baseline takes at least",
+    "the baselines of the V2B days rest on days further back than those of the reference days",
+    "{references} reference days have a baseline as old as the V2B days have; {needed} are needed",
+)
+"""What `check.reason` says where no check can be made; numbers stand for the names in braces."""
+
+
+def _no_check(facts: Facts, words: Language) -> str:
+    """Say that other days could not tell, and why; a reason from elsewhere is shown as it stands."""
+    if "check_not_possible" not in facts.reasons:
+        return ""
+    reason = facts.figure("check", "reason")
+    if not reason:
+        return _reason(facts, "check_not_possible", words)
+    for sentence in WHY_NO_CHECK:
+        found = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[\\d,.]+)", sentence), reason)
+        if found:
+            reason = words.say(sentence, **found.groupdict())
+            break
+    return words.say("V2B days could not be compared with reference days: {why}.", why=reason)
+
+
 def _check(facts: Facts, words: Language) -> str:
     verdict = facts.figure("check", "verdict")
     if verdict not in VERDICTS:
-        return _reason(facts, "check_not_possible", words)
+        return _no_check(facts, words)
     powers = {"estimated": "estimated_kw", "low": "low", "high": "high", "logged": "metered_kw"}
     said = words.say(
         VERDICTS[verdict], **{name: words.kw(facts.figure("check", field)) for name, field in powers.items()}

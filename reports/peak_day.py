@@ -108,10 +108,10 @@ def demand_axis(powers: list[float], *, room_below: bool = False) -> DemandAxis:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     room = (high - low) * 0.12 if room_below and low > 0 else 0.0
-    first = math.floor((low - room) / step + 1e-9)
-    if math.isclose(first * step, high):
-        first -= 1  # all powers equal and on a tick: an axis without height cannot be drawn
     last = math.floor(high / step + 1e-9)
+    first = math.floor((low - room) / step + 1e-9)
+    if low != 0:
+        first = min(first, last - 2)  # one value has no scale to be read on
     ticks = tuple(round(index * step, 6) for index in range(first, last + 1))
     return DemandAxis(ticks[0], round(high + (high - ticks[0]) * 0.1, 6), ticks)
 
@@ -122,14 +122,15 @@ def power_kw(wh: str) -> pl.Expr:
 
 
 def peak_date(facts: Facts) -> date | None:
-    """Return the day of the compared peak; the highest metered day where none is stated, None without demand data."""
-    if facts.data.load.is_empty():
+    """Return the day of the compared peak; the highest metered day where none is stated, None without meter data."""
+    load = facts.data.load.drop_nulls("actual_import_wh")
+    if load.is_empty():
         return None
     set_at = facts.set_at("baseline") or facts.set_at("actual")
     if set_at is not None:
         return set_at.date()
     order = [power_kw("actual_import_wh"), pl.col("interval_start")]
-    found: date = facts.data.load.sort(order, descending=[True, False], nulls_last=True)["local_day"][0]
+    found: date = load.sort(order, descending=[True, False])["local_day"][0]
     return found
 
 

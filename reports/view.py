@@ -162,7 +162,7 @@ def _ready_tile(facts: Facts, words: Language) -> Tile:
     departures, ready = facts.figure("fleet", "departures"), facts.figure("fleet", "ready")
     line = _numbers(facts.bills["ready_pct"].to_list())
     label = words.say("Ready at departure")
-    if departures is None or ready is None:
+    if not departures or ready is None:
         return Tile(label, words.say("not stated"), "", "", "plain", (), line)
     unit = words.say("of {all} departures", all=words.number(departures))
     details = []

@@ -256,5 +256,7 @@ def _doubt(facts: Facts, words: Language) -> str:
         "sessions_unknown": "charging sessions not known",
         "demand_not_reconciled": "the utility billed another demand",
         "ratchet_history_incomplete": "an earlier peak is not known",
+        "clock_unresolved": "clocks are not known well enough",
+        "range_too_wide": "the range is too wide",
     }
     return words.say(short.get(code, "see the report"))

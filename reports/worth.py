@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
+from pipeline.calendars import months_between
 from reports.facts import Facts, reason_sentence
 from reports.language import Language, exact
 from reports.theme import ADDED, BASELINE, SAVED
@@ -114,18 +115,28 @@ def _roll_off(facts: Facts, words: Language) -> str:
     if found is None:
         return ""
     message = (
-        "In {month} the ratchet carries {to} with V2B instead of {start}: {amount} less where no higher peak is set."
+        "In {month}, {left}, the ratchet carries {to} with V2B instead of {start}: {amount} less where no higher peak "
+        "is set."
         if found["world"] == "actual"
-        else "In {month} the ratchet would carry {to} without V2B instead of {start}: {amount} less where no higher "
-        "peak is set."
+        else "In {month}, {left}, the ratchet would carry {to} without V2B instead of {start}: {amount} less where no "
+        "higher peak is set."
     )
     return words.say(
         message,
         month=words.month_year(found["month"]),
+        left=_bills_left(facts.month, found["month"], words),
         to=words.kw(found["to_kw"]),
         start=words.kw(found["from_kw"]),
         amount=words.money(found["money"], facts.currency),
     )
+
+
+def _bills_left(month: str, roll_off: str, words: Language) -> str:
+    """Return how many bills after this one a ratchet still holds before the one of its roll-off."""
+    left = len(months_between(month, roll_off)) - 2
+    if not left:
+        return words.say("the next bill")
+    return words.say("after one more bill" if left == 1 else "after {count} more bills", count=words.count(left))
 
 
 def utility_table(facts: Facts, words: Language) -> Table | None:

@@ -288,9 +288,12 @@ def _version(issued: IssuedReport, input_hash: str) -> dict[str, Any]:
 
 def _load(warehouse: Warehouse, site: Site, month: str) -> pl.DataFrame:
     return warehouse.query(
-        "select interval_start, local_start, local_day, duration_s, actual_import_wh, no_ev_import_wh, "
-        "unmanaged_import_wh, charge_wh, discharge_wh from load_interval where site_id = ? and month = ? "
-        "order by interval_start",
+        "select interval_start, local_start, local_day, duration_s, "
+        "if(metered, actual_import_wh, null) as actual_import_wh, "
+        "if(metered and covered, no_ev_import_wh, null) as no_ev_import_wh, "
+        "if(metered and covered, unmanaged_import_wh, null) as unmanaged_import_wh, "
+        "if(covered, charge_wh, null) as charge_wh, if(covered, discharge_wh, null) as discharge_wh "
+        "from load_interval where site_id = ? and month = ? order by interval_start",
         [site.site_id, month],
     )
 

@@ -16,8 +16,7 @@ function signed(text) { return text.replace("-", "\u2212"); }
 function money(amount, currency) {
   const digits = data.digits[currency];
   const format = new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const text = format.format(Math.abs(amount) / 10 ** digits);
-  return (amount < 0 ? "\u2212" : "") + currency + "\u00a0" + text;
+  return currency + "\u00a0" + signed(format.format(amount / 10 ** digits));
 }
 const value = {
   site: (row) => data.site[row], month: (row) => data.month[row], state: (row) => order.indexOf(data.state[row]),

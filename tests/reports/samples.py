@@ -238,7 +238,7 @@ def summary(
             "run_rate": None,
             "run_rate_low": None,
             "run_rate_high": None,
-            "first_paying_month": month,
+            "first_paying_month": month if billed[1] < billed[0] else None,
             "next_roll_off": None,
         },
         "levers": {"hosting": "0", "managed_charging": "0", "discharge": str(totals[2])},
@@ -405,6 +405,29 @@ def not_provable() -> ReportInput:
         data={"charger_coverage_pct": 35.4, "findings": ["Charger data: 960 windows missing from 12 July 2013."]},
     )
     return replace(changed, load=data.load.with_columns(blank), months=months)
+
+
+def silent() -> ReportInput:
+    """A closed bill of which nothing has come: no meter window, no charger reading, a bill that nobody can price."""
+    data = failed()
+    unknown = [pl.lit(None, pl.Int64).alias(name) for name in good().load.columns if name.endswith("_wh")]
+    return replace(
+        with_summary(
+            data,
+            state="ok",
+            grade="F",
+            reasons=["meter_gap", "charger_gap", "clock_bounded", "wiring_not_compared", "range_not_computed",
+                     "check_not_possible", "no_departures", "unproved_bills_left_out"],
+            annual={"bills": 1, "provable_bills": 0},
+            fleet={"departures": 0, "ready": 0, "short": 0, "unknown": 0},
+            check={"verdict": "no_check", "reason": "this bill has no V2B day"},
+            data={"meter_coverage_pct": 0.0, "charger_coverage_pct": 0.0, "findings": [
+                "Meter data is missing from 2013-07-01 00:00 local time for 744.0 h.",
+                "Charger data is missing from 2013-07-01 00:00 local time for 744.0 h.",
+            ]},
+        ),
+        load=good().load.with_columns(unknown),
+    )  # fmt: skip
 
 
 def failed() -> ReportInput:
@@ -581,6 +604,7 @@ SAMPLES = {
     "negative": negative,
     "not_provable": not_provable,
     "failed": failed,
+    "silent": silent,
     "first_month": first_month,
     "dollars": dollars,
     "ranges": ranges,

@@ -19,7 +19,7 @@ def said(code: str) -> str:
 
 def test_each_is_said_with_its_range_and_unit() -> None:
     assert said("en").replace("\u00a0", " ").replace(MINUS, "-") == (
-        "error of the charger registers 0 % (-1 % to 1 %), offset of the charger clocks -60 s to 60 s, "
+        "Error of the charger registers 0 % (-1 % to 1 %), offset of the charger clocks -60 s to 60 s, "
         "energy given back per energy taken 0.866 (0.819 to 0.913), driving energy that is in no saving 1.25 kWh."
     )
 

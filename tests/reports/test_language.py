@@ -19,7 +19,7 @@ WORDS = language("en")
         (WORDS.kw(-25.6), "\u221225.6\u00a0kW"),
         (WORDS.kw(-0.04), "0.0\u00a0kW"),
         (WORDS.money("43338", "JPY"), "JPY\u00a043,338"),
-        (WORDS.money("-1234.5", "USD"), "\u2212USD\u00a01,234.50"),
+        (WORDS.money("-1234.5", "USD"), "USD\u00a0\u22121,234.50"),
         (WORDS.gain("41779", "JPY"), "+41,779"),
         (WORDS.gain("-20265", "JPY"), "\u221220,265"),
         (WORDS.gain("0.004", "USD"), "0.00"),

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain import REASONS
+from reports import theme
 from reports.facts import Facts
+from reports.figures import demand_figures
 from reports.inputs import AlsoCurrency, RenderedReport
 from reports.language import language
 from reports.monthly import render_report
+from reports.plot import PAGE
 from reports.templating import stylesheet
 from tests.reports.pages import keyed, parse, text_of
 from tests.reports.samples import ATSUGI, SAMPLES, good, with_summary
@@ -199,3 +202,25 @@ def test_method_notes_name_what_is_not_known(good: RenderedReport) -> None:
     assert ATSUGI.tariff_notes in good.html
     assert str(Facts(SAMPLES["good"]()).figure("version", "input_hash")) in good.html
     assert language("en").say("report version {number}", number="1") in good.html
+
+
+def test_a_key_names_only_what_is_drawn(render) -> None:
+    """Where no bill differs between the worlds, no hollow dot and no second line is explained."""
+    apart, alike = ("own peak without V2B", "billed without V2B"), "Each bill's own peak as metered."
+    drawn, bare = (keyed(text_of(parse(render(name).html))) for name in ("good", "not_provable"))
+    assert all(name in drawn for name in apart)
+    assert not any(name in bare for name in apart)
+    assert alike in bare
+    assert alike not in drawn
+
+
+def test_equal_peaks_in_one_window_have_one_label_and_no_colour() -> None:
+    data = good()
+    peak = dict.fromkeys(("unmanaged", "no_ev"), data.summary["peak_kw"]["actual"])
+    at = data.summary["peak_kw"]["actual_set_at"]
+    same = with_summary(data, peak_kw={**peak, "baseline_set_at": at, "reduction": 0.0})
+    [figure] = [f for f in demand_figures(Facts(same), language("en")) if f.name == "peak-day"]
+    words = {word.text: word.colour for panel in figure.draw(PAGE).panels for word in panel.words}
+    labels = [text for text in words if "V2B" in text]
+    assert [keyed(text) for text in labels] == ["998.4 kW with and without V2B, 14:30"]
+    assert words["0.0\u00a0kW"] == theme.MUTED

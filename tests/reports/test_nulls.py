@@ -121,3 +121,38 @@ def test_the_check_is_said_with_its_interval(verdict: str, said: str) -> None:
     assert said in text
     assert "the charger logs 7.9" in text
     assert "20 V2B days, baseline caiso_10_in_10, 90 reference days" in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("this bill has no V2B day", "with reference days: this bill has no V2B day."),
+        ("7 reference days have a baseline as old as the V2B days have; 30 are needed", "days: 7 reference days have"),
+        ("a reason of tomorrow", "with reference days: a reason of tomorrow."),
+        (None, "V2B days could not be compared with reference days. "),
+    ],
+)
+def test_a_check_that_cannot_be_made_says_why(reason: str | None, said: str) -> None:
+    check = {"verdict": "no_check", "reason": reason}
+    report = render_report(with_summary(good(), check=check, reasons=["check_not_possible"]))
+    assert said in keyed(text_of(parse(report.html))) + " "
+
+
+def test_why_there_is_no_check_is_told_in_the_readers_language() -> None:
+    reason = "7 reference days have a baseline as old as the V2B days have; 30 are needed"
+    facts = Facts(with_summary(good(), check={"verdict": "no_check", "reason": reason}, reasons=["check_not_possible"]))
+    [said] = [note.text for note in notes(facts, language("ja")) if "参照日と比較できません" in note.text]
+    assert "参照日は7日で、30日が必要" in said
+
+
+def test_a_bill_of_which_nothing_was_read_is_told_and_nothing_is_drawn_as_zero() -> None:
+    report = render_report(SAMPLES["silent"]())
+    page = parse(report.html)
+    text = keyed(text_of(page))
+    assert "Not provable this month. Meter data is missing" in text
+    assert "Charger data is missing, so the load without V2B cannot be rebuilt." in text
+    assert "Meter data is missing from 2013-07-01 00:00 local time for 744.0 h." in text
+    assert text.count("not stated") == 4  # the tiles, readiness among them: nobody knows who left
+    assert "Fleet power" not in text
+    assert report.peak_day_png == b""
+    assert "not provable: 100 % of meter data missing" in keyed(report.subject)

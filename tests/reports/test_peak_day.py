@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports.days import find_days
 from reports.facts import Facts
 from reports.months import find_months
 from reports.peak_day import demand_axis, find_peak_day
@@ -84,3 +85,24 @@ def test_twelve_bills_are_shown_of_thirteen() -> None:
 def test_an_axis_of_equal_powers_has_a_height(power):
     axis = demand_axis([power, power])
     assert axis.low < power < axis.high or (power == 0.0 and axis.low < axis.high)
+
+
+@pytest.mark.parametrize("power", [234.632, 229.0, 1024.0])
+def test_one_value_has_a_scale_to_be_read_on(power: float) -> None:
+    assert len(demand_axis([power, power], room_below=True).ticks) >= 3
+
+
+def test_a_bill_without_any_meter_window_has_no_peak_day() -> None:
+    data = good()
+    blank = pl.lit(None, pl.Int64).alias("actual_import_wh")
+    assert find_peak_day(Facts(replace(data, load=data.load.with_columns(blank)))) is None
+
+
+def test_a_day_with_a_gap_has_no_highest_window() -> None:
+    """The missing window may be the highest."""
+    data = good()
+    lunch = (pl.col("local_day") == date(2013, 7, 2)) & (pl.col("local_start").dt.hour() == 12)
+    gap = pl.when(lunch).then(None).otherwise(pl.col("actual_import_wh")).alias("actual_import_wh")
+    days = find_days(Facts(replace(data, load=data.load.with_columns(gap))))
+    assert [row.day.day for row in days.rows if row.actual_kw is None] == [2]
+    assert len(days.giving) == len(find_days(Facts(data)).giving) - 1

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from reports.facts import Facts
 from reports.inputs import ReportInput
 from reports.language import language
@@ -72,8 +74,8 @@ def test_what_lies_ahead_stands_beneath_the_realised_sum_with_its_sentence() -> 
     assert keyed(year_ahead(Facts(data), WORDS)) == (
         "First bill with a lower billed demand: August 2013. Locked: JPY 442,260 is what the bills to come would still "
         "differ by if V2B stopped today and last year repeated. Run-rate: JPY 503,194 a year, a projection of twelve "
-        "months like the last at today's tariff. In July 2014 the ratchet carries 984.4 kW with V2B instead of "
-        "998.4 kW: JPY 22,932 less where no higher peak is set."
+        "months like the last at today's tariff. In July 2014, the next bill, the ratchet carries 984.4 kW with V2B "
+        "instead of 998.4 kW: JPY 22,932 less where no higher peak is set."
     )
     report = render_report(data)
     assert "Locked: JPY" in keyed(report.email_text)
@@ -89,7 +91,7 @@ def test_the_world_compared_with_may_let_go_first() -> None:
 
 def test_a_loss_ahead_is_a_loss() -> None:
     said = keyed(year_ahead(Facts(with_summary(full_year(), annual={**AHEAD, "locked": "-1000"})), WORDS))
-    assert "Locked: -JPY 1,000 is" in said
+    assert "Locked: JPY -1,000 is" in said
 
 
 def test_the_utilitys_figures_stand_beside_ours() -> None:
@@ -116,3 +118,17 @@ def test_a_demand_the_utility_does_not_bear_out_is_not_provable() -> None:
     report = render_report(data)
     assert "not provable: the utility billed another demand" in report.subject
     assert "The utility billed another demand than we find for the same days" in page(data)
+
+
+@pytest.mark.parametrize(
+    ("roll_off", "said"),
+    [
+        ("2014-07", "In July 2014, the next bill, the ratchet"),
+        ("2014-08", "In August 2014, after one more bill, the ratchet"),
+        ("2015-06", "In June 2015, after eleven more bills, the ratchet"),
+    ],
+)
+def test_how_many_bills_a_ratchet_still_holds_is_said(roll_off: str, said: str) -> None:
+    """The bill is June 2014's: those between it and the roll-off are still held."""
+    later = {**AHEAD["next_roll_off"], "month": roll_off}  # type: ignore[dict-item]
+    assert said in keyed(year_ahead(Facts(with_summary(full_year(), annual={"next_roll_off": later})), WORDS))
