@@ -74,6 +74,8 @@ def _reason(facts: Facts, code: str, words: Language) -> str:
 
 def _other_reasons(facts: Facts, words: Language) -> str:
     said = SAID_ELSEWHERE if facts.provable else SAID_ELSEWHERE | set(facts.blocking)
+    if facts.figure("data", "charger_coverage_pct") != 100:
+        said |= {"no_departures"}  # nobody knows who left while no charger told
     return words.joined(words.say(reason_sentence(code)) for code in facts.reasons if code not in said)
 
 
