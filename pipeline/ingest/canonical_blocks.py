@@ -178,9 +178,10 @@ def _by_time(path: Path, header: Sequence[str]) -> Iterator[tuple[Records, int]]
         within = pl.col("interval_start").dt.date().is_between(first, last)
         good, lost, again = {}, [], {}
         for kind in kinds:
+            exactly = pl.col(*WHOLE[kind].values()).cast(cells.EXACT)  # a block of whole Wh has fewer decimals
             parts = (parsed(block.body, header, kind, block.first_line, with_raw=True)[0] for block in _blocks(path))
             good[kind], disagreeing, again[kind] = one_line_each(
-                pl.concat([part.filter(within) for part in parts]), kind
+                pl.concat([part.filter(within).with_columns(exactly) for part in parts]), kind
             )
             lost.append(disagreeing)
         records, carried = _rounded(good, carried)
@@ -227,17 +228,25 @@ def _carried_on(carried: pl.DataFrame, good: pl.DataFrame, kind: str) -> pl.Data
     Raises OutOfOrderError where the rows do not all come after those before them.
     """
     exact = list(WHOLE[kind].values())
-    added = good.group_by("meter_id").agg(
-        pl.col("interval_start").min().alias("first_start"),
-        pl.col("interval_start").max().alias("last_start"),
-        pl.col(*exact).sum(),
-    )
+    start, parted = pl.col("interval_start"), [kwh for kwh in exact if good.schema[kwh] != cells.TO_THE_WH]
+    ends = (start.min().alias("first_start"), start.max().alias("last_start"))
+    added = _of_each_meter(good, *ends, *(pl.col(kwh).sum() for kwh in parted))
     both = added.join(carried, on="meter_id", how="left", suffix=":before")
     if both.select((pl.col("first_start") <= pl.col("last_start:before")).any()).item():
         raise OutOfOrderError("the file goes back in time")
-    left = (
-        ((pl.col(kwh) + pl.col(f"{kwh}:before").fill_null(0)) % pl.lit("0.001").cast(cells.EXACT)).alias(kwh)
-        for kwh in exact
-    )
+    left = (_left_over(kwh, f"{kwh}:before") if kwh in parted else pl.col(kwh).fill_null(0) for kwh in exact)
     now = both.select("meter_id", "last_start", *left).cast(carried.schema)
     return pl.concat([carried.join(added, on="meter_id", how="anti"), now])
+
+
+def _left_over(kwh: str, before: str) -> pl.Expr:
+    """What a sum leaves beside whole Wh, together with what was left before."""
+    return ((pl.col(kwh) + pl.col(before).fill_null(0)) % pl.lit("0.001").cast(cells.EXACT)).alias(kwh)
+
+
+def _of_each_meter(values: pl.DataFrame, *found: pl.Expr) -> pl.DataFrame:
+    """Aggregate by meter; a block mostly holds one, and to see that costs less than to group its rows."""
+    meters = cells.different(values.get_column("meter_id"))
+    if len(meters) == 1:
+        return values.select(pl.lit(meters.item()).alias("meter_id"), *found)
+    return values.group_by("meter_id").agg(*found)

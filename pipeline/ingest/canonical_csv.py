@@ -18,6 +18,7 @@ from pipeline.ingest.cells import Cell
 from pipeline.ingest.plain_meter import plain_values
 from pipeline.ingest.records import (
     Records,
+    ascends,
     in_schema,
     joined_rejects,
     part_touching_sessions,
@@ -217,22 +218,6 @@ def parsed(
     return values, pl.concat([malformed, bad_cells, inconsistent])
 
 
-def in_key_order(values: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """Return rows in order of key and line; files mostly have it already, and looking costs less than sorting."""
-    first, *others = (pl.col(name) for name in _KEYS[kind])
-    later = first > first.shift(1)
-    for column in others:
-        later |= (first == first.shift(1)) & (column >= column.shift(1))
-    is_ordered = values.get_column("line").is_sorted() and values.select(later.all()).item()
-    return values if is_ordered else values.sort(*_KEYS[kind], "line")
-
-
-def repeats(ordered: pl.DataFrame, kind: str) -> pl.Series:
-    """Tell of each row of an ordered frame whether the row above it has the same key."""
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in _KEYS[kind])
-    return ordered.select(same.fill_null(value=False).alias("repeats")).to_series()
-
-
 def last_line(body: bytes, first_line: int) -> int:
     """Return the number of the last line that is not blank."""
     text = body.rstrip()
@@ -344,8 +329,10 @@ def one_line_each(values: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.Dat
     The later line wins, lines that disagree with it are refused, blanks are filled from both.
     """
     key = _KEYS[kind]
-    values = in_key_order(values, kind)
-    again = repeats(values, kind)
+    if ascends(values, key):
+        return values, _line_rejects(values.clear(), ""), 0
+    values = values.sort(*key, "line")
+    again = _repeats(values, key)
     if not again.any():
         return values, _line_rejects(values.clear(), ""), 0
     shared = again | again.shift(-1, fill_value=False)
@@ -362,6 +349,12 @@ def one_line_each(values: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.Dat
     merged = agreeing.group_by(key).agg(pl.col("line", "raw").last(), *last.values()).select(values.columns)
     kept = pl.concat([values.filter(~shared), merged]).sort(*key, "line")
     return kept, lost, agreeing.height - merged.height
+
+
+def _repeats(ordered: pl.DataFrame, key: Sequence[str]) -> pl.Series:
+    """Tell of each row of an ordered frame whether the row above it has the same key."""
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key)
+    return ordered.select(same.fill_null(value=False).alias("repeats")).to_series()
 
 
 def _to_records(values: pl.DataFrame, kind: str) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import polars as pl
 from pipeline.domain import UTC
 
 EXACT = pl.Decimal(38, 18)  # kWh with 18 decimals: rounding happens once, later, at the running total
+TO_THE_WH = pl.Decimal(38, 3)  # kWh or kvarh that are whole Wh or varh: nothing is left to round
 _NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"  # Polars' own, but for a dot without digits
 _TIME = (
     r"^(?P<day>20[0-9]{2}-[0-9]{2}-[0-9]{2})[Tt ](?P<clock>[0-9]{2}:[0-9]{2})"
@@ -26,6 +27,12 @@ class Cell:
     read: Callable[[pl.Expr], pl.Expr]
     allowed: str
     optional: bool = False
+
+
+def different(texts: pl.Series) -> pl.Series:
+    """Return the different texts of a column; mostly there is one, and to see that costs less than to hash them."""
+    first = texts.head(1)
+    return first if (texts == first).all(ignore_nulls=False) else texts.unique()
 
 
 def exact(text: pl.Expr) -> pl.Expr:

@@ -54,19 +54,21 @@ def plain_values(
 def _cells(block: bytes, header: Sequence[str]) -> pl.DataFrame | None:
     """Split lines at their commas; None where a quote, a blank line or another count of cells asks for more care.
 
-    The energies come as exact decimals: what is none, or has a blank behind it, is null.
+    The energies come as exact decimals, of whole Wh where they all are: what is none, or has a blank behind it, is
+    null.
     """
     letters = np.frombuffer(block, dtype=np.uint8)
     height = int(np.count_nonzero(letters == ord("\n"))) + (not block.endswith(b"\n"))
     commas = int(np.count_nonzero(letters == ord(",")))  # of a letter this frequent, NumPy's count is the faster one
-    if b'"' in block or b"\r" in block or commas != height * (len(header) - 1) or _ends_in_a_dot(block):
+    number = _number(block)
+    if b'"' in block or b"\r" in block or commas != height * (len(header) - 1) or number is None:
         return None
     names = [f"column {number}" if header.count(name) > 1 or not name else name for number, name in enumerate(header)]
     try:
         table = pl.read_csv(
             io.BytesIO(block),
             has_header=False,
-            schema={name: cells.EXACT if name in _KWH else pl.String for name in names},
+            schema={name: number if name in _KWH else pl.String for name in names},
             quote_char=None,
         )
     except pl.exceptions.PolarsError:
@@ -74,27 +76,43 @@ def _cells(block: bytes, header: Sequence[str]) -> pl.DataFrame | None:
     return table if table.height == height else None
 
 
-def _ends_in_a_dot(block: bytes) -> bool:
-    """Whether a dot stands before no digit: a number may have been cut there, and Polars would not mind."""
-    letters = np.frombuffer(block + b"\n", dtype=np.uint8)
-    behind = letters[np.flatnonzero(letters == ord(".")) + 1]
-    return bool(((behind < ord("0")) | (behind > ord("9"))).any())
+def _number(block: bytes) -> pl.Decimal | None:
+    """The decimals that hold a block's numbers exactly; None where a dot stands before no digit.
+
+    Such a number may have been cut there, and Polars would not mind. Whole Wh are the cheaper ones: no dot has more
+    than three digits behind it, and no exponent stands behind a number.
+    """
+    letters = np.frombuffer(block, dtype=np.uint8)
+    dots = np.flatnonzero(letters == ord("."))
+    digits = [_is_digit(letters.take(dots + behind, mode="clip")) for behind in range(1, 5)]
+    if not digits[0].all():
+        return None
+    is_fine = np.logical_and.reduce(digits).any() or _has_exponent(block)
+    return cells.EXACT if is_fine else cells.TO_THE_WH
+
+
+def _has_exponent(block: bytes) -> bool:
+    """Whether an E stands behind a digit or a dot."""
+    if b"e" not in block and b"E" not in block:
+        return False
+    letters = np.frombuffer(block, dtype=np.uint8)
+    before = letters.take(np.flatnonzero((letters | 0x20) == ord("e")) - 1, mode="clip")
+    return bool((_is_digit(before) | (before == ord("."))).any())
+
+
+def _is_digit(letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = letters - ord("0") < 10  # what is below wraps around to far above
+    return found
 
 
 def _all_plain(table: pl.DataFrame) -> bool:
-    few = {name: _different(table.get_column(name)) for name in _FEW}
+    few = {name: cells.different(table.get_column(name)) for name in _FEW}
     if not all(few[name].str.contains(rule).all(ignore_nulls=False) for name, rule in _FEW.items()):
         return False
     if few["duration_s"].cast(pl.Int64).max() > _LONGEST_S:  # type: ignore[operator]  # a line is there
         return False
     energies = (pl.col(name).is_between(0, _LARGEST_KWH).all(ignore_nulls=False) for name in _KWH)
     return all(table.select(*energies).row(0))
-
-
-def _different(texts: pl.Series) -> pl.Series:
-    """The different texts of a column; mostly there is one, and to see that costs less than to hash them."""
-    first = texts.head(1)
-    return first if (texts == first).all(ignore_nulls=False) else texts.unique()
 
 
 def _instants(texts: pl.Series) -> pl.Series | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from pipeline.domain import RECORDS, REJECT, UTC
+from pipeline.ingest import cells
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,20 @@ def part_touching_sessions(readings: pl.DataFrame) -> pl.DataFrame:
         .with_columns((pl.col("measured_at") - pl.duration(microseconds=pl.col("later").fill_null(0))).cast(UTC))
         .drop("later")
     )
+
+
+def ascends(frame: pl.DataFrame, key: Sequence[str]) -> bool:
+    """Tell whether rows are in strict order of their key, so that no two share it; files mostly are.
+
+    A text that all rows share tells nothing; to see that costs less than to compare each row with the next.
+    """
+    texts = (name for name in key if frame.schema[name] == pl.String)
+    shared = {name for name in texts if len(cells.different(frame.get_column(name))) == 1}
+    later, same = pl.lit(value=False), pl.lit(value=True)
+    for column in (pl.col(name) for name in key if name not in shared):
+        later |= same & (column > column.shift(1))
+        same &= column == column.shift(1)
+    return bool(frame.select(later.all()).item())
 
 
 def joined_rejects(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:

@@ -9,13 +9,19 @@ import polars as pl
 
 from pipeline.ingest import cells
 
-_TO_THE_WH: Final = pl.Decimal(38, 3)  # kWh or kvarh, which as an integer are Wh or varh
 _ABOVE_ZERO: Final = 10**17  # halves away from zero are halves up there, whatever whole Wh a block before left out
 WHOLE: Final[Mapping[str, Mapping[str, str]]] = {
     "meter": {"import_wh": "import_kwh", "export_wh": "export_kwh"},
     "reactive": {"reactive_varh": "reactive_kvarh"},
 }
 """Which column in whole Wh or varh is rounded from which, by kind."""
+
+
+def _all_whole(values: pl.DataFrame, kwh: str) -> bool:
+    """Whether a column of exact kWh or kvarh holds whole Wh or varh only; of `cells.TO_THE_WH` its type says so."""
+    if values.schema[kwh] == cells.TO_THE_WH:
+        return True
+    return bool(values.select((pl.col(kwh).cast(cells.TO_THE_WH) == pl.col(kwh)).all()).item())
 
 
 def in_whole_wh(values: pl.DataFrame, kind: str, carried: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -26,9 +32,9 @@ def in_whole_wh(values: pl.DataFrame, kind: str, carried: pl.DataFrame | None = 
     """
     columns = WHOLE[kind]
     measured = values.with_columns(quality=pl.lit("measured"))
-    to_the_wh = {wh: pl.col(kwh).cast(_TO_THE_WH) for wh, kwh in columns.items()}
-    if all(values.select((to_the_wh[wh] == pl.col(kwh)).all() for wh, kwh in columns.items()).row(0)):
-        return measured.with_columns(kwh.to_physical().cast(pl.Int64).alias(wh) for wh, kwh in to_the_wh.items())
+    if all(_all_whole(values, kwh) for kwh in columns.values()):
+        as_integer = (pl.col(kwh).cast(cells.TO_THE_WH).to_physical().alias(wh) for wh, kwh in columns.items())
+        return measured.with_columns(wh.cast(pl.Int64) for wh in as_integer)
     if carried is None:
         carried = values.select("meter_id", *columns.values()).clear()
     left = carried.select("meter_id", *(pl.col(kwh).alias(f"left:{kwh}") for kwh in columns.values()))

@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.domain import Outcome
 from pipeline.ingest import Records, refusal
 from pipeline.ingest.batches import OutOfOrderError
-from pipeline.ingest.records import with_doubtful_end
+from pipeline.ingest.records import ascends, with_doubtful_end
 from pipeline.journal import SeenFile
 from pipeline.portfolio import Portfolio
 from pipeline.steps.filing import filed
@@ -157,18 +157,9 @@ def _made_ready(portfolio: Portfolio, names: Names, hints: Sequence[str], read: 
 
 
 def _one_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, Counter[Device]]:
-    """Of records that became one by an alias, the last; and of each device how many others say otherwise [count].
-
-    Rows that ascend have no such pair.
-    """
+    """Of records that became one by an alias, the last; and of each device how many others say otherwise [count]."""
     key = list(_KEYS[kind])
-    first, *others = (pl.col(name) for name in key)
-    ascends = first > first.shift(1)
-    same = first == first.shift(1)
-    for column in others:
-        ascends |= same & (column > column.shift(1))
-        same &= column == column.shift(1)
-    if frame.select(ascends.all()).item():
+    if ascends(frame, key):
         return frame, Counter()
     kept = frame.unique(key, keep="last", maintain_order=True)
     denied = frame.unique(maintain_order=True).join(kept, on=frame.columns, how="anti", nulls_equal=True)

@@ -10,6 +10,7 @@ from hashlib import sha256
 import polars as pl
 
 from pipeline.ingest import refusal
+from pipeline.ingest.cells import different
 from pipeline.portfolio import Portfolio, Site
 
 _COLUMN = {"meter": "meter_id", "reactive": "meter_id", "charger": "charger_id", "session": "charger_id"}
@@ -84,7 +85,8 @@ def owned(
     if kind == "weather":
         return frame, refusal("file", "", "", "").clear(), []
     column = _COLUMN[kind]
-    found = {name: owner_of(names, kind, name, hints, sites) for name in frame.get_column(column).unique().sort()}
+    own = different(frame.get_column(column)).sort()
+    found = {name: owner_of(names, kind, name, hints, sites) for name in own}
     rejects = [refusal("file", column, name, owner) for name, owner in found.items() if isinstance(owner, str)]
     owners = [(name, *owner) for name, owner in found.items() if not isinstance(owner, str)]
     kept = _of_one(frame, column, owners[0]) if len(owners) == len(found) == 1 else _of_many(frame, column, owners)

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _SMALL_BYTES: Final = 8 << 20
 _AHEAD: Final = 8
+_PIECES_AHEAD: Final = 3  # DuckDB takes most pieces quickly and some, which fill its row groups, slowly
 _WORKERS: Final = min(4, os.cpu_count() or 1)
 
 
@@ -39,16 +40,20 @@ class Unread:
         if self.read is not None:
             yield make_ready(self.read.result())
         else:
-            yield from _one_ahead(map(make_ready, read_batches(self.path, self.hints, by_time=by_time)))
+            yield from _some_ahead(map(make_ready, read_batches(self.path, self.hints, by_time=by_time)))
 
 
-def _one_ahead(pieces: Iterator[T]) -> Iterator[T]:
-    """Yield pieces in their order, the next one being read while the last one is loaded."""
+def _some_ahead(pieces: Iterator[T]) -> Iterator[T]:
+    """Yield pieces in their order, the next ones being read while the last one is loaded."""
+    waiting: deque[Future[T | None]] = deque()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="v2b-read") as pool:
-        following = pool.submit(next, pieces, None)
-        while (piece := following.result()) is not None:
-            following = pool.submit(next, pieces, None)
-            yield piece
+        try:
+            waiting.extend(pool.submit(next, pieces, None) for _ in range(_PIECES_AHEAD))
+            while (piece := waiting.popleft().result()) is not None:
+                waiting.append(pool.submit(next, pieces, None))
+                yield piece
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def read_ahead(files: Sequence[tuple[SeenFile, Path]]) -> Generator[Unread, None, None]:

@@ -203,13 +203,13 @@ def test_an_error_in_a_late_piece_leaves_nothing(root: Path, monkeypatch: pytest
 
 def test_pieces_come_in_order_and_an_error_among_them_is_told() -> None:
     pieces = [Records("", str(number), {}, empty_rejects()) for number in range(50)]
-    assert list(reading._one_ahead(iter(pieces))) == pieces
+    assert list(reading._some_ahead(iter(pieces))) == pieces
 
     def cut() -> Iterator[Records]:
         yield pieces[0]
         raise OSError("cut")
 
-    ahead = reading._one_ahead(cut())
+    ahead = reading._some_ahead(cut())
     assert next(ahead) is pieces[0]
     with pytest.raises(OSError, match="cut"):
         next(ahead)
