@@ -1,6 +1,6 @@
 """Files to records: one module per format, each with `sniff(head)` and `read(path, hints)`; `formats` routes.
 
-In reading order: records (what comes out), cells (text to values), whole_wh, plain_meter, canonical_csv,
+In reading order: cells (text to values), records (what comes out), whole_wh, plain_meter, canonical_csv,
 canonical_blocks and charger_blocks (the same at size), ocpp_names, ocpp_log
 (lines to messages), ocpp_blocks (a log in pieces), ocpp_columns, ocpp_shapes and ocpp_alike (lines alike at once),
 ocpp_values,
