@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -177,20 +178,25 @@ def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.Li
     if corners is None:
         return None
     sources, compared = sources_of(prepared), _Compared(prepared, headline, actual, line)
-    whole = compared.drawn(sources.deviations(uncertainty.DRAWS))
-    if len(whole.bills[0].lines) != len(headline.lines):
+    whole, measurement, modelling, still, ends = compared.drawn(
+        [
+            sources.deviations(uncertainty.DRAWS),
+            sources.deviations(_FEW, modelled=False),
+            sources.deviations(_FEW, measured=False),
+            sources.deviations(_FEW, noisy=False),
+            corners * sources.live,
+        ],
+        alone=(1, 2),
+    )
+    if len(whole.first.lines) != len(headline.lines):
         return None  # charges on reactive energy are not priced in draws, which hold active energy only
-    few = {
-        "measurement": compared.drawn(sources.deviations(_FEW, modelled=False), alone=True),
-        "modelling": compared.drawn(sources.deviations(_FEW, measured=False), alone=True),
-    }
-    still = compared.drawn(sources.deviations(_FEW, noisy=False))
-    ends = compared.drawn(corners * sources.live)
     figures = {"peak_kw": compared.reductions, "money": compared.savings}
     found = {name: _range(figure, whole, still, ends) for name, figure in figures.items()}
     parts = {
         name: {
-            part: uncertainty.range_of(values) for part, drawn in few.items() if (values := figure(drawn)) is not None
+            part: uncertainty.range_of(values)
+            for part, drawn in (("measurement", measurement), ("modelling", modelling))
+            if (values := figure(drawn)) is not None
         }
         for name, figure in figures.items()
     }
@@ -199,8 +205,7 @@ def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.Li
         return None
     saved = uncertainty.DrawnSaving(compared.savings(whole), money.bias)
     saving, baseline = float(headline.total - actual.total), float(headline.total)
-    cleared = all(_own_peaks(bill) == _own_peaks(headline) for bill in ends.bills)
-    return Drawn(saving, baseline, found["peak_kw"], money, parts, saved, whole.frame, cleared)
+    return Drawn(saving, baseline, found["peak_kw"], money, parts, saved, whole.frame, _all_peak_as(headline, ends))
 
 
 def _range(
@@ -219,8 +224,13 @@ def _range(
     return found.widened(point - float(corners.min()), float(corners.max()) - point)
 
 
-def _own_peaks(bill: Bill) -> list[Decimal | None]:
-    return [line.own_peak_kw for line in bill.lines]
+def _all_peak_as(bill: Bill, drawn: uncertainty.DrawnBills) -> bool:
+    """Whether every draw has the own peaks of a bill."""
+    own = [((line.charge_id, line.band), line.own_peak_kw) for line in bill.lines if line.own_peak_kw is not None]
+    return len(own) == len(drawn.own_peaks) and all(
+        key == named and bool((values == float(kw)).all())
+        for (key, kw), (named, values) in zip(own, drawn.own_peaks, strict=True)
+    )
 
 
 def ranges_of(prepared: Prepared, drawn: Drawn) -> savings.Ranges:
@@ -249,11 +259,13 @@ class _Compared:
     actual: Bill
     line: savings.LineKey | None
 
-    def drawn(self, deviations: uncertainty.Reals, *, alone: bool = False) -> uncertainty.DrawnBills:
-        """Bill every draw, after its own past peaks; `alone` after the rebuilt ones, as if only this bill were off."""
+    def drawn(self, deviations: Sequence[uncertainty.Reals], *, alone: Sequence[int]) -> list[uncertainty.DrawnBills]:
+        """Bill every draw of several sets, after its own past peaks.
+
+        The sets that are `alone` are billed after the rebuilt ones, as if only this bill were off.
+        """
         inputs, windows = self.prepared.inputs, self.prepared.windows
         name = inputs.site.headline
-        rebuilt = uncertainty.Rebuilt.of(windows, name)
         terms = uncertainty.Terms(
             tariff=inputs.tariff,
             scenario=name,
@@ -262,11 +274,14 @@ class _Compared:
             starts=windows.get_column("interval_start").dt.epoch("us").to_numpy(),
             duration_s=int(windows.item(0, "duration_s")),
             currency_digits=get_currency_precision(inputs.site.currency),
-            history=uncertainty.past_of_draws(
-                inputs.earlier.own_peaks, {} if alone else inputs.earlier.drawn, name, inputs.reach, len(deviations)
-            ),
         )
-        return uncertainty.bill_draws(terms, rebuilt.moved(deviations))
+        measured = terms.measure(uncertainty.Rebuilt.of(windows, name).moved(np.concatenate(deviations)))
+        known = inputs.earlier.own_peaks
+        own = uncertainty.past_of_draws(known, inputs.earlier.drawn, name, inputs.reach)
+        rebuilt = uncertainty.past_of_draws(known, {}, name, inputs.reach)
+        bounds = np.cumsum([0, *map(len, deviations)])
+        sets = [measured.of(slice(first, until)) for first, until in pairwise(bounds)]
+        return [uncertainty.DrawnBills(terms, rows, rebuilt if n in alone else own) for n, rows in enumerate(sets)]
 
     def reductions(self, drawn: uncertainty.DrawnBills) -> uncertainty.Reals | None:
         """Every draw's own peak of the demand line less the metered one [kW]."""

@@ -22,8 +22,8 @@ matrix        load frames as matrices of windows
 peaks         highest windows, means of the top, sums of daily peaks
 cells         windows that lie in the same slots
 figures       slots read off a bill's windows
+quantities    what is measured, and earlier peaks -> billed kW
 determinants  loads -> the quantities a bill is priced on
-quantities    determinants and earlier peaks -> billed kW
 tiers         how much of a quantity each price applies to
 lines         quantities -> lines of money, one function a kind of charge
 bill          the bill of one load, or of many
@@ -34,6 +34,7 @@ from pipeline.tariff.bill import Bill, main_demand_charge, measured_rows, price,
 from pipeline.tariff.dearest import dearest_window
 from pipeline.tariff.determinants import (
     DETERMINANT,
+    MeasuredDraws,
     masks_expr,
     measure,
     measure_draws,
@@ -88,6 +89,7 @@ __all__ = [
     "Mask",
     "Matrix",
     "Measured",
+    "MeasuredDraws",
     "PowerFactor",
     "QuantityStep",
     "Ratchet",

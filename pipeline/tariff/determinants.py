@@ -8,8 +8,10 @@ windows, events) look at their own hours.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from functools import reduce
+from dataclasses import dataclass, fields
+from datetime import UTC as UTC_ZONE
+from datetime import date, datetime, timedelta
+from functools import cached_property, reduce
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +23,7 @@ from pipeline.tariff.clock import Hours, Ints, billed_weekday, grid_hours, hours
 from pipeline.tariff.figures import BillWindows, Figures
 from pipeline.tariff.matrix import Blocks, Matrix, Spread, blocks_of, stacked
 from pipeline.tariff.model import Mask
+from pipeline.tariff.quantities import Measured, Rows
 from pipeline.tariff.resolve import ResolvedTariff
 from pipeline.tariff.slots import Slot, slots_of
 
@@ -133,6 +136,52 @@ def _bill_rows(bill: BillWindows, keys: Sequence[tuple[Any, ...]], schema: Mappi
     return frame if counted.all() else frame.filter(pl.Series(np.repeat(counted > 0, len(slots))))
 
 
+@dataclass(frozen=True, eq=False)
+class MeasuredDraws:
+    """What the slots of one bill measure in many draws of one world; every figure has one entry a draw."""
+
+    slots: tuple[Slot, ...]
+    figures: tuple[Figures, ...]
+
+    def of(self, draws: slice) -> MeasuredDraws:
+        """Return what some of the draws measure."""
+        parts = (
+            Figures(**{part.name: getattr(figure, part.name)[draws] for part in fields(Figures)})
+            for figure in self.figures
+        )
+        return MeasuredDraws(self.slots, tuple(parts))
+
+    @cached_property
+    def by_slot(self) -> Mapping[tuple[str, int, str], Figures]:
+        """Return the figures by charge, span and band."""
+        names = ((slot.charge_id, slot.span, slot.band) for slot in self.slots)
+        return dict(zip(names, self.figures, strict=True))
+
+    def rows(self, draw: int) -> Rows:
+        """Return the determinants of one draw, as `measured_rows` does."""
+        return {name: _row(figures, draw) for name, figures in self.by_slot.items()}
+
+
+def _row(figures: Figures, draw: int) -> Measured:
+    """One load's determinants of one slot; what is masked is not known."""
+
+    def known(values: Any) -> int | None:
+        return None if np.ma.getmaskarray(values)[draw] else int(np.ma.getdata(values)[draw])
+
+    at_us = known(figures.set_at)
+    return Measured(
+        import_wh=int(figures.imported[draw]),
+        export_wh=int(figures.exported[draw]),
+        own_peak_w=known(figures.peak),
+        peak_set_at=None if at_us is None else datetime.fromtimestamp(0, UTC_ZONE) + timedelta(microseconds=at_us),
+        windows=int(figures.windows[draw]),
+        expected=int(figures.expected[draw]),
+        reactive_varh=known(figures.reactive),
+        own_peak_low_w=known(figures.low),
+        own_peak_high_w=known(figures.high),
+    )
+
+
 def measure_many(
     bills: Sequence[ResolvedTariff],
     load: pl.DataFrame,
@@ -174,11 +223,10 @@ def measure_draws(
     load: Matrix,
     *,
     duration_s: int,
-    scenario: str,
     zone: str,
     holidays: frozenset[date] = frozenset(),
-) -> pl.DataFrame:
-    """Return the determinants of many draws of one world of one bill: columns draw, scenario, month and `DETERMINANT`.
+) -> MeasuredDraws:
+    """Return the determinants of many draws of one world of one bill.
 
     `load` has one row a draw and one column a window [Wh], windows starting at `starts` [µs UTC], all inside the bill.
     Errors as `measure`.
@@ -187,9 +235,8 @@ def measure_draws(
     hours = grid if np.array_equal(grid.starts, starts) else hours_of(starts, zone, resolved.clock)
     rows = np.arange(len(load.imported))
     bill = BillWindows(resolved, zone, holidays, duration_s, hours, load, rows)
-    keys = [(int(row), scenario) for row in rows]
-    found = _bill_rows(bill, keys, {"draw": pl.Int64, "scenario": pl.String})
-    return found.select("draw", "month", *DETERMINANT)
+    slots = slots_of(resolved)
+    return MeasuredDraws(tuple(slots), tuple(bill.figures(slots)))
 
 
 def _actual_rows(keys: Sequence[tuple[Any, ...]]) -> Ints:

@@ -6,13 +6,15 @@ error; only what was added back or modelled varies.
 draws        numbers that depend on nothing but their name
 sources      what can be off, by how much, and the rows a draw adds up
 worlds       draws x windows of the world V2B is compared with
+exact        what all draws of a bill come to at once, in whole numbers
 bills        a bill for every draw, each with its own past peaks
 ranges       order statistics, allowing for the bias of a maximum
 year         figures that the draws of many bills make
 """
 
-from pipeline.uncertainty.bills import DETERMINANT_DRAW, DrawnBills, Terms, bill_draws, past_of_draws
+from pipeline.uncertainty.bills import DETERMINANT_DRAW, DrawnBills, Terms, past_of_draws
 from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, signed
+from pipeline.uncertainty.exact import Past
 from pipeline.uncertainty.ranges import Range, range_of
 from pipeline.uncertainty.sources import DC_LOSS, Axis, ChargerSource, Clock, Ints, Sources
 from pipeline.uncertainty.worlds import Rebuilt
@@ -29,6 +31,7 @@ __all__ = [
     "DrawnBills",
     "DrawnSaving",
     "Ints",
+    "Past",
     "Range",
     "Reals",
     "Rebuilt",
@@ -37,7 +40,6 @@ __all__ = [
     "as_drawn",
     "at_ends",
     "bell",
-    "bill_draws",
     "even",
     "past_of_draws",
     "peaks_w",

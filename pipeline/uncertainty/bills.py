@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from pipeline.domain import Scenario
-from pipeline.savings import LineKey, line_of
-from pipeline.tariff import DETERMINANT, Bill, Matrix, ResolvedTariff, measure_draws, price_many
+from pipeline.savings import LineKey
+from pipeline.tariff import Bill, Matrix, MeasuredDraws, ResolvedTariff, Rows, measure_draws, price_measured
 from pipeline.uncertainty.draws import Reals
+from pipeline.uncertainty.exact import Ints, NotLinearError, Past, priced
 
-Ints = npt.NDArray[np.int64]
 History = Mapping[tuple[str, str], Mapping[str, Decimal]]
 
 DETERMINANT_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
@@ -33,7 +33,7 @@ DETERMINANT_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 
 @dataclass(frozen=True)
 class Terms:
-    """What every draw of a bill is priced by; `starts` of its windows [µs UTC], `history` one per draw."""
+    """What every draw of a bill is priced by; `starts` of its windows [µs UTC]."""
 
     tariff: ResolvedTariff
     scenario: Scenario
@@ -42,75 +42,108 @@ class Terms:
     starts: Ints
     duration_s: int
     currency_digits: int
-    history: Sequence[History]
+
+    def measure(self, load: Matrix) -> MeasuredDraws:
+        """Return what the bill measures; `load` has one row a draw, one column a window [Wh]."""
+        return measure_draws(
+            self.tariff, self.starts, load, duration_s=self.duration_s, zone=self.zone, holidays=self.holidays
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DrawnBills:
-    """The bills of all draws, in their order, and what they were priced on."""
+    """The bills of all draws, in their order: what they were priced on, and own peaks of earlier months."""
 
-    bills: Sequence[Bill]
-    determinants: pl.DataFrame
+    terms: Terms
+    measured: MeasuredDraws
+    past: Past
+
+    def bill(self, draw: int) -> Bill:
+        """Return the whole bill of one draw."""
+        scenario, digits = self.terms.scenario, self.terms.currency_digits
+        history: History = {
+            (scenario, charge_id): {month: _kw(peak, draw) for month, peak in months.items()}
+            for charge_id, months in self.past.items()
+        }
+        worlds: dict[str, Rows] = {scenario: self.measured.rows(draw)}
+        return price_measured(self.terms.tariff, worlds, history, currency_digits=digits)[scenario]
+
+    @cached_property
+    def first(self) -> Bill:
+        """Return the whole bill of the first draw."""
+        return self.bill(0)
+
+    @cached_property
+    def _priced(self) -> tuple[Reals, list[tuple[LineKey, Reals]]]:
+        try:
+            return priced(self.terms.tariff, self.measured, self.past, self.first, self.terms.currency_digits)
+        except NotLinearError:
+            return self._by_engine()
+
+    def _by_engine(self) -> tuple[Reals, list[tuple[LineKey, Reals]]]:
+        bills = [self.first, *map(self.bill, range(1, len(self.measured.figures[0].imported)))]
+        totals = np.array([float(bill.total) for bill in bills])
+        peaks: dict[tuple[int, LineKey], list[Decimal | None]] = {}
+        for bill in bills:
+            for place, line in enumerate(bill.lines):
+                peaks.setdefault((place, (line.charge_id, line.band)), []).append(line.own_peak_kw)
+        known = {key: [float(kw) for kw in found if kw is not None] for (_, key), found in peaks.items()}
+        return totals, [(key, np.array(found)) for key, found in known.items() if len(found) == len(bills)]
 
     @property
     def totals(self) -> Reals:
         """Return every draw's total in major units."""
-        return np.array([float(bill.total) for bill in self.bills])
+        return self._priced[0]
+
+    @property
+    def own_peaks(self) -> Sequence[tuple[LineKey, Reals]]:
+        """Return every draw's own peak by demand line, in the order of a bill [kW]; none of a line one draw lacks."""
+        return self._priced[1]
 
     def own_peaks_kw(self, line: LineKey | None) -> Reals | None:
         """Return every draw's own peak of one demand line [kW]; None where one has none."""
-        found = [line_of(bill, line) for bill in self.bills]
-        if any(one is None or one.own_peak_kw is None for one in found):
-            return None
-        return np.array([float(one.own_peak_kw) for one in found if one is not None and one.own_peak_kw is not None])
+        return next((values for key, values in self.own_peaks if key == line), None)
 
     @property
     def frame(self) -> pl.DataFrame:
         """Return the determinants in the shape of `DETERMINANT_DRAW`."""
-        keys = ["scenario", "charge_id", "band", "span"]
-        lists = ["import_wh", "export_wh", "own_peak_w"]
-        by_slot = self.determinants.sort("draw").group_by(keys, maintain_order=True).agg(lists)
-        return by_slot.select(pl.col(name).cast(kind) for name, kind in DETERMINANT_DRAW.items())
+        rows = [
+            (self.terms.scenario, *name, figures.imported.tolist(), figures.exported.tolist(), _listed(figures.peak))
+            for name, figures in self.measured.by_slot.items()
+        ]
+        names = ("scenario", "charge_id", "span", "band", *list(DETERMINANT_DRAW)[4:])
+        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+        return pl.DataFrame({name: columns[name] for name in DETERMINANT_DRAW}, schema=dict(DETERMINANT_DRAW))
 
 
-def bill_draws(terms: Terms, load: Matrix) -> DrawnBills:
-    """Return the bill of every draw of a world; `load` has one row a draw, one column a window [Wh]."""
-    determinants = measure_draws(
-        terms.tariff,
-        terms.starts,
-        load,
-        duration_s=terms.duration_s,
-        scenario=terms.scenario,
-        zone=terms.zone,
-        holidays=terms.holidays,
-    )
-    priced = price_many(
-        [terms.tariff],
-        determinants,
-        by=("draw",),
-        history={(draw,): past for draw, past in enumerate(terms.history)},
-        currency_digits=terms.currency_digits,
-    )
-    month = terms.tariff.period.month
-    bills = [priced[draw, month][terms.scenario] for draw in range(len(load.imported))]
-    return DrawnBills(bills, determinants.select("draw", *DETERMINANT))
+def _listed(values: Any) -> list[int | None]:
+    """Return numbers as a list, None where they are masked."""
+    found: list[int | None] = values.tolist()
+    return found
+
+
+def _kw(peak: Decimal | Ints, draw: int) -> Decimal:
+    return peak if isinstance(peak, Decimal) else Decimal(int(peak[draw])) / 1000
 
 
 def past_of_draws(
-    point: History, drawn: Mapping[str, pl.DataFrame], scenario: Scenario, reach: frozenset[str], draws: int
-) -> list[History]:
-    """Return each draw's own past peaks [kW]: those it had itself, the rebuilt ones where a month was not drawn.
+    point: History, drawn: Mapping[str, pl.DataFrame], scenario: Scenario, reach: frozenset[str]
+) -> dict[str, dict[str, Decimal | Ints]]:
+    """Return own peaks of earlier months: those each draw had itself, the rebuilt ones where a month was not drawn.
 
     `point` as of `tariff.price`; `drawn`: frames of `DETERMINANT_DRAW` by month; `reach`: the months looked back to.
     """
-    known = {
-        key: {m: kw for m, kw in months.items() if m in reach} for key, months in point.items() if key[0] == scenario
+    found: dict[str, dict[str, Decimal | Ints]] = {
+        charge_id: {m: kw for m, kw in months.items() if m in reach}
+        for (world, charge_id), months in point.items()
+        if world == scenario
     }
-    found = [{key: dict(months) for key, months in known.items()} for _ in range(draws)]
     for month in sorted(reach & drawn.keys()):
-        peaks = drawn[month].filter(pl.col("own_peak_w").list.first().is_not_null())
-        for charge_id in peaks.get_column("charge_id").unique():
-            of_charge = peaks.filter(pl.col("charge_id") == charge_id).get_column("own_peak_w").to_list()
-            for draw, watts in enumerate(np.max(np.array(of_charge), axis=0)[:draws]):
-                found[draw].setdefault((scenario, charge_id), {})[month] = Decimal(int(watts)) / 1000
-    return list(found)
+        rows = drawn[month].select("charge_id", "own_peak_w")
+        for charge_id, peaks in zip(*(column.to_list() for column in rows), strict=True):
+            if peaks[0] is not None:
+                watts = np.array(peaks, dtype=np.int64)
+                known = found.setdefault(charge_id, {})
+                before = known.get(month)
+                known[month] = np.maximum(before, watts) if isinstance(before, np.ndarray) else watts
+    return found

@@ -24,10 +24,15 @@ def even(*name: object, count: int = 1) -> Reals:
     The first draw is the middle; after it every second one mirrors the one before, so that their mean is exactly 1/2
     and a source that only scales leaves no bias.
     """
+    return even_of(np.arange(count), *name, count=count)
+
+
+def even_of(columns: npt.NDArray[np.int64], *name: object, count: int) -> Reals:
+    """Return some columns of the `count` of `even`, by number."""
     seed = sha256("/".join(str(part) for part in name).encode()).digest()
     source = np.random.Generator(np.random.PCG64(int.from_bytes(seed)))
-    half = source.random((DRAWS // 2, count))
-    numbers = np.full((DRAWS, count), 0.5)
+    half = source.random((DRAWS // 2, count))[:, columns]
+    numbers = np.full((DRAWS, len(columns)), 0.5)
     numbers[1::2], numbers[2::2] = half, 1 - half
     return numbers
 

@@ -6,15 +6,16 @@ readings is drawn anew every month. The metered load itself is the billing quant
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.charging import Counter
-from pipeline.uncertainty.draws import Reals, bell, even, signed
+from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, even_of, signed
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -63,15 +64,14 @@ class ChargerSource:
     imported: Counter | None
     exported: Counter | None
 
-    def through(self, starts: Ints, ends: Ints, offset_s: float) -> tuple[Reals, Reals]:
-        """Return energy in and out of the car per window [Wh], by a clock that is `offset_s` ahead."""
+    def through(self, edges: Ints, offset_s: float) -> tuple[Reals, Reals]:
+        """Return energy in and out of the car between edges [Wh], by a clock that is `offset_s` ahead."""
         shift = round(offset_s * 1000)
 
         def rise(counter: Counter | None) -> Reals:
             if counter is None:
-                return np.zeros(len(starts))
-            told: Reals = (counter.at(ends + shift) - counter.at(starts + shift)).astype(np.float64)
-            return told
+                return np.zeros(len(edges) - 1)
+            return np.diff(counter.at(edges + shift)).astype(np.float64)
 
         return rise(self.imported), rise(self.exported)
 
@@ -96,51 +96,73 @@ class Sources:
     drawn: Mapping[str, Ints] = field(default_factory=dict)
     axes: Sequence[Axis] = ()
 
+    @property
+    def edges(self) -> Ints:
+        """Return where windows begin and the last one ends [ms UTC]."""
+        return np.append(self.starts, self.ends[-1:])
+
     def deviations(self, draws: int, *, measured: bool = True, modelled: bool = True, noisy: bool = True) -> Reals:
         """Return (draws, windows) net energy of the drawn worlds less that of the rebuilt one [Wh].
 
         Without `measured` or `modelled` that kind of source is left out; without `noisy` only what registers do between
         two readings, which is drawn for every window anew.
         """
-        meter = self._gain(self.meter_accuracy, "meter", measured=measured)
-        rows: list[Reals] = []
+        total = np.zeros((draws, len(self.starts)))
+        if len(self._rows):
+            total = self._weights(measured=measured, modelled=modelled)[:draws] @ self._rows
+        return total + self._noise[:draws] if measured and noisy else total
+
+    @cached_property
+    def _rows(self) -> Reals:
+        """The energy of every source by window [Wh], in the order of `_weights`."""
+        rows = [row for charger in self.chargers for row in (*self._flows(charger), *self._modelled(charger))]
+        return np.stack(rows) * self.live if rows else np.zeros((0, len(self.starts)))
+
+    def _weights(self, *, measured: bool, modelled: bool) -> Reals:
+        """Every draw's share of every row; 0 of what is left out."""
+        meter = 1 + self._gain(self.meter_accuracy, "meter", measured=measured)
         weights: list[Reals] = []
         for charger in self.chargers:
             gain = 1 + self._gain(charger.accuracy, charger.charger_id, "gain", measured=measured)
-            self._flows(charger, gain * (1 + meter), rows, weights, measured=measured)
-            self._modelled(charger, gain, rows, weights, modelled=modelled)
-        total = np.zeros((draws, len(self.starts)))
-        if rows:
-            total = np.stack(weights, axis=1)[:draws] @ (np.stack(rows) * self.live)
-        if measured and noisy:
-            for charger in self.chargers:
-                self._between_readings(charger, total)
-        return total
+            weights += self._flow_weights(charger, gain * meter, measured=measured)
+            weights += self._model_weights(charger, gain, modelled=modelled)
+        return np.stack(weights, axis=1)
 
     def _gain(self, accuracy: float, *name: object, measured: bool) -> Reals:
         return (accuracy if measured else 0.0) * signed(self.site_id, *name)
 
-    def _flows(
-        self, charger: ChargerSource, gain: Reals, rows: list[Reals], weights: list[Reals], *, measured: bool
-    ) -> None:
-        """Add what the charger really moved, differenced anew at clock offsets around those drawn."""
-        charge, discharge = charger.through(self.starts, self.ends, 0.0)
-        if not charge.any() and not discharge.any():
-            return
-        rows.append(discharge - charge)
-        weights.append(gain - 1)
-        if measured and (charger.conversion or self.dc_chance):
-            rows.append(discharge + charge)
-            weights.append(self._conversion(charger))
+    def _offsets(self, charger: ChargerSource) -> tuple[Reals, Reals]:
+        """The drawn offsets of a charger's clock, and those around them at which its register is differenced anew."""
         offsets = charger.clock.draws_s(self.site_id, charger.charger_id, "clock")
         reach = float(np.abs(offsets).max())
-        if not measured or reach == 0:
+        return offsets, np.linspace(-reach, reach, CLOCK_KNOTS) if reach else np.zeros(0)
+
+    def _flows(self, charger: ChargerSource) -> Iterator[Reals]:
+        """What the charger really moved, and by how much it differs at clock offsets around those drawn."""
+        edges = self.edges
+        charge, discharge = charger.through(edges, 0.0)
+        if not self._moves(charger):
             return
-        knots = np.linspace(-reach, reach, CLOCK_KNOTS)
+        yield discharge - charge
+        if charger.conversion or self.dc_chance:
+            yield discharge + charge
+        _, knots = self._offsets(charger)
         for knot in knots[knots != 0]:
-            into, out_of = charger.through(self.starts, self.ends, knot)
-            rows.append((out_of - into) - (discharge - charge))
-            weights.append(gain * np.maximum(0, 1 - np.abs(offsets - knot) / (knots[1] - knots[0])))
+            into, out_of = charger.through(edges, knot)
+            yield (out_of - into) - (discharge - charge)
+
+    def _moves(self, charger: ChargerSource) -> bool:
+        return any(flow.any() for flow in charger.through(self.edges, 0.0))
+
+    def _flow_weights(self, charger: ChargerSource, gain: Reals, *, measured: bool) -> Iterator[Reals]:
+        if not self._moves(charger):
+            return
+        yield gain - 1
+        if charger.conversion or self.dc_chance:
+            yield self._conversion(charger) * measured
+        offsets, knots = self._offsets(charger)
+        for knot in knots[knots != 0]:
+            yield gain * np.maximum(0, 1 - np.abs(offsets - knot) / (knots[1] - knots[0])) * measured
 
     def _conversion(self, charger: ChargerSource) -> Reals:
         """Tell by how much less is given and more taken on the grid's side than the registers say."""
@@ -150,48 +172,58 @@ class Sources:
         least, most = DC_LOSS
         return np.where(hidden[:, 0] < self.dc_chance, -(least + (most - least) * hidden[:, 1]), 0.0)
 
-    def _modelled(
-        self, charger: ChargerSource, gain: Reals, rows: list[Reals], weights: list[Reals], *, modelled: bool
-    ) -> None:
-        """Add what the car would have drawn: energy and power were read off this charger, so they share its gain."""
+    def _modelled(self, charger: ChargerSource) -> Iterator[Reals]:
+        """What the car would have drawn, and what a parameter at either end of its range makes of it."""
         drawn = self.drawn.get(charger.charger_id)
         if drawn is None:
             return
-        rows.append(drawn.astype(np.float64))
-        weights.append(gain - 1)
-        for axis in self.axes if modelled else ():
-            for end, position in ((axis.low, -axis.position), (axis.high, axis.position)):
-                changed = end[charger.charger_id] - drawn
-                if changed.any():
-                    rows.append(changed.astype(np.float64))
-                    weights.append(gain * np.maximum(0, position))
+        yield drawn.astype(np.float64)
+        for axis in self.axes:
+            for end in (axis.low, axis.high):
+                yield (end[charger.charger_id] - drawn).astype(np.float64)
 
-    def _between_readings(self, charger: ChargerSource, total: Reals) -> None:
+    def _model_weights(self, charger: ChargerSource, gain: Reals, *, modelled: bool) -> Iterator[Reals]:
+        """Energy and power were read off this charger, so they share its gain."""
+        if charger.charger_id not in self.drawn:
+            return
+        yield gain - 1
+        for axis in self.axes:
+            for position in (-axis.position, axis.position):
+                yield gain * np.maximum(0, position) * modelled
+
+    @cached_property
+    def _noise(self) -> Reals:
+        """What registers do between two readings, by draw and window [Wh]."""
+        total = np.zeros((DRAWS, len(self.starts)))
+        for charger in self.chargers:
+            for name, counter, sign in (("import", charger.imported, -1), ("export", charger.exported, 1)):
+                if counter is not None and len(counter.times) > 1:
+                    self._between_readings((self.site_id, charger.charger_id, name, self.month), counter, sign, total)
+        return total
+
+    def _between_readings(self, where: tuple[str, ...], counter: Counter, sign: int, total: Reals) -> None:
         """Add what a register may have counted before or after an edge: it lies between two readings, in steps.
 
         Between two readings it runs somewhere between the latest and the earliest that its highest power allows, and
         never falls: one number tells where, for all edges between them. What a coarse register holds back is another.
         """
-        for name, counter, sign in (("import", charger.imported, -1), ("export", charger.exported, 1)):
-            if counter is None or len(counter.times) < 2:
-                continue
-            edges = np.append(self.starts, self.ends[-1:])
-            told = counter.at(edges)
-            moving = np.flatnonzero((np.diff(told) != 0) & self.live)
-            if not len(moving):
-                continue
-            low, high = counter.limits(edges)
-            where = (self.site_id, charger.charger_id, name, self.month)
-            _, piece = np.unique(np.searchsorted(counter.times, edges), return_inverse=True)
-            running = _numbers(len(total), piece, *where, "between")
-            off = (low - told) + running * (high - low)
-            if counter.step_wh > 1:
-                _, value = np.unique(told, return_inverse=True)
-                off = off + counter.step_wh * _numbers(len(total), value, *where, "step")
-            total[:, moving] += sign * (off[:, moving + 1] - off[:, moving])
+        edges = self.edges
+        told = counter.at(edges)
+        moving = np.flatnonzero((np.diff(told) != 0) & self.live)
+        if not len(moving):
+            return
+        used = np.union1d(moving, moving + 1)
+        low, high = counter.limits(edges[used])
+        off = (low - told[used]) + _numbers(np.searchsorted(counter.times, edges), used, *where, "between") * (
+            high - low
+        )
+        if counter.step_wh > 1:
+            off = off + counter.step_wh * _numbers(told, used, *where, "step")
+        before = np.searchsorted(used, moving)
+        total[:, moving] += sign * (off[:, before + 1] - off[:, before])
 
 
-def _numbers(draws: int, group: Ints, *name: object) -> Reals:
-    """Return (draws, len(group)) even numbers, the same for all of one group."""
-    numbers: Reals = even(*name, count=int(group.max()) + 1)[:draws, group]
-    return numbers
+def _numbers(kinds: Ints, used: Ints, *name: object) -> Reals:
+    """Return (DRAWS, len(used)) even numbers for some of many edges, the same for all of one kind."""
+    found, group = np.unique(kinds, return_inverse=True)
+    return even_of(group[used], *name, count=len(found))
