@@ -260,6 +260,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     "range_too_wide": Reason(
         "What the chargers, clocks and the model can be off by leaves the saving too uncertain to call it proved."
     ),
+    "placeholder_prices": Reason("The tariff still has placeholder prices: no sum of money here is real."),
     "bill_partial": Reason("Some charges of the tariff were refused, so the bill is partial."),
     "sessions_unknown": Reason(
         "Energy flowed through chargers outside any logged session, so charging from plug-in cannot be modelled."
@@ -273,3 +274,5 @@ REASONS: Final[Mapping[str, Reason]] = {
     "programme_not_started": Reason("V2B had not begun: this bill feeds ratchets and baselines and has no saving."),
 }
 """Every code that may stand in `summary.json` under `reasons`, with the fields it leaves null."""
+PARTIAL: Final = ("placeholder_prices", "bill_partial")
+"""Codes of bills that leave charges unpriced, the plainer one first."""

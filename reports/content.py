@@ -71,8 +71,8 @@ def _masthead(facts: Facts, words: Language) -> str:
 def _notices(facts: Facts, words: Language) -> list[str]:
     """Return what a reader must know before the figures."""
     found = []
-    if facts.figure("money", "partial"):
-        found.append(words.say(reason_sentence("bill_partial")))
+    if facts.partial:
+        found.append(words.say(reason_sentence(facts.partial)))
     if mostly_modelled(facts):
         found.append(words.say("More than half of this saving is when the cars charged, which is modelled."))
     if not facts.provable:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.domain import REASONS
+from pipeline.domain import PARTIAL, REASONS
 from reports.inputs import ReportInput, ReportSite
 from reports.language import exact
 
@@ -130,6 +130,11 @@ class Facts:
     def blocking(self) -> tuple[str, ...]:
         """The reasons that keep the saving from being stated, worst first; all reasons where none is known to block."""
         return tuple(code for code in BLOCKING if code in self.reasons) or self.reasons
+
+    @property
+    def partial(self) -> str | None:
+        """The code of what makes the bill partial; None for a bill priced in full."""
+        return next((code for code in PARTIAL if code in self.reasons), None)
 
     def set_at(self, world: str) -> datetime | None:
         """Return when the own peak of 'baseline' or 'actual' began, wall clock of the site."""

@@ -19,6 +19,7 @@ from reports.theme import CSS_VARIABLES, font_faces
 
 STATES = {
     "ok": "proved",
+    "partial": "proved, bill partial",
     "not_provable": "not provable",
     "seed": "before V2B",
     "no_bill": "no bill",

@@ -231,6 +231,8 @@ def result(facts: Facts, words: Language) -> str:
     if departures and ready is not None:
         some = words.say("{ready} of {all} cars ready", ready=words.number(ready), all=words.number(departures))
         parts.append(words.say("all cars ready") if ready == departures else some)
+    if facts.partial:
+        parts.append(words.say("bill partial"))
     return words.listed(parts)
 
 

@@ -22,7 +22,7 @@ from pipeline.chain.proving import contradictions_of, doubts_of, is_commissioned
 from pipeline.chain.ranging import Drawn, draw_savings, ranges_of
 from pipeline.chain.yearly import with_worth
 from pipeline.domain import CHARGING_SESSION, SCENARIOS
-from pipeline.tariff import Bill, ResolvedTariff, measure, price
+from pipeline.tariff import PLACEHOLDER, Bill, ResolvedTariff, measure, price
 
 
 def compute(prepared: Prepared) -> Result:
@@ -239,6 +239,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "vehicles_unknown": not inputs.site.vehicles,
         "wear_not_configured": inputs.site.wear is None,
         "ratchet_history_short": bool(inputs.reach - seen),
+        "placeholder_prices": any(r.field == PLACEHOLDER for bill in facts.bills.values() for r in bill.refused),
         "bill_partial": any(bill.refused for bill in facts.bills.values()),
         "unproved_bills_left_out": any(bill.counted is None for bill in facts.prior[-11:]) or not facts.provable,
     }

@@ -134,11 +134,18 @@ def _month_row(summary: Mapping[str, Any]) -> list[str]:
         _kw(peak["actual"]),
         _kw(peak["reduction"]),
         "-" if summary["percent_saved"]["peak"] is None else f"{summary['percent_saved']['peak']:.1f}",
-        listed_money(summary["money"]["saved"], summary["currency"]),
+        _saved(summary),
         listed_money(summary["annual"]["realised"], summary["currency"]),
         ready,
         summary["grade"] if state == "ok" else state,
     ]
+
+
+def _saved(summary: Mapping[str, Any]) -> str:
+    """A saving of bills that leave charges unpriced is marked: it is not the money."""
+    money = summary["money"]
+    shown = listed_money(money["saved"], summary["currency"])
+    return f"{shown} (partial)" if money["partial"] and money["saved"] is not None else shown
 
 
 def _kw(value: float | None) -> str:

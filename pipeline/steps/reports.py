@@ -19,7 +19,7 @@ import polars as pl
 from pipeline import __version__
 from pipeline.calendars import local_midnight_utc
 from pipeline.delivery import build_message, stated_figures
-from pipeline.domain import V2BError
+from pipeline.domain import PARTIAL, V2BError
 from pipeline.journal import IssuedReport, Journal
 from pipeline.portfolio import Portfolio, Site
 from pipeline.steps.planning import plan_changes
@@ -147,18 +147,19 @@ def write_portfolio_page(portfolio: Portfolio, open_warehouse: Callable[[], Ware
 
 def _portfolio_row(portfolio: Portfolio, row: Mapping[str, Any]) -> PortfolioRow:
     provable = row["state"] == "ok" and row["provable"]
+    partial = next((code for code in PARTIAL if provable and code in row["reasons"]), None)
     return PortfolioRow(
         site_id=row["site_id"],
         name=portfolio.sites[row["site_id"]].name,
         month=row["month"],
-        state="not_provable" if row["state"] == "ok" and not provable else row["state"],
+        state="partial" if partial else "not_provable" if row["state"] == "ok" and not provable else row["state"],
         grade=row["grade"] if row["state"] == "ok" else None,
         currency=row["currency"],
         saved=row["saved"] if provable else None,
         peak_cut_kw=row["peak_reduction_kw"] if provable else None,
         ready_pct=row["ready_pct"],
         version=row["version"],
-        why="" if provable or not row["reasons"] else reason_sentence(row["reasons"][0]),
+        why=reason_sentence(partial or row["reasons"][0]) if row["reasons"] and (partial or not provable) else "",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from pipeline.domain import REASONS
+from pipeline.domain import PARTIAL, REASONS
 from pipeline.journal import Journal
 from pipeline.portfolio import Portfolio
 from pipeline.steps.planning import plan_changes
@@ -25,6 +25,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "sessions_unknown": "fetch the session records of the chargers and drop them into landing/",
     "ratchet_history_incomplete": "drop the earlier month's missing data into landing/, or state its peak in "
     "[ratchet_seed]",
+    "placeholder_prices": "put your contract's prices into the tariff file and take out its line placeholder = true",
     "bill_partial": "`v2b tariff check` names what was refused: resolve it in the tariff or its answers file",
     "demand_not_reconciled": "compare the utility's bill in utility_bills.csv with the tariff and the meters",
     "clock_contradicted": "set the charger's clock, and ask its vendor for a log with right times",
@@ -52,10 +53,11 @@ class StatusRow:
     email_state: str | None
     next_action: str | None
     findings: tuple[str, ...] = ()
+    partial: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the machine contract of `v2b status --json`."""
-        return {name: value for name, value in asdict(self).items() if name != "findings"}
+        return {name: value for name, value in asdict(self).items() if name not in ("findings", "partial")}
 
     def cells(self) -> list[str]:
         """Return the row as text."""
@@ -133,6 +135,7 @@ def _row(row: dict[str, Any], known: _Known) -> StatusRow:
         ", ".join(states) or None,
         _next_action(summary, states, is_stale=is_stale, is_due=place in known.due),
         tuple(summary["data"]["findings"] or ()),
+        row["state"] == "ok" and bool(summary["money"]["partial"]),
     )
 
 
@@ -147,7 +150,9 @@ def _next_action(summary: dict[str, Any], mails: Sequence[str], *, is_stale: boo
     if summary["state"] == "ok" and not summary["provable"]:
         code = summary["reasons"][0]
         return f"{REASONS[code].sentence} To do: {REMEDIES[code]}" if code in REMEDIES else REASONS[code].sentence
-    return _SEND if is_due else None
+    if is_due:
+        return _SEND
+    return next((REMEDIES[code] for code in PARTIAL if code in summary["reasons"]), None)
 
 
 def _right(rows: Sequence[StatusRow]) -> list[str]:
@@ -162,7 +167,7 @@ def _right(rows: Sequence[StatusRow]) -> list[str]:
     return [*lines, f"{mails['sent']} reports mailed"] if mails["sent"] else lines
 
 
-def _wrong_rows(rows: Iterable[StatusRow]) -> list[str]:
+def _wrong_rows(rows: Sequence[StatusRow]) -> list[str]:
     counts = Counter(row.state for row in rows)
     unproved = sum(row.state == "ok" and row.provable is False for row in rows)
     mails = sum(bool(row.email_state) and row.next_action == _RESOLVE for row in rows)
@@ -170,6 +175,7 @@ def _wrong_rows(rows: Iterable[StatusRow]) -> list[str]:
         (counts["refused"], "site file", "refused"),
         (counts["failed"], "bill", "not computed"),
         (unproved, "bill", "not provable"),
+        (sum(row.partial for row in rows), "bill", "partial: charges are not priced"),
         (counts["stale"], "bill", "stale"),
         (mails, "report", "whose mail failed or may have been sent"),
     )

@@ -65,6 +65,7 @@ from pipeline.tariff.model import (
     TouPeriod,
     Verdict,
 )
+from pipeline.tariff.native import PLACEHOLDER
 from pipeline.tariff.quantities import Measured, Rows, billing_demand
 from pipeline.tariff.resolve import (
     ResolvedCharge,
@@ -78,6 +79,7 @@ from pipeline.tariff.resolve import (
 __all__ = [
     "CHARGE_KINDS",
     "DETERMINANT",
+    "PLACEHOLDER",
     "Answer",
     "Bill",
     "BillLine",

@@ -161,8 +161,10 @@ def _cycle(shape: CycleShape | None) -> Cycle | None:
     return Cycle(shape.month_days, (fewest, most) if shape.normal_days else None)
 
 
+PLACEHOLDER: Final = "placeholder"
+"""What a bill names as refused while the prices are the template's."""
 _PLACEHOLDER: Final = Refusal(
-    "placeholder", "its prices are the template's; put in your contract's and take out the line placeholder = true"
+    PLACEHOLDER, "its prices are the template's; put in your contract's and take out the line placeholder = true"
 )
 
 

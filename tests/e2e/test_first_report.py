@@ -1,8 +1,10 @@
 """A newcomer's path: own files, `init --from`, `run`, a report."""
 
 import json
+from html import unescape
 from pathlib import Path
 
+from pipeline.domain import REASONS
 from pipeline.simulate import SimulationOptions, write_portfolio
 from tests.e2e.conftest import v2b
 
@@ -22,6 +24,14 @@ def test_from_own_files_to_a_first_report(tmp_path: Path) -> None:
     assert months[0]["money"]["partial"]  # at the template's prices no sum is money yet
     [finding] = months[0]["data"]["findings"]
     assert "placeholder" in finding
+    assert "placeholder_prices" in months[0]["reasons"]
+    page = (folder / "out" / "my-building" / months[0]["month"] / "report.html").read_text(encoding="utf-8")
+    assert REASONS["placeholder_prices"].sentence in unescape(page)
+    status = v2b("status", "--portfolio", str(folder))
+    assert "1 bill partial" in status.stdout
+    assert "placeholder = true" in status.stdout
+    index = (folder / "out" / "index.html").read_text(encoding="utf-8")
+    assert '"state":["partial"]' in index
     assert (folder / "out" / "my-building" / months[0]["month"] / "report.html").is_file()
 
 

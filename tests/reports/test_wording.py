@@ -129,6 +129,11 @@ def test_subject_of_other_doubts(reason: str, expected: str) -> None:
     assert titled("not_provable", reasons=[reason]).endswith(f"not provable: {expected}")
 
 
+def test_a_partial_bill_is_told_in_the_subject() -> None:
+    reasons = [*good().summary["reasons"], "bill_partial"]
+    assert titled("good", reasons=reasons) == f"{titled('good')}, bill partial"
+
+
 def test_a_small_gap_is_never_rounded_to_nothing() -> None:
     assert titled("not_provable", data={"charger_coverage_pct": 99.99}).endswith("under 0.1 % of charger data missing")
 

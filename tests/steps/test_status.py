@@ -50,6 +50,9 @@ def test_what_to_do_is_said_once_with_its_place() -> None:
         (summary(), ["sent"], True, True, "v2b run"),  # a stale report is not what should be mailed
         (summary(), ["pending"], False, True, "v2b send"),
         (summary(), ["sent", "unknown"], False, True, "v2b send --resolve"),
+        (summary(reasons=["bill_partial"]), [], False, False, REMEDIES["bill_partial"]),
+        (summary(reasons=["bill_partial", "placeholder_prices"]), [], False, False, REMEDIES["placeholder_prices"]),
+        (summary(reasons=["bill_partial"]), ["pending"], False, True, "v2b send"),
         (summary(state="failed", data={"findings": ["no rate"]}), [], True, True, "mend it, then v2b run: no rate"),
     ],
 )
@@ -57,6 +60,10 @@ def test_the_next_action_is_the_most_pressing(
     found: dict[str, Any], mails: list[str], is_stale: bool, is_due: bool, action: str | None
 ) -> None:
     assert status._next_action(found, mails, is_stale=is_stale, is_due=is_due) == action
+
+
+def test_partial_bills_are_among_what_is_wrong() -> None:
+    assert status._wrong_rows([row(partial=True), row("2013-08")]) == ["1 bill partial: charges are not priced"]
 
 
 def test_a_bill_that_is_not_provable_says_why_and_what_helps() -> None:
