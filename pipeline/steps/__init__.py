@@ -10,6 +10,7 @@ placing   local times and nameless meters get their site
 filing    local day and bill month of a record
 reading   files to records, small ones side by side
 file_load  one file into the warehouse, piece by piece
+known_files  which content each file had, read again only where it may have changed
 loading   landing/ -> the warehouse's current records
 settling  which of the portfolio's files nobody is writing any more
 bill_inputs  the files that `v2b bill` reads

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from pipeline.ingest.created import created_at
 from pipeline.journal import Journal
 from pipeline.portfolio import Portfolio
 from pipeline.steps.file_load import MOST_REASONS, load_file
+from pipeline.steps.known_files import digest, file_digests
 from pipeline.steps.names import Names, names_of
 from pipeline.steps.reading import Unread, read_ahead
 from pipeline.warehouse import LoadResult, Warehouse
@@ -102,7 +102,7 @@ def _is_file(path: Path) -> bool:
 def _copied(path: Path, landing: Path) -> str:
     """The name below landing/ under which a file's content is there now."""
     target, number = landing / path.name, 1
-    while target.exists() and _digest(target) != _digest(path):
+    while target.exists() and digest(target) != digest(path):
         number += 1
         target = landing / f"{path.stem}-{number}{path.suffix}"
     if not target.exists():
@@ -116,16 +116,6 @@ def _copied(path: Path, landing: Path) -> str:
     return target.name
 
 
-def _digest(path: Path) -> str:
-    if path.is_dir():
-        return sha256(f"directory {path.name}".encode()).hexdigest()
-    digest = sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def landed(landing: Path) -> dict[str, Path]:
     """Return files below landing/, and folders named like a file, by name; hidden ones are still being written.
 
@@ -137,19 +127,6 @@ def landed(landing: Path) -> dict[str, Path]:
         hidden = any(part.startswith(".") for part in relative.parts)
         if not hidden and (path.is_file() or (path.is_dir() and path.suffix.lower() in _FILE_LIKE)):
             found[os.fsencode(relative).decode("utf-8", "replace")] = path
-    return found
-
-
-def _digests(files: Mapping[str, Path]) -> dict[str, str]:
-    """SHA-256 by name; a file that has gone meanwhile is not there, one that cannot be read has its failure's."""
-    found = {}
-    for name, path in files.items():
-        try:
-            found[name] = _digest(path)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            found[name] = sha256(f"unreadable: {error.strerror}".encode()).hexdigest()
     return found
 
 
@@ -192,7 +169,7 @@ def ingest(
     known = {(row["path"], row["sha256"]): row for row in warehouse.query("select * from source_file").to_dicts()}
     if only is not None and (known or not earlier):
         files = {name: path for name, path in files.items() if name in set(only)}
-    digests = _digests(files)
+    digests = file_digests(portfolio.root, files)
     journal.note_files([(digests[name], name) for name in _by_age(files, digests)], now)
     seen = [file for file in journal.files() if digests.get(file.path) == file.sha256]
     new = [(file, files[file.path]) for file in seen if (file.path, file.sha256) not in known]
