@@ -152,7 +152,8 @@ class Reason:
 
 REASONS: Final[Mapping[str, Reason]] = {
     "clock_measured": Reason(
-        "The meter tells every charger's clock to be within the configured bound; clocks were not corrected."
+        "The meter tells every charger's clock better than the configured bound; one that is certainly off was "
+        "corrected."
     ),
     "clock_bounded": Reason(
         "The meter does not tell how far charger clocks are off; they are taken to be within the configured bound.",
@@ -256,6 +257,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "ratchet_history_short": Reason(
         "The ratchet looks back further than the data; no peak is assumed for the months before it."
+    ),
+    "clock_unresolved": Reason(
+        "What charger clocks may be off by would change the peak reduction by more than a tenth of it and 1 kW."
     ),
     "range_too_wide": Reason(
         "What the chargers, clocks and the model can be off by leaves the saving too uncertain to call it proved."

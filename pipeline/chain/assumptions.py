@@ -40,7 +40,7 @@ def _measurement(prepared: Prepared) -> Iterator[Assumption]:
     sentence = (
         f"Charger clocks are taken to be within {bound_s:.0f} s of the meter's; the meter does not tell."
         if offset is None
-        else "The farthest charger clock as the meter tells it; nothing was corrected."
+        else "The farthest charger clock as the meter tells it; clocks that are certainly off were corrected."
     )
     yield Assumption("clock_offset", offset, -bound_s, bound_s, "s", sentence)
     dc = [charger for charger in site.chargers if charger.register_side == "dc"]

@@ -117,8 +117,8 @@ class Prepared:
     findings: pl.DataFrame
     clock: quality.Clock
     wiring: quality.Wiring
-    readings: pl.DataFrame  # with rebuilt registers
-    fits: Sequence[quality.Fit]
+    readings: pl.DataFrame  # with rebuilt registers, on the meter's clock as far as the meter tells it
+    fits: Sequence[quality.Fit]  # of the chargers as they came
     plug_in: PlugIn | None  # None before the programme
 
     @property

@@ -40,6 +40,8 @@ def prepare(inputs: Inputs) -> Prepared:
     assigned = assign_sessions(inputs.readings, inputs.session_records)
     repaired = charging.repair_registers(assigned, site.chargers)
     readings = charging.on_ac_side(repaired.readings, site.chargers)
+    fits = clock_fits(inputs, windows, readings)
+    readings = charging.on_the_meters_clock(readings, quality.corrections_s(fits, inputs.clock_bound_s))
     charger_windows = _charger_windows(readings, grid, site, inputs.clock_bound_s)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
     windows = without_served(windows, readings, inputs.outages)
@@ -48,7 +50,6 @@ def prepare(inputs: Inputs) -> Prepared:
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
     outside = _flows_outside_sessions(windows, sessions, span)
     windows, plug_in = _rebuilt(inputs, windows, sessions, readings, round_trip)
-    fits = clock_fits(inputs, windows, readings)
     found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
     findings = pl.concat([findings, *found])
     clock = quality.clock_of(fits, inputs.clock_bound_s)

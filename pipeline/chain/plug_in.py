@@ -58,8 +58,11 @@ class PlugIn:
         """Return the model of the stays that end within a run-up before `begin`, or later."""
         return replace(self, sessions=self.sessions.filter(pl.col("plugged_out_at") >= begin - _RUN_UP))
 
-    def drawn(self, *, charge: float = 1.0, efficiency: float = 1.0, power: float = 1.0) -> dict[str, scenarios.Wh]:
-        """Return what each charger would have drawn per window [Wh], losses and power times what was measured."""
+    def drawn(self, *, charge: float = 1.0, efficiency: float = 1.0, power: float = 0.0) -> dict[str, scenarios.Wh]:
+        """Return what each charger would have drawn per window [Wh].
+
+        Losses times what was measured [1]; every charging power `power` times its error above what was measured.
+        """
         trip = self.round_trip
         changed = replace(
             trip,
@@ -69,7 +72,7 @@ class PlugIn:
 
         def curve(charger_id: str, account: str) -> charging.ChargePower:
             found = self.curves.get((charger_id, account), self.curves[charger_id, charger_id])
-            return found if power == 1 else found.times(power)
+            return found.off_by(power) if power else found
 
         return scenarios.unmanaged_by_charger(
             self.sessions, self.windows, batteries=self.batteries, curve=curve, round_trip=changed

@@ -16,6 +16,9 @@ from pipeline.domain import SCENARIOS, Scenario
 WIDEST_OF_SAVING: Final = 0.5
 WIDEST_OF_BILL: Final = 0.002
 """A range may be as wide as half the saving, or a five-hundredth of the bill where that is more."""
+CLOCK_MOVES_KW: Final = 1.0
+CLOCK_MOVES_OF_CUT: Final = 0.1
+"""Clocks may change the peak reduction by so much [kW], or by this share of it where that is more."""
 
 
 def known_worlds(prepared: Prepared, drawn: Drawn | None) -> tuple[Scenario, ...]:
@@ -45,6 +48,8 @@ def doubts_of(
         doubts.append("ratchet_history_incomplete")
     if drawn is not None and _too_wide(drawn):
         doubts.append("range_too_wide")
+    if drawn is not None and _clocks_matter(drawn):
+        doubts.append("clock_unresolved")
     return doubts + contradictions_of(prepared, compared, checked)
 
 
@@ -85,3 +90,9 @@ def _too_wide(drawn: Drawn) -> bool:
     """Whether a range is wider than half the saving and than a five-hundredth of the bill it is saved of."""
     allowed = max(WIDEST_OF_SAVING * abs(drawn.saving), WIDEST_OF_BILL * abs(drawn.baseline))
     return drawn.money.width > allowed
+
+
+def _clocks_matter(drawn: Drawn) -> bool:
+    """Whether the peak reduction hangs on clocks known no better than they are."""
+    cut_kw, moves_kw = drawn.clock
+    return moves_kw > max(CLOCK_MOVES_KW, CLOCK_MOVES_OF_CUT * abs(cut_kw))

@@ -23,9 +23,6 @@ from pipeline.uncertainty import DC_LOSS, Axis, ChargerSource, Clock, Range, Sou
 _KW_DIGITS: Final = 3
 _FEW: Final = 39
 """Draws of each part of a range, whose bounds are then the least and the highest but none: 1 and 39 of 39."""
-POWER_MEASURED: Final = 0.02
-POWER_RATED: Final = 0.10
-"""Half the range of a charging power read off registers, and of one that only the rating tells [1]."""
 LOSSES_SUMMED: Final = 0.02
 """Half the range of losses from sums of stays, whose states of charge are rounded [1]."""
 ASSUMED_LOSSES: Final = 0.027
@@ -43,7 +40,8 @@ class Drawn:
     """What the draws of one bill came to: ranges, what each saved, and DETERMINANT_DRAW.
 
     `saving` and `baseline`: the saving and the bill of the compared world as rebuilt [money]; `cleared`: no peak of
-    the bill can lie in a window without charger data.
+    the bill can lie in a window without charger data; `clock`: the peak reduction, and by how much it may change
+    within the 95 % ranges of the clocks [kW]; zeros without a demand charge.
     """
 
     saving: float
@@ -54,6 +52,7 @@ class Drawn:
     savings: uncertainty.DrawnSaving
     frame: pl.DataFrame
     cleared: bool
+    clock: tuple[float, float]
 
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
@@ -88,10 +87,12 @@ def _chargers(prepared: Prepared) -> Iterator[ChargerSource]:
     exported = charging.counters(prepared.readings, "energy_export_wh")
     bound_s = prepared.inputs.clock_bound_s
     fits = {fit.charger_id: fit for fit in prepared.fits if fit.tells}
+    corrected = quality.corrections_s(prepared.fits, bound_s)
     for charger in prepared.inputs.site.chargers:
         fit = fits.get(charger.charger_id)
-        # the rebuilt world is not corrected, so that a measured offset is part of what it can be off by
-        error_s = None if fit is None else float(np.hypot(fit.offset_s, fit.error_s))
+        # an offset that may be chance was not corrected, and is part of what the rebuilt world can be off by
+        left_s = 0.0 if fit is None or charger.charger_id in corrected else fit.offset_s
+        error_s = None if fit is None else float(np.hypot(left_s, fit.error_s))
         yield ChargerSource(
             charger_id=charger.charger_id,
             accuracy=charger.accuracy_pct / 100,
@@ -102,17 +103,17 @@ def _chargers(prepared: Prepared) -> Iterator[ChargerSource]:
         )
 
 
-def dc_chance(fits: Sequence[quality.Fit]) -> float:
+def dc_chance(fits: Sequence[quality.Fit], before: float = DC_BEFORE) -> float:
     """Return the chance of registers on the DC side, given how much the meter saw of what cars took and gave [1].
 
-    Bayes: one site in twenty before its meter is asked; that of the chargers added up then tells.
+    Bayes: `before` its meter is asked one site in twenty; that of the chargers added up then tells.
     """
     together = next((fit.together for fit in fits if fit.together), None)
     sides = together.sides if together else None
     if sides is None or not np.isfinite(sides.into_error) or sides.into_error <= 0:
-        return DC_BEFORE if sides is None else 0.0
+        return before if sides is None else 0.0
     from_ac, from_dc = ((sides.into - gain) / sides.into_error for gain in (1.0, 1 + sum(DC_LOSS) / 2))
-    odds = DC_BEFORE / (1 - DC_BEFORE) * float(np.exp(np.clip((from_ac**2 - from_dc**2) / 2, -50, 50)))
+    odds = before / (1 - before) * float(np.exp(np.clip((from_ac**2 - from_dc**2) / 2, -50, 50)))
     return odds / (1 + odds)
 
 
@@ -125,15 +126,17 @@ def _axes(prepared: Prepared, drawn: Mapping[str, uncertainty.Ints]) -> Iterator
     settled = near.drawn()
     losses, efficiency = losses_of(prepared.round_trip)
 
-    def axis(name: str, half: float, position: uncertainty.Reals) -> Axis:
-        ends = [_moved(drawn, settled, near, {name: 1 + side * half}) for side in (-1, 1)]
-        return Axis(ends[0], ends[1], position)
+    def ends(name: str, low: float, high: float) -> tuple[dict[str, uncertainty.Ints], dict[str, uncertainty.Ints]]:
+        return _moved(drawn, settled, near, {name: low}), _moved(drawn, settled, near, {name: high})
 
     if losses:
-        yield axis("charge", losses, uncertainty.signed(site_id, "charging losses"))
+        yield Axis(*ends("charge", 1 - losses, 1 + losses), uncertainty.signed(site_id, "charging losses"))
     if efficiency and model.counts_stock:
-        yield axis("efficiency", efficiency, uncertainty.signed(site_id, "round trip"))
-    yield axis("power", power_of(model), uncertainty.signed(site_id, "charging power"))
+        yield Axis(*ends("efficiency", 1 - efficiency, 1 + efficiency), uncertainty.signed(site_id, "round trip"))
+    low, high = ends("power", -1.0, 1.0)
+    for charger_id in drawn:
+        position = uncertainty.signed(site_id, charger_id, "charging power")
+        yield Axis({charger_id: low[charger_id]}, {charger_id: high[charger_id]}, position)
 
 
 def _moved(
@@ -159,9 +162,9 @@ def losses_of(trip: charging.RoundTrip) -> tuple[float, float]:
 
 
 def power_of(model: PlugIn) -> float:
-    """Return half the range of charging powers [1]."""
-    measured = any(curve.source == "measured" for curve in model.curves.values())
-    return POWER_MEASURED if measured else POWER_RATED
+    """Return half the range of the charging power known worst, of those that were measured where any was [1]."""
+    measured = [curve.error for curve in model.curves.values() if curve.source == "measured"]
+    return max(measured or [curve.error for curve in model.curves.values()])
 
 
 def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.LineKey | None) -> Drawn | None:
@@ -175,37 +178,50 @@ def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.Li
     if prepared.inputs.is_seed or unknown or headline is None or actual is None:
         return None
     corners = corners_of(prepared)
-    if corners is None:
-        return None
-    sources, compared = sources_of(prepared), _Compared(prepared, headline, actual, line)
-    whole, measurement, modelling, still, ends = compared.drawn(
+    return None if corners is None else _drawn(_Compared(prepared, headline, actual, line), corners)
+
+
+def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
+    """Draw the compared world; `corners` as of `corners_of`. None where its bill has charges on reactive energy."""
+    sources = sources_of(compared.prepared)
+    whole, measurement, modelling, still, ends, clocks = compared.drawn(
         [
             sources.deviations(uncertainty.DRAWS),
             sources.deviations(_FEW, modelled=False),
             sources.deviations(_FEW, measured=False),
             sources.deviations(_FEW, noisy=False),
             corners * sources.live,
+            sources.clock_ends(),
         ],
-        alone=(1, 2),
+        alone=(1, 2, 5),
     )
-    if len(whole.first.lines) != len(headline.lines):
+    if len(whole.first.lines) != len(compared.headline.lines):
         return None  # charges on reactive energy are not priced in draws, which hold active energy only
-    figures = {"peak_kw": compared.reductions, "money": compared.savings}
-    found = {name: _range(figure, whole, still, ends) for name, figure in figures.items()}
-    parts = {
-        name: {
-            part: uncertainty.range_of(values)
-            for part, drawn in (("measurement", measurement), ("modelling", modelling))
-            if (values := figure(drawn)) is not None
-        }
-        for name, figure in figures.items()
-    }
-    money = found["money"]
+    money = _range(compared.savings, whole, still, ends)
     if money is None:
         return None
-    saved = uncertainty.DrawnSaving(compared.savings(whole), money.bias)
-    saving, baseline = float(headline.total - actual.total), float(headline.total)
-    return Drawn(saving, baseline, found["peak_kw"], money, parts, saved, whole.frame, _all_peak_as(headline, ends))
+    by_clock = compared.reductions(clocks)
+    figures = {"peak_kw": compared.reductions, "money": compared.savings}
+    parts = {"measurement": measurement, "modelling": modelling}
+    return Drawn(
+        saving=float(compared.headline.total - compared.actual.total),
+        baseline=float(compared.headline.total),
+        peak_kw=_range(compared.reductions, whole, still, ends),
+        money=money,
+        parts={name: _ranges_of_parts(figure, parts) for name, figure in figures.items()},
+        savings=uncertainty.DrawnSaving(compared.savings(whole), money.bias),
+        frame=whole.frame,
+        cleared=_all_peak_as(compared.headline, ends),
+        clock=(0.0, 0.0) if by_clock is None else (float(by_clock[0]), float(np.abs(by_clock - by_clock[0]).max())),
+    )
+
+
+def _ranges_of_parts(
+    figure: Callable[[uncertainty.DrawnBills], uncertainty.Reals | None], parts: Mapping[str, uncertainty.DrawnBills]
+) -> dict[str, Range]:
+    """The ranges of one figure had only the measurement, or only the model, been off."""
+    found = {name: figure(drawn) for name, drawn in parts.items()}
+    return {name: uncertainty.range_of(values) for name, values in found.items() if values is not None}
 
 
 def _range(

@@ -1,11 +1,12 @@
 """From charger readings to energy per window, sessions, round-trip efficiency and charging power.
 
 Registers count energy into the car (import) and out of it (export); `registers` makes one counter of each, `ac_side`
-brings those behind a converter to the charger's grid side. Every energy here is a difference of registers; power is
-integrated only where a charger has none.
+brings those behind a converter to the charger's grid side, `clock_shift` their times to the meter's clock. Every energy
+here is a difference of registers; power is integrated only where a charger has none.
 """
 
 from pipeline.charging.ac_side import on_ac_side
+from pipeline.charging.clock_shift import on_the_meters_clock
 from pipeline.charging.efficiency import ASSUMED_EFFICIENCY, RoundTrip, round_trip
 from pipeline.charging.power import ChargePower, charge_power
 from pipeline.charging.registers import Repaired, repair_registers
@@ -22,6 +23,7 @@ __all__ = [
     "counters",
     "interval_energy",
     "on_ac_side",
+    "on_the_meters_clock",
     "repair_registers",
     "round_trip",
     "sessions",

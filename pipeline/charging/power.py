@@ -10,24 +10,33 @@ import polars as pl
 
 from pipeline.portfolio import Charger, Vehicle
 
+RATED_ERROR: Final = 0.10
+"""Half the range of a charging power that only the rating tells [1]."""
 _LONGEST_SAMPLE_S: Final = 3600
 _FEWEST_SAMPLES: Final = 3
 _TAPER_BINS: Final = (80.0, 85.0, 90.0, 95.0)
 _FULL_POWER: Final = 0.95  # of the power below 80 %
+_QUARTILES_APART: Final = 1.35  # standard deviations
+_NORMAL_95: Final = 1.96
 
 
 @dataclass(frozen=True)
 class ChargePower:
-    """Measured charging power of one car at one charger [W]: below 80 % charge, and in each 5-point step above."""
+    """Measured charging power of one car at one charger [W]: below 80 % charge, and in each 5-point step above.
+
+    `error`: half the range of the power, as a share of it [1].
+    """
 
     power_w: int
     taper_w: tuple[int, int, int, int]
     source: Literal["measured", "rated"]
+    error: float = RATED_ERROR
 
-    def times(self, factor: float) -> ChargePower:
-        """Return the same curve at another power, at least 1 W."""
+    def off_by(self, errors: float) -> ChargePower:
+        """Return the same curve at a power so many times its error higher, at least 1 W."""
+        factor = 1 + errors * self.error
         power_w, *taper_w = (max(1, round(watts * factor)) for watts in (self.power_w, *self.taper_w))
-        return ChargePower(power_w, (taper_w[0], taper_w[1], taper_w[2], taper_w[3]), self.source)
+        return ChargePower(power_w, (taper_w[0], taper_w[1], taper_w[2], taper_w[3]), self.source, self.error)
 
 
 def charge_power(
@@ -83,6 +92,7 @@ def _curve(samples: pl.DataFrame, fallback: ChargePower, rated_w: int) -> Charge
     if measured_w is None:
         return fallback
     power_w = min(rated_w, measured_w)
+    error = _error(samples.filter(below).get_column("power_w"), power_w)
     reached = pl.col("power_w").filter(below).max().over("charger_id", "run")
     unrestrained = samples.filter((reached >= _FULL_POWER * power_w).fill_null(value=False)).filter("goes_on")
     taper, step_w = [], power_w
@@ -91,7 +101,20 @@ def _curve(samples: pl.DataFrame, fallback: ChargePower, rated_w: int) -> Charge
         step = _percentile_95(unrestrained.filter(pl.col("soc_pct").is_between(low, high, closed="left")))
         step_w = min(step_w, step_w if step is None else step)
         taper.append(step_w)
-    return ChargePower(power_w, (taper[0], taper[1], taper[2], taper[3]), "measured")
+    return ChargePower(power_w, (taper[0], taper[1], taper[2], taper[3]), "measured", error)
+
+
+def _error(sampled_w: pl.Series, power_w: int) -> float:
+    """How far the usual full power lies from the one used, and what samples so far apart leave open [1].
+
+    By the median and the quartiles: a sample of a few seconds says little, since registers count in steps.
+    """
+    full = sampled_w.filter(sampled_w >= _FULL_POWER * power_w)
+    if full.is_empty():
+        return 1 - _FULL_POWER
+    low, middle, high = (float(full.quantile(share, interpolation="linear") or 0.0) for share in (0.25, 0.5, 0.75))
+    spread = (high - low) / _QUARTILES_APART / full.len() ** 0.5
+    return float((abs(power_w - middle) + _NORMAL_95 * spread) / power_w)
 
 
 def _percentile_95(samples: pl.DataFrame) -> int | None:

@@ -5,7 +5,16 @@ or low), changes (chargers laid beside the meter), slip (windows that lie one of
 off), wiring (what the gain says), logs (what charger logs lack), stays (sessions that cannot all be true).
 """
 
-from pipeline.quality.clock import Clock, Fit, clock_of, clock_offsets, fitted_offsets, unit_against_chargers
+from pipeline.quality.clock import (
+    Clock,
+    Fit,
+    clock_corrections,
+    clock_of,
+    clock_offsets,
+    corrections_s,
+    fitted_offsets,
+    unit_against_chargers,
+)
 from pipeline.quality.findings import FINDING, nothing_found
 from pipeline.quality.gaps import clock_change_gaps, gaps
 from pipeline.quality.levels import conservation, spikes, unit_against_earlier, unit_jumps
@@ -29,10 +38,12 @@ __all__ = [
     "Fit",
     "Wiring",
     "clock_change_gaps",
+    "clock_corrections",
     "clock_of",
     "clock_offsets",
     "conservation",
     "copied_hours",
+    "corrections_s",
     "fitted_offsets",
     "gaps",
     "incomplete_sessions",

@@ -21,6 +21,8 @@ from pipeline.quality.slip import scanned_offset_s, slip_of
 
 STANDARD_ERRORS: Final = 5.0
 """An estimate nearer to the bound than this many standard errors may be chance: a month has hundreds of changes."""
+CORRECTED_ERRORS: Final = 3.0
+"""At two standard errors, a right clock would be moved in one month of twenty."""
 LARGEST_ERROR_S: Final = 60.0
 """A wider estimate says nothing about a bound of a minute."""
 NORMAL_95: Final = 1.96
@@ -82,6 +84,11 @@ class Fit:
         """Tell whether the meter knows the clock better than `clock_bound_s` [s] does."""
         return self.tells and NORMAL_95 * self.error_s <= clock_bound_s
 
+    @property
+    def off(self) -> bool:
+        """Whether the offset is more than chance: nothing else is corrected."""
+        return self.tells and abs(self.offset_s) > CORRECTED_ERRORS * self.error_s
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -113,6 +120,16 @@ def clock_of(fits: Sequence[Fit], clock_bound_s: int) -> Clock:
         return Clock("bounded", None)
     farthest = max(wrong or fits, key=lambda fit: abs(fit.offset_s))
     return Clock("contradicted" if wrong else "measured", round(farthest.offset_s))
+
+
+def corrections_s(fits: Sequence[Fit], clock_bound_s: int) -> dict[str, float]:
+    """Return how far ahead [s] each charger's clock is that the meter tells to be off, better than the bound does.
+
+    Nothing where a clock is certainly beyond the bound or the meter lies a window off: then no load can be rebuilt.
+    """
+    if not clock_of(fits, clock_bound_s).resolved:
+        return {}
+    return {fit.charger_id: fit.offset_s for fit in fits if fit.off and fit.within(clock_bound_s)}
 
 
 def _beyond(fits: Sequence[Fit], clock_bound_s: int) -> list[Fit]:
@@ -147,6 +164,28 @@ def clock_offsets(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s: int
         "error",
     )
     return as_findings(found, "charger.clock_offset", pl.col("source"), "s", sentence)
+
+
+def clock_corrections(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s: int) -> pl.DataFrame:
+    """Return one finding per charger whose readings were moved to the meter's clock; the value is the offset [s]."""
+    corrected = corrections_s(fits, clock_bound_s)
+    if not corrected:
+        return nothing_found()
+    rows = [
+        {"source": fit.charger_id, "value": round(fit.offset_s), "error": round(NORMAL_95 * fit.error_s)}
+        for fit in fits
+        if fit.charger_id in corrected
+    ]
+    found = pl.DataFrame(rows).join(_span(windows), how="cross")
+    side = pl.when(pl.col("value") > 0).then(pl.lit("ahead of")).otherwise(pl.lit("behind"))
+    sentence = pl.format(
+        "The clock of charger {} is {} s {} the meter's (give or take {} s): its readings were moved by as much.",
+        "source",
+        pl.col("value").abs(),
+        side,
+        "error",
+    )
+    return as_findings(found, "charger.clock_corrected", pl.col("source"), "s", sentence)
 
 
 def unit_against_chargers(windows: pl.DataFrame, fits: Sequence[Fit], source: str) -> pl.DataFrame:

@@ -32,6 +32,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "clock_slipped": "find out whether the meter stamps its windows at their start or end, and export it anew",
     "wiring_contradicted": "check sign, register_side, phases and meter_id of the charger the finding names",
     "check_contradicts": "look at the days the check compares; a non-routine event belongs into events.csv",
+    "clock_unresolved": "set the chargers' clocks by a time server and state `clock_bound_s` more narrowly, or let "
+    "starts move by some minutes from day to day, so that the meter tells the clocks",
     "range_too_wide": "state the meters' and chargers' accuracy_pct more narrowly, if their papers allow it",
 }
 """What a person can do about a bill that is not provable, by the code of its reason."""

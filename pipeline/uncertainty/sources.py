@@ -25,6 +25,9 @@ CLOCK_KNOTS: Final = 5
 
 DC_LOSS: Final = (0.04, 0.07)
 """What a conversion between a register and the grid takes [1]."""
+_NORMAL_95: Final = 1.96
+_EVEN_95: Final = 0.95
+"""Half of what holds 95 of 100 offsets: in standard errors of a bell, in bounds of evenly spread ones."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,15 @@ class Clock:
             return self.bound_s * signed(*name)
         return np.clip(self.error_s * bell(*name), -self.bound_s, self.bound_s)
 
+    @property
+    def reach_s(self) -> float:
+        """Return half the range that holds the offset in 95 of 100 cases [s]."""
+        return _EVEN_95 * self.bound_s if self.error_s is None else min(self.bound_s, _NORMAL_95 * self.error_s)
+
 
 @dataclass(frozen=True)
 class Axis:
-    """A model parameter: what each charger draws per window with it at the low and high end of its range [Wh].
+    """A model parameter: what chargers draw per window with it at the low and high end of its range [Wh].
 
     `position` tells where each draw lies, -1 at the low end, 0 at the figure used, 1 at the high end.
     """
@@ -51,6 +59,11 @@ class Axis:
     low: Mapping[str, Ints]
     high: Mapping[str, Ints]
     position: Reals
+
+    def changed(self, charger_id: str, drawn: Ints) -> tuple[tuple[Ints, Reals], ...]:
+        """Return how both ends differ from what a charger `drawn` has [Wh], each with the weight it has in a draw."""
+        ends = ((self.low, -self.position), (self.high, self.position))
+        return tuple((end.get(charger_id, drawn) - drawn, np.maximum(0, weight)) for end, weight in ends)
 
 
 @dataclass(frozen=True)
@@ -128,6 +141,16 @@ class Sources:
             weights += self._model_weights(charger, gain, modelled=modelled)
         return np.stack(weights, axis=1)
 
+    def clock_ends(self) -> Reals:
+        """Return (3, windows) net energy [Wh] moved by clocks: by none, by all at the low and at the high end."""
+        moved = np.zeros((3, len(self.starts)))
+        for charger in self.chargers:
+            into, out_of = charger.through(self.edges, 0.0)
+            for row, side in ((1, -1), (2, 1)):
+                later_in, later_out = charger.through(self.edges, side * charger.clock.reach_s)
+                moved[row] += (later_out - later_in) - (out_of - into)
+        return moved * self.live
+
     def _gain(self, accuracy: float, *name: object, measured: bool) -> Reals:
         return (accuracy if measured else 0.0) * signed(self.site_id, *name)
 
@@ -178,18 +201,19 @@ class Sources:
         if drawn is None:
             return
         yield drawn.astype(np.float64)
+        yield from (changed.astype(np.float64) for changed, _ in self._changes(charger.charger_id, drawn))
+
+    def _changes(self, charger_id: str, drawn: Ints) -> Iterator[tuple[Ints, Reals]]:
         for axis in self.axes:
-            for end in (axis.low, axis.high):
-                yield (end[charger.charger_id] - drawn).astype(np.float64)
+            yield from (end for end in axis.changed(charger_id, drawn) if end[0].any())
 
     def _model_weights(self, charger: ChargerSource, gain: Reals, *, modelled: bool) -> Iterator[Reals]:
         """Energy and power were read off this charger, so they share its gain."""
-        if charger.charger_id not in self.drawn:
+        drawn = self.drawn.get(charger.charger_id)
+        if drawn is None:
             return
         yield gain - 1
-        for axis in self.axes:
-            for position in (-axis.position, axis.position):
-                yield gain * np.maximum(0, position) * modelled
+        yield from (gain * weight * modelled for _, weight in self._changes(charger.charger_id, drawn))
 
     @cached_property
     def _noise(self) -> Reals:

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline import savings
+from pipeline import savings, uncertainty
 from pipeline.calendars import calendar_month, month_of
-from pipeline.chain import Earlier, Inputs, Prepared, compute, prepare
+from pipeline.chain import Earlier, Inputs, Prepared, compute, prepare, sources_of
+from pipeline.chain.ranging import dc_chance
 from pipeline.domain import CHARGER_RECORD, CHARGING_SESSION, METER_RECORD, SESSION_RECORD
 from pipeline.portfolio import load_portfolio
 from pipeline.simulate.draws import Draws
@@ -31,6 +32,9 @@ from pipeline.tariff import load_tariff, measure, price, resolve
 
 SAMPLES_S = (60, 300, 300, 900)
 STEPS_WH = (1, 1, 10, 100)
+DC_SITES = 0.1
+CLOCKS_S = 45
+"""Clocks of a clean site are off by up to so much [s], each as likely as another, and drift a little beside."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def flaws_of(number: int, seed: int, cars: int) -> Flaws:
     draws = Draws(seed, "coverage", number)
     gains = tuple(draws.between(-1000, 1000) / 100_000 for _ in range(cars))
     dirty = draws.between(0, 9)  # 0: gaps in logs, 1: a meter gap, 2: DC-side registers, 3: clocks beyond the bound
-    reach = 300 if dirty == 3 else 45
+    reach = 300 if dirty == 3 else CLOCKS_S
     return Flaws(
         charger_gains=gains,
         meter_gain=draws.between(-500, 500) / 100_000,
@@ -228,9 +232,56 @@ def _truth(case: Case) -> tuple[float, float]:
     return float(base - actual), float(bills["unmanaged"].total - bills["actual"].total)
 
 
+Pair = tuple[float, float]
+
+
+def oracle_of(case: Case, prepared: Prepared) -> tuple[Pair | None, Pair]:
+    """Return the 95 % ranges [kW above the metered load, bill of the compared world] of one who knows the error model.
+
+    Drawn around the exact load with the error parameters this module draws sites by: gains and clocks as they are
+    distributed, one site in ten with registers on the DC side unsaid, losses and charging power exact, and what the log
+    leaves open between its readings. What the meter tells of clocks and wiring is known to both.
+    """
+    inputs, windows = case.inputs, prepared.windows
+    ours = sources_of(prepared)
+    told = {fit.charger_id: fit.error_s for fit in prepared.fits if fit.tells}
+    known = [
+        replace(
+            charger,
+            conversion=0.0,
+            clock=min(
+                uncertainty.Clock(CLOCKS_S),
+                uncertainty.Clock(3 * told.get(charger.charger_id, np.inf), told.get(charger.charger_id, np.inf)),
+                key=lambda clock: clock.bound_s / 3**0.5 if clock.error_s is None else clock.error_s,
+            ),
+        )
+        for charger in ours.chargers
+    ]
+    sources = replace(ours, chargers=known, dc_chance=dc_chance(prepared.fits, DC_SITES), axes=())
+    truth = case.truth_wh
+    world = uncertainty.Rebuilt(np.maximum(truth, 0), np.maximum(-truth, 0), np.ones(len(truth), dtype=np.bool_))
+    terms = uncertainty.Terms(
+        tariff=inputs.tariff,
+        scenario="unmanaged",
+        zone=inputs.site.timezone,
+        holidays=inputs.tariff_holidays,
+        starts=windows.get_column("interval_start").dt.epoch("us").to_numpy(),
+        duration_s=int(windows.item(0, "duration_s")),
+        currency_digits=2,
+    )
+    drawn = uncertainty.DrawnBills(terms, terms.measure(world.moved(sources.deviations(uncertainty.DRAWS))), {})
+    peaks = drawn.own_peaks_kw(savings.main_demand_line(drawn.first, {}))
+    return (None if peaks is None else _ends(peaks)), _ends(drawn.totals)
+
+
+def _ends(values: uncertainty.Reals) -> Pair:
+    found = uncertainty.range_of(values)
+    return found.low, found.high
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What was said of one site-month and what was true."""
+    """What was said of one site-month, what was true, and the ranges of one who knows the error model."""
 
     number: int
     flaws: Flaws
@@ -238,9 +289,17 @@ class Outcome:
     reasons: tuple[str, ...]
     truth: tuple[float, float]
     point: tuple[float | None, float | None]
-    peak: tuple[float, float] | None
-    money: tuple[float, float] | None
+    peak: Pair | None
+    money: Pair | None
     seconds: float
+    oracle: tuple[Pair | None, Pair] | None
+
+    def widths(self, which: int) -> Pair | None:
+        """The width of a range and of the oracle's; None where there is none or it has no width."""
+        ours, oracle = (self.peak, self.money)[which], None if self.oracle is None else self.oracle[which]
+        return (
+            None if ours is None or oracle is None or ours[1] <= ours[0] else (ours[1] - ours[0], oracle[1] - oracle[0])
+        )
 
     def held(self, which: int) -> bool | None:
         """Whether a range with width holds the truth; None where there is none or it has no width."""
@@ -250,7 +309,7 @@ class Outcome:
         return found[0] <= self.truth[which] <= found[1]
 
 
-def _pair(section: Any) -> tuple[float, float] | None:
+def _pair(section: Any) -> Pair | None:
     return None if section["low"] is None else (float(section["low"]), float(section["high"]))
 
 
@@ -272,6 +331,7 @@ def outcome_of(number: int, seed: int, folder: Path) -> Outcome:
         _pair(peak),
         _pair(money),
         took,
+        oracle_of(case, prepared) if summary["provable"] else None,
     )
 
 
@@ -292,6 +352,10 @@ def table(found: Sequence[Outcome]) -> Iterator[str]:
         told = [one for one in held if one is not None]
         if told:
             yield f"{name}: {sum(told)} of {len(told)} ranges hold the truth, {100 * sum(told) / len(told):.1f} %"
+        widths = [pair for one in proved if (pair := one.widths(which)) is not None]
+        if widths:
+            ours, oracle = (float(np.mean(side)) for side in zip(*widths, strict=True))
+            yield f"{name}: mean width {ours / oracle:.2f} times that of one who knows the error model"
 
 
 def main() -> None:

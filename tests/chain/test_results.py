@@ -173,6 +173,17 @@ def test_what_is_known_of_the_clocks_is_stated_and_a_wrong_one_proves_nothing(
     assert (found["money"]["saved"] is None) == (not provable)
 
 
+@pytest.mark.parametrize(("bound_s", "provable"), [(60, True), (600, False)])
+def test_clocks_that_could_change_the_cut_prove_nothing(bound_s: int, provable: bool) -> None:
+    """2 kWh in one window: 95 % of a bound of 600 s are 570 s, which move 633 Wh, or 1.27 kW, into a flat neighbour.
+
+    A bound of 60 s moves 0.13 kW. The cut is -5 kW, so that 1 kW is the limit.
+    """
+    found = summary(site=site(headline="no_ev"), tariff=tariff(DEMAND), clock_bound_s=bound_s)
+    assert found["provable"] == provable
+    assert ("clock_unresolved" in found["reasons"]) == (not provable)
+
+
 def test_one_silent_charger_of_two_is_a_gap() -> None:
     two = site(chargers=[*site().model_dump()["chargers"], {"charger_id": "CP2", "rated_charge_kw": 6.0}])
     assert summary(site=two)["reasons"][0] == "charger_gap"

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from pipeline import quality
+from pipeline.charging import on_the_meters_clock
 from tests.quality.commissioned import Month
 
 FIXED = range(4)
@@ -121,3 +122,28 @@ def test_nine_offsets_of_ten_are_found_to_a_minute_or_prove_nothing():
     print(f"{found} of {len(months)} planted offsets; {blamed} of {len(sound)} sound months blamed")
     assert found >= 0.9 * len(months)
     assert blamed <= 1
+
+
+def fitted(offset_s: float, error_s: float, charger_id: str = "CP1") -> quality.Fit:
+    return quality.Fit(charger_id, offset_s, error_s, 1.0, 0.01)
+
+
+def test_a_clock_is_corrected_where_its_offset_is_more_than_chance():
+    """Three standard errors: 40 s with 10 s of error is certainly off, 29 s may be chance."""
+    fits = [fitted(40, 10), fitted(29, 10, "CP2"), fitted(-31, 10, "CP3")]
+    assert quality.corrections_s(fits, BOUND_S) == {"CP1": 40, "CP3": -31}
+    assert quality.corrections_s([*fits, fitted(400, 10, "CP4")], BOUND_S) == {}  # no load can be rebuilt by that log
+    assert quality.corrections_s([fitted(65, 31)], BOUND_S) == {}  # the bound tells more than the meter
+
+
+def test_corrected_readings_show_no_offset_and_the_correction_is_told():
+    month = Month(3, offset_s=50, noise=0.001)
+    frame, readings = month.frames()
+    fits = quality.fitted_offsets(frame, readings)
+    moved = on_the_meters_clock(readings, quality.corrections_s(fits, BOUND_S))
+    assert max(abs(fit.offset_s) for fit in fits) > 30
+    assert max(abs(fit.offset_s) for fit in quality.fitted_offsets(frame, moved)) < 10
+    rows = quality.clock_corrections(frame, fits, BOUND_S).rows(named=True)
+    assert {row["source"] for row in rows} == {fit.charger_id for fit in fits}
+    assert "ahead of the meter's" in rows[0]["sentence"]
+    assert "its readings were moved by as much" in rows[0]["sentence"]
