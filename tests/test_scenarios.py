@@ -1,8 +1,10 @@
 """The worlds of a bill: by hand, branch by branch, and as laws."""
 
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from pipeline.charging import ChargePower, RoundTrip
 from pipeline.domain import REACTIVE_RECORD, BillPeriod, V2BError
 from pipeline.scenarios import (
     Battery,
+    Wh,
     as_metered,
     is_reactive_metered,
     long_load,
@@ -387,19 +390,20 @@ def kept_by_window(
     sessions: list[dict[str, Any]], flows: dict[str, tuple[int, int]], grid: pl.DataFrame = GRID
 ) -> dict[str, int]:
     """Managed charge by window; `flows` are the one charger's charge and discharge [Wh] by start of a half hour."""
-    at = {instant(text): pair for text, pair in flows.items()}
+    at = {int(instant(text).timestamp()): pair for text, pair in flows.items()}
 
-    def energy(_: str, spans: pl.DataFrame) -> pl.DataFrame:
-        rows = [
-            [
-                sum(pair[side] for begin, pair in at.items() if first <= begin < first + timedelta(seconds=length))
-                for first, length in spans.select("interval_start", "duration_s").iter_rows()
-            ]
+    def energy(_: str, edges: Wh) -> tuple[Wh, Wh]:
+        spans = list(pairwise(edges))
+        charge, discharge = (
+            np.array([sum(pair[side] for at_s, pair in at.items() if first <= at_s < end) for first, end in spans])
             for side in (0, 1)
-        ]
-        return spans.with_columns(charge_wh=pl.Series(rows[0]), discharge_wh=pl.Series(rows[1]))
+        )
+        return charge, discharge
 
-    charged = energy("", grid).select("interval_start", "duration_s", "charge_wh")
+    starts = grid.get_column("interval_start").dt.epoch("s").to_numpy()
+    edges = np.append(starts, starts[-1] + grid.get_column("duration_s")[-1])
+    charge_wh = pl.Series("charge_wh", energy("", edges)[0])
+    charged = grid.select("interval_start", "duration_s", charge_wh)
     found = managed_charge(charging_sessions(sessions), charged, energy=energy, round_trip=CYCLE)
     assert found.get_column("interval_start").equals(grid.get_column("interval_start"))
     return {begin.strftime("%m-%d %H:%M"): wh for begin, wh in found.iter_rows() if wh}

@@ -154,8 +154,16 @@ def _worlds(
 
 
 def _energy_of(readings: pl.DataFrame) -> scenarios.Energy:
-    by_charger = {str(own.item(0, "charger_id")): own for own in readings.partition_by("charger_id")}
-    return lambda charger_id, spans: charging.interval_energy(by_charger.get(charger_id, readings.clear()), spans)
+    registers = [charging.counters(readings, f"energy_{side}_wh") for side in ("import", "export")]
+
+    def energy(charger_id: str, edges: scenarios.Wh) -> tuple[scenarios.Wh, scenarios.Wh]:
+        charge, discharge = (
+            np.diff(known[charger_id].at(edges * 1000)) if charger_id in known else np.zeros(len(edges) - 1, np.int64)
+            for known in registers
+        )
+        return charge, discharge
+
+    return energy
 
 
 def local_midnight(inputs: Inputs) -> datetime:

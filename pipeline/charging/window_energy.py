@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -37,55 +38,52 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s
     """
     starts = grid.get_column("interval_start").dt.epoch("ms").to_numpy()
     lengths = grid.get_column("duration_s").to_numpy() * 1000
-    charger_ids = readings.get_column("charger_id").unique().sort()
+    charger_ids = readings.get_column("charger_id").unique().sort().to_list()
+    imported, exported = (counters(readings, f"energy_{side}_wh") for side in ("import", "export"))
     frames = [pl.DataFrame(schema=dict(CHARGER_INTERVAL))]
     for charger_id in charger_ids:
-        own = readings.filter(pl.col("charger_id") == charger_id)
-        charged, charge_known, charge_error = _window_energy(own, "energy_import_wh", starts, lengths, clock_bound_s)
-        discharged, discharge_known, error = _window_energy(own, "energy_export_wh", starts, lengths, clock_bound_s)
-        if own.get_column("energy_export_wh").is_null().all():
-            discharge_known = np.ones_like(charge_known)
-        frame = grid.select(
-            pl.lit(charger_id).alias("charger_id"),
-            "interval_start",
-            "duration_s",
-            pl.Series("charge_wh", charged),
-            pl.Series("discharge_wh", discharged),
-            pl.Series("covered", charge_known & discharge_known),
-            pl.Series("error_wh", charge_error + error),
-        ).with_columns(error_wh=pl.when("covered").then("error_wh"))
-        frames.append(frame.cast(dict(CHARGER_INTERVAL)))  # type: ignore[arg-type]
+        charged, known, error = _window_energy(imported.get(charger_id), starts, lengths, clock_bound_s)
+        discharged, gave, off = _window_energy(exported.get(charger_id), starts, lengths, clock_bound_s)
+        covered = known & gave if charger_id in exported else known
+        columns = {
+            "charger_id": pl.repeat(charger_id, len(starts), eager=True),
+            "interval_start": grid.get_column("interval_start"),
+            "duration_s": grid.get_column("duration_s"),
+            "charge_wh": charged,
+            "discharge_wh": discharged,
+            "covered": covered,
+            "error_wh": pl.Series(error + off).set(pl.Series(~covered), None),
+        }
+        frames.append(pl.DataFrame(columns, schema=dict(CHARGER_INTERVAL)))
     return pl.concat(frames)
 
 
 def counters(readings: pl.DataFrame, register: str) -> dict[str, Counter]:
-    """Return one register of every charger that states it; `readings` as of `interval_energy`."""
-    stated = readings.drop_nulls(register)
+    """Return one register of every charger that states it; `readings` as of `interval_energy`.
+
+    Of readings at one instant the highest counts.
+    """
+    known = readings.select("charger_id", pl.col("measured_at").dt.epoch("ms"), register).drop_nulls(register)
+    in_order = known.sort("charger_id", "measured_at", register)
+    times, values = (in_order.get_column(name).to_numpy() for name in ("measured_at", register))
+    ids = in_order.get_column("charger_id")
+    begins = [*ids.ne_missing(ids.shift()).arg_true(), len(ids)] if len(ids) else [0]
     found = {}
-    for own in stated.partition_by("charger_id"):
-        known = _known(own, register)
-        values = known.get_column(register).to_numpy()
-        found[str(own.item(0, "charger_id"))] = Counter.of(known.get_column("ms").to_numpy(), values)
+    for first, until in pairwise(begins):
+        last = np.append(np.diff(times[first:until]) != 0, True)
+        found[str(ids[first])] = Counter.of(times[first:until][last], values[first:until][last])
     return found
 
 
-def _known(readings: pl.DataFrame, register: str) -> pl.DataFrame:
-    """Return one register's readings in order, the last of those at one instant."""
-    known = readings.drop_nulls(register).select(pl.col("measured_at").dt.epoch("ms").alias("ms"), register)
-    return known.sort("ms", register).unique("ms", keep="last", maintain_order=True)
-
-
 def _window_energy(
-    readings: pl.DataFrame, register: str, starts: Integers, lengths: Integers, clock_bound_s: int
+    counter: Counter | None, starts: Integers, lengths: Integers, clock_bound_s: int
 ) -> tuple[Integers, Flags, Integers]:
     """Return a register's rise in each window [Wh], whether it is known, and the bound of its error [Wh].
 
     Nothing is known without a reading.
     """
-    known = _known(readings, register)
-    if known.is_empty():
+    if counter is None:
         return np.zeros_like(starts), np.zeros(len(starts), dtype=np.bool_), np.zeros_like(starts)
-    counter = Counter.of(known.get_column("ms").to_numpy(), known.get_column(register).to_numpy())
     ends = starts + lengths
     energy = counter.at(ends) - counter.at(starts)
     close = counter.close_to(starts, lengths) & counter.close_to(ends, lengths)
@@ -155,6 +153,14 @@ class Counter:
         """Return the bound of the error of the rise between two edges [Wh], rounded up."""
         if len(self.times) == 1:
             return np.zeros_like(starts)
+        error = np.full(len(starts), self.step_wh, dtype=np.int64)
+        around = self._piece(starts - clock_bound_ms)[0], self._piece(ends + clock_bound_ms)[0] + 1
+        moving = np.flatnonzero(self.totals[around[1]] != self.totals[around[0]])
+        error[moving] += self._off_by(starts[moving], ends[moving], clock_bound_ms)
+        return error
+
+    def _off_by(self, starts: Integers, ends: Integers, clock_bound_ms: int) -> Integers:
+        """Return how far the rise between two edges can be from the interpolated one [Wh], rounded up."""
         told = self.at(ends) - self.at(starts)
         worst = np.zeros(len(starts))
         for shift in sorted({clock_bound_ms * part // _SHIFTS for part in range(-_SHIFTS, _SHIFTS + 1)}):
@@ -163,9 +169,8 @@ class Counter:
             most = np.minimum(high_end - low_start, np.maximum(self.most_wh_per_ms * (ends - starts), told))
             least = np.maximum(low_end - high_start, 0)
             worst = np.maximum(worst, np.maximum(most - told, told - least))
-        moving = (worst > 0) | (told > 0)
         rounding = 1
-        return np.ceil(worst).astype(np.int64) + self.step_wh + np.where(moving, rounding, 0)
+        return np.ceil(worst).astype(np.int64) + np.where((worst > 0) | (told > 0), rounding, 0)
 
     def limits(self, edges: Integers) -> tuple[Reals, Reals]:
         """Return the lowest and highest total there may be at each edge [Wh], by the readings around it.
