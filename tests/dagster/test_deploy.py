@@ -1,6 +1,8 @@
 """The examples in deploy/ name programs, files and settings there are."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,21 @@ def test_a_unit_starts_a_dagster_program_on_the_workspace(unit: Path) -> None:
     assert values["ReadWritePaths"] == "/srv/v2b/portfolio"
     assert "Environment=DAGSTER_HOME=/srv/v2b/portfolio/.dagster" in lines
     assert not any("PASSWORD=" in line for line in lines if not line.startswith("#"))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_systemd_understands_a_unit(unit: Path, tmp_path: Path) -> None:
+    """`systemd-analyze verify` tells of unknown keys and missing programs, and ends with 0 all the same."""
+    programs = tmp_path / "srv" / "venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("dagster-daemon", "dagster-webserver"):
+        (programs / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (programs / name).chmod(0o755)
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text(encoding="utf-8").replace("/srv/v2b", str(tmp_path / "srv")), encoding="utf-8")
+    told = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
+    assert [line for line in told.stderr.splitlines() if unit.name in line] == []
 
 
 def test_compose_runs_the_same_programs_and_keeps_no_secret() -> None:
