@@ -130,7 +130,7 @@ def _rebuilt(
     usable_wh = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in inputs.site.vehicles}
     ours = since_programme(sessions, readings, since, usable_wh, round_trip)
     plug_in = PlugIn.of(ours, windows, readings, inputs.site, round_trip, inputs.outages)
-    return _worlds(windows, plug_in.drawn(), ours, readings, round_trip, since), plug_in
+    return _worlds(windows, plug_in.rebuilt, ours, readings, round_trip, since), plug_in
 
 
 def _summed(drawn: Mapping[str, scenarios.Wh], windows: pl.DataFrame) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 import polars as pl
@@ -57,6 +58,11 @@ class PlugIn:
     def since(self, begin: datetime) -> PlugIn:
         """Return the model of the stays that end within a run-up before `begin`, or later."""
         return replace(self, sessions=self.sessions.filter(pl.col("plugged_out_at") >= begin - _RUN_UP))
+
+    @cached_property
+    def rebuilt(self) -> Mapping[str, scenarios.Wh]:
+        """What each charger would have drawn per window [Wh], by what was measured."""
+        return self.drawn()
 
     def drawn(self, *, charge: float = 1.0, efficiency: float = 1.0, power: float = 0.0) -> dict[str, scenarios.Wh]:
         """Return what each charger would have drawn per window [Wh].

@@ -67,7 +67,7 @@ def sources_of(prepared: Prepared) -> Sources:
     since = pl.col("interval_start") >= local_midnight(inputs)
     modelled = inputs.site.headline == "unmanaged" and prepared.plug_in is not None
     billing = [meter for meter in inputs.site.meters if meter.role == "billing"]
-    drawn = prepared.plug_in.drawn() if modelled and prepared.plug_in else {}
+    drawn = prepared.plug_in.rebuilt if modelled and prepared.plug_in else {}
     return Sources(
         site_id=inputs.site.site_id,
         month=inputs.period.month,

@@ -15,6 +15,7 @@ from pipeline.calendars import add_months
 from pipeline.chain.inputs import OwnPeaks, Prepared
 from pipeline.chain.non_routine import without_events
 from pipeline.chain.ranging import Drawn, ends_of
+from pipeline.tariff import measured_by_month
 
 _YEAR = 12
 
@@ -36,7 +37,7 @@ def with_worth(
         month=month,
         headline=inputs.site.headline,
         demand_charge=facts.demand_line[0] if facts.demand_line else None,
-        measured=without_events({**inputs.earlier.measured, month: determinants}, inputs.events),
+        measured=measured_by_month(without_events({**inputs.earlier.measured, month: determinants}, inputs.events)),
         proved=frozenset({month, *(bill.month for bill in inputs.earlier.prior if bill.provable)}),
         seeds=inputs.earlier.seeds,
         history=_with_own_peaks(inputs.earlier.own_peaks, month, determinants),
@@ -89,14 +90,14 @@ def _run_rate(
         return None
     savings_of_year = _drawn_year(prepared, drawn)
     frames = {**prepared.inputs.earlier.drawn, year.month: drawn.frame}
-    untouched = {**prepared.inputs.earlier.measured, year.month: year.measured[year.month]}
     # a month whose determinants were changed for an event stays as it is in every draw
-    frames = {m: frame for m, frame in frames.items() if m in untouched and year.measured.get(m) is untouched[m]}
+    frames = {m: frame for m, frame in frames.items() if m in year.measured}
     if not frames or not any(np.ptp(saving.saved) for saving in savings_of_year.values()):
         return ends_of(uncertainty.Range(float(outlook.run_rate), float(outlook.run_rate), 0.0), year.currency_digits)
     saved = np.sum([saving.saved for saving in savings_of_year.values()], axis=0)
     chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(frames))
-    priced = [savings.run_rate_of(_as_drawn(year, frames, draw)) for draw in sorted(chosen)]
+    drawn_rows = uncertainty.drawn_rows(frames, sorted(chosen))
+    priced = [savings.run_rate_of(_as_drawn(year, rows)) for rows in drawn_rows]
     worth = [float(amount) for amount in priced if amount is not None]
     if not worth:
         return None
@@ -105,13 +106,12 @@ def _run_rate(
     return ends_of(uncertainty.Range(min(ends), max(ends), reach / 2), year.currency_digits)
 
 
-def _as_drawn(year: savings.LastYear, frames: Mapping[str, pl.DataFrame], draw: int) -> savings.LastYear:
+def _as_drawn(year: savings.LastYear, drawn: Mapping[str, Mapping[str, uncertainty.Changes]]) -> savings.LastYear:
     """Return the year as one draw has it."""
     measured = {
-        month: uncertainty.as_drawn(frame, frames[month], draw) if month in frames else frame
-        for month, frame in year.measured.items()
+        month: {
+            world: uncertainty.as_drawn(rows, drawn.get(month, {}).get(world, {})) for world, rows in worlds.items()
+        }
+        for month, worlds in year.measured.items()
     }
-    history: OwnPeaks = year.history
-    for month in frames:
-        history = _with_own_peaks(history, month, measured[month])
-    return replace(year, measured=measured, history=history)
+    return replace(year, measured=measured)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from pipeline.portfolio import Charger, Vehicle
@@ -18,6 +20,7 @@ _TAPER_BINS: Final = (80.0, 85.0, 90.0, 95.0)
 _FULL_POWER: Final = 0.95  # of the power below 80 %
 _QUARTILES_APART: Final = 1.35  # standard deviations
 _NORMAL_95: Final = 1.96
+Values = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -56,49 +59,94 @@ def charge_power(
     powers = {}
     for charger in chargers:
         rated_w = round(charger.rated_charge_kw * 1000)
-        here = samples.filter(pl.col("charger_id") == charger.charger_id)
+        here = samples.of(samples.charger == charger.charger_id)
         of_charger = _curve(here, ChargePower(rated_w, (rated_w,) * 4, "rated"), rated_w)
-        accounts = {vehicle.vehicle_id for vehicle in vehicles} | set(here.get_column("account")) | {charger.charger_id}
+        accounts = {vehicle.vehicle_id for vehicle in vehicles} | set(here.account) | {charger.charger_id}
         for account in sorted(accounts):
-            powers[charger.charger_id, account] = _curve(here.filter(pl.col("account") == account), of_charger, rated_w)
+            powers[charger.charger_id, account] = _curve(here.of(here.account == account), of_charger, rated_w)
     return powers
 
 
-def _power_samples(readings: pl.DataFrame) -> pl.DataFrame:
-    """Return charger_id, account, power_w, soc_pct (middle), run and whether charging went on before and after."""
+class _Samples(NamedTuple):
+    """Spans of charging, one entry each: power [W], state of charge in the middle [%], NaN where not known.
+
+    `run` numbers charging without a break; `goes_on`: it went on before and after.
+    """
+
+    charger: Values
+    account: Values
+    power_w: Values
+    soc_pct: Values
+    run: Values
+    goes_on: Values
+
+    def of(self, chosen: Values) -> _Samples:
+        """Return some of the samples."""
+        return _Samples(*(column[chosen] for column in self))
+
+
+def _power_samples(readings: pl.DataFrame) -> _Samples:
     ordered = readings.drop_nulls("energy_import_wh").sort("charger_id", "measured_at")
-    car = pl.col("vehicle_id").drop_nulls().first().over("charger_id", "session_id")
-    elapsed_s = pl.col("measured_at").diff().dt.total_microseconds().over("charger_id") / 1e6
-    rise = pl.col("energy_import_wh").diff().over("charger_id")
-    same = pl.col("session_id").eq_missing(pl.col("session_id").shift().over("charger_id"))
-    flowing = ((rise > 0) & (elapsed_s > 0) & (elapsed_s <= _LONGEST_SAMPLE_S) & same).fill_null(value=False)
-    soc_before = pl.col("soc_pct").shift().over("charger_id")
-    marked = ordered.select(
-        "charger_id",
-        account=pl.coalesce(pl.when(pl.col("session_id").is_not_null()).then(car), "vehicle_id", "charger_id"),
-        power_w=rise * 3600 / elapsed_s,
-        soc_pct=(pl.col("soc_pct") + soc_before) / 2,
-        flowing=flowing,
+    if ordered.is_empty():
+        return _Samples(*(np.zeros(0),) * 6)
+    new = _changes(ordered.get_column("charger_id"))
+    elapsed_s = np.diff(ordered.get_column("measured_at").dt.epoch("us").to_numpy(), prepend=0) / 1e6
+    rise = np.diff(ordered.get_column("energy_import_wh").to_numpy(), prepend=0)
+    soc = ordered.get_column("soc_pct").to_numpy()
+    flowing = ~new & ~_changes(ordered.get_column("session_id"))
+    flowing &= (rise > 0) & (elapsed_s > 0) & (elapsed_s <= _LONGEST_SAMPLE_S)
+    before = np.append(False, flowing[:-1])  # a charger's first reading ends no flow
+    after = np.append(flowing[1:], False)
+    places = np.flatnonzero(flowing)
+    charger_ids, accounts = _names(ordered, places)
+    return _Samples(
+        charger_ids,
+        accounts,
+        rise[places] * 3600 / elapsed_s[places],
+        (soc[places] + soc[places - 1]) / 2,
+        np.cumsum(~flowing)[places],
+        (before & after)[places],
     )
-    neighbours = [pl.col("flowing").shift(step, fill_value=False).over("charger_id") for step in (1, -1)]
-    return marked.with_columns(
-        goes_on=pl.all_horizontal(neighbours), run=(~pl.col("flowing")).cum_sum().over("charger_id")
-    ).filter("flowing")
 
 
-def _curve(samples: pl.DataFrame, fallback: ChargePower, rated_w: int) -> ChargePower:
-    below = (pl.col("soc_pct") < _TAPER_BINS[0]).fill_null(value=True)
-    measured_w = _percentile_95(samples.filter(below))
+def _changes(names: pl.Series) -> Values:
+    changed = names.ne_missing(names.shift()).to_numpy().copy()
+    changed[0] = True
+    return changed
+
+
+def _names(ordered: pl.DataFrame, places: Values) -> tuple[Values, Values]:
+    """The charger and the account of some readings: the first car of the session, or the charger where none is named.
+
+    A session that names its car in one reading means it in all.
+    """
+    columns = (ordered.get_column(name).to_list() for name in ("charger_id", "session_id", "vehicle_id"))
+    charger_ids, session_ids, vehicle_ids = columns
+    cars: dict[tuple[str, str | None], str] = {}
+    for charger_id, session_id, vehicle_id in zip(charger_ids, session_ids, vehicle_ids, strict=True):
+        if vehicle_id is not None and session_id is not None:
+            cars.setdefault((charger_id, session_id), vehicle_id)
+    accounts = [
+        cars.get((charger_ids[place], session_ids[place])) or vehicle_ids[place] or charger_ids[place]
+        for place in places
+    ]
+    return np.array([charger_ids[place] for place in places], dtype=object), np.array(accounts, dtype=object)
+
+
+def _curve(samples: _Samples, fallback: ChargePower, rated_w: int) -> ChargePower:
+    below = ~(samples.soc_pct >= _TAPER_BINS[0])
+    measured_w = _percentile_95(samples.power_w[below])
     if measured_w is None:
         return fallback
     power_w = min(rated_w, measured_w)
-    error = _error(samples.filter(below).get_column("power_w"), power_w)
-    reached = pl.col("power_w").filter(below).max().over("charger_id", "run")
-    unrestrained = samples.filter((reached >= _FULL_POWER * power_w).fill_null(value=False)).filter("goes_on")
+    error = _error(pl.Series(samples.power_w[below]), power_w)
+    full = np.unique(samples.run[below & (samples.power_w >= _FULL_POWER * power_w)])
+    unrestrained = samples.of(np.isin(samples.run, full) & samples.goes_on)
     taper, step_w = [], power_w
     for low in _TAPER_BINS:
         high = low + 5 if low < _TAPER_BINS[-1] else 100.1
-        step = _percentile_95(unrestrained.filter(pl.col("soc_pct").is_between(low, high, closed="left")))
+        inside = (unrestrained.soc_pct >= low) & (unrestrained.soc_pct < high)
+        step = _percentile_95(unrestrained.power_w[inside])
         step_w = min(step_w, step_w if step is None else step)
         taper.append(step_w)
     return ChargePower(power_w, (taper[0], taper[1], taper[2], taper[3]), "measured", error)
@@ -117,8 +165,7 @@ def _error(sampled_w: pl.Series, power_w: int) -> float:
     return float((abs(power_w - middle) + _NORMAL_95 * spread) / power_w)
 
 
-def _percentile_95(samples: pl.DataFrame) -> int | None:
-    if samples.height < _FEWEST_SAMPLES:
+def _percentile_95(power_w: Values) -> int | None:
+    if len(power_w) < _FEWEST_SAMPLES:
         return None
-    found = samples.get_column("power_w").quantile(0.95, interpolation="higher")
-    return None if found is None else round(found)
+    return round(float(np.sort(power_w)[math.ceil((len(power_w) - 1) * 0.95)]))

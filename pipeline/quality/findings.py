@@ -35,6 +35,8 @@ def local_text(column: str) -> pl.Expr:
 
 def as_findings(rows: pl.DataFrame, name: str, source: pl.Expr, unit: str, sentence: pl.Expr) -> pl.DataFrame:
     """Return rows (span_from, span_to, value and what the sentence needs) as findings, in order of time."""
+    if rows.is_empty():
+        return nothing_found()
     found = rows.select(
         pl.lit(name).alias("name"),
         source.alias("source"),

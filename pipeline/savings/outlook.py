@@ -14,8 +14,6 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-import polars as pl
-
 from pipeline.calendars import add_months, calendar_month
 from pipeline.domain import BillPeriod, Scenario
 from pipeline.savings.facts import Outlook, RollOff
@@ -26,7 +24,6 @@ from pipeline.tariff import (
     Rows,
     Tariff,
     billing_demand,
-    measured_rows,
     price_measured,
     ratchet_months,
     resolve,
@@ -63,15 +60,16 @@ def coming_tariffs(tariff: Tariff, period: BillPeriod) -> dict[str, ResolvedTari
 class LastYear:
     """What the last twelve bills measured, and what is to price the next.
 
-    `measured`: determinants of `tariff.measure` by month, of the compared world and the metered one, this bill's and
-    as many earlier ones as there are; `proved`: months with a proved V2B bill; `seeds`: months before V2B began;
-    `history`: own peaks [kW] by (scenario, charge_id) and month, this bill's included; `coming` of `coming_tariffs`.
+    `measured`: determinants (`tariff.measured_by_month`) by month and world, of the compared world and the metered
+    one, this bill's and as many earlier ones as there are; `proved`: months with a proved V2B bill; `seeds`: months
+    before V2B began; `history`: own peaks [kW] by (scenario, charge_id) and month, this bill's included; `coming` of
+    `coming_tariffs`.
     """
 
     month: str
     headline: Scenario
     demand_charge: str | None
-    measured: Mapping[str, pl.DataFrame]
+    measured: Mapping[str, Mapping[str, Rows]]
     proved: frozenset[str]
     seeds: frozenset[str]
     history: History
@@ -119,8 +117,8 @@ class _Simulation:
     def loads(self) -> Mapping[str, Mapping[str, Load]]:
         """The determinants by month and world."""
         return {
-            month: {world: _joined_parts(rows) for world, rows in measured_rows(frame).items()}
-            for month, frame in self.year.measured.items()
+            month: {world: _joined_parts(rows) for world, rows in worlds.items()}
+            for month, worlds in self.year.measured.items()
         }
 
     @cached_property

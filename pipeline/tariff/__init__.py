@@ -30,7 +30,15 @@ bill          the bill of one load, or of many
 dearest       the hours in which a kWh costs most
 """
 
-from pipeline.tariff.bill import Bill, main_demand_charge, measured_rows, price, price_many, price_measured
+from pipeline.tariff.bill import (
+    Bill,
+    main_demand_charge,
+    measured_by_month,
+    measured_rows,
+    price,
+    price_many,
+    price_measured,
+)
 from pipeline.tariff.dearest import dearest_window
 from pipeline.tariff.determinants import (
     DETERMINANT,
@@ -116,6 +124,7 @@ __all__ = [
     "measure",
     "measure_draws",
     "measure_many",
+    "measured_by_month",
     "measured_rows",
     "price",
     "price_many",

@@ -18,7 +18,7 @@ from pipeline.uncertainty.exact import Past
 from pipeline.uncertainty.ranges import Range, range_of
 from pipeline.uncertainty.sources import DC_LOSS, Axis, ChargerSource, Clock, Ints, Sources
 from pipeline.uncertainty.worlds import Rebuilt
-from pipeline.uncertainty.year import SAVING_DRAW, DrawnSaving, as_drawn, at_ends, peaks_w
+from pipeline.uncertainty.year import SAVING_DRAW, Changes, DrawnSaving, as_drawn, at_ends, drawn_rows, peaks_w
 
 __all__ = [
     "DC_LOSS",
@@ -26,6 +26,7 @@ __all__ = [
     "DRAWS",
     "SAVING_DRAW",
     "Axis",
+    "Changes",
     "ChargerSource",
     "Clock",
     "DrawnBills",
@@ -40,6 +41,7 @@ __all__ = [
     "as_drawn",
     "at_ends",
     "bell",
+    "drawn_rows",
     "even",
     "past_of_draws",
     "peaks_w",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
+from pipeline.tariff import Rows
 from pipeline.uncertainty.draws import DRAWS, Reals
 from pipeline.uncertainty.ranges import HIGH_RANK, LOW_RANK
 
 SAVING_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {"saved": pl.List(pl.Float64), "bias": pl.Float64}
 _KEYS: Final = ["scenario", "charge_id", "band", "span"]
 _DRAWN: Final = ("import_wh", "export_wh", "own_peak_w")
+Changes = dict[tuple[str, int, str], dict[str, Any]]
+"""(charge, span, band) -> what a draw measured there, by name of determinant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +51,22 @@ def peaks_w(frames: Mapping[str, pl.DataFrame]) -> Reals:
     return np.sum(np.array(lists), axis=0) if lists else np.zeros(DRAWS)
 
 
-def as_drawn(measured: pl.DataFrame, drawn: pl.DataFrame, draw: int) -> pl.DataFrame:
-    """Return determinants of a bill with those of one draw in place of the rebuilt world's."""
-    own = drawn.select(*_KEYS, *(pl.col(name).list.get(draw).alias(f"{name}_drawn") for name in _DRAWN))
-    joined = measured.join(own, on=_KEYS, how="left", maintain_order="left")
-    changed = (pl.coalesce(f"{name}_drawn", name).alias(name) for name in _DRAWN)
-    return joined.with_columns(changed).select(measured.columns)
+def drawn_rows(frames: Mapping[str, pl.DataFrame], draws: Sequence[int]) -> list[dict[str, dict[str, Changes]]]:
+    """Return what some draws measured, by month and world; `frames` of `DETERMINANT_DRAW` by month."""
+    under = pl.concat([frame.select(*_KEYS, *_DRAWN) for frame in frames.values()])
+    months = [month for month, frame in frames.items() for _ in range(frame.height)]
+    keys = under.select(_KEYS).rows()
+    found = []
+    for draw in draws:
+        by_month: dict[str, dict[str, Changes]] = {}
+        figures = under.select(pl.col(name).list.get(draw) for name in _DRAWN).rows(named=True)
+        for month, (world, charge_id, band, span), row in zip(months, keys, figures, strict=True):
+            known = {name: value for name, value in row.items() if value is not None}
+            by_month.setdefault(month, {}).setdefault(world, {})[charge_id, span, band] = known
+        found.append(by_month)
+    return found
+
+
+def as_drawn(measured: Rows, drawn: Changes) -> Rows:
+    """Return determinants of a world with those of one draw in place of the rebuilt ones."""
+    return {key: row._replace(**drawn[key]) if key in drawn else row for key, row in measured.items()}
