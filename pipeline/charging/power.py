@@ -60,15 +60,17 @@ def charge_power(
     for charger in chargers:
         rated_w = round(charger.rated_charge_kw * 1000)
         here = samples.of(samples.charger == charger.charger_id)
-        of_charger = _curve(here, ChargePower(rated_w, (rated_w,) * 4, "rated"), rated_w)
+        step_wh = int(np.gcd.reduce(here.rise_wh)) if len(here.rise_wh) else 0
+        of_charger = _curve(here, ChargePower(rated_w, (rated_w,) * 4, "rated"), rated_w, step_wh)
         accounts = {vehicle.vehicle_id for vehicle in vehicles} | set(here.account) | {charger.charger_id}
         for account in sorted(accounts):
-            powers[charger.charger_id, account] = _curve(here.of(here.account == account), of_charger, rated_w)
+            own = here.of(here.account == account)
+            powers[charger.charger_id, account] = _curve(own, of_charger, rated_w, step_wh)
     return powers
 
 
 class _Samples(NamedTuple):
-    """Spans of charging, one entry each: power [W], state of charge in the middle [%], NaN where not known.
+    """Spans of charging, one entry each: state of charge in the middle [%], NaN where not known.
 
     `run` numbers charging without a break; `goes_on`: it went on before and after.
     """
@@ -76,6 +78,8 @@ class _Samples(NamedTuple):
     charger: Values
     account: Values
     power_w: Values
+    rise_wh: Values
+    elapsed_s: Values
     soc_pct: Values
     run: Values
     goes_on: Values
@@ -88,7 +92,7 @@ class _Samples(NamedTuple):
 def _power_samples(readings: pl.DataFrame) -> _Samples:
     ordered = readings.drop_nulls("energy_import_wh").sort("charger_id", "measured_at")
     if ordered.is_empty():
-        return _Samples(*(np.zeros(0),) * 6)
+        return _Samples(*(np.zeros(0, dtype=np.int64),) * 8)
     new = _changes(ordered.get_column("charger_id"))
     elapsed_s = np.diff(ordered.get_column("measured_at").dt.epoch("us").to_numpy(), prepend=0) / 1e6
     rise = np.diff(ordered.get_column("energy_import_wh").to_numpy(), prepend=0)
@@ -103,6 +107,8 @@ def _power_samples(readings: pl.DataFrame) -> _Samples:
         charger_ids,
         accounts,
         rise[places] * 3600 / elapsed_s[places],
+        rise[places],
+        elapsed_s[places],
         (soc[places] + soc[places - 1]) / 2,
         np.cumsum(~flowing)[places],
         (before & after)[places],
@@ -133,13 +139,13 @@ def _names(ordered: pl.DataFrame, places: Values) -> tuple[Values, Values]:
     return np.array([charger_ids[place] for place in places], dtype=object), np.array(accounts, dtype=object)
 
 
-def _curve(samples: _Samples, fallback: ChargePower, rated_w: int) -> ChargePower:
+def _curve(samples: _Samples, fallback: ChargePower, rated_w: int, step_wh: int) -> ChargePower:
     below = ~(samples.soc_pct >= _TAPER_BINS[0])
     measured_w = _percentile_95(samples.power_w[below])
     if measured_w is None:
         return fallback
     power_w = min(rated_w, measured_w)
-    error = _error(pl.Series(samples.power_w[below]), power_w)
+    error = _error(samples.of(below), power_w, step_wh)
     full = np.unique(samples.run[below & (samples.power_w >= _FULL_POWER * power_w)])
     unrestrained = samples.of(np.isin(samples.run, full) & samples.goes_on)
     taper, step_w = [], power_w
@@ -152,17 +158,21 @@ def _curve(samples: _Samples, fallback: ChargePower, rated_w: int) -> ChargePowe
     return ChargePower(power_w, (taper[0], taper[1], taper[2], taper[3]), "measured", error)
 
 
-def _error(sampled_w: pl.Series, power_w: int) -> float:
-    """How far the usual full power lies from the one used, and what samples so far apart leave open [1].
+def _error(samples: _Samples, power_w: int, step_wh: int) -> float:
+    """How far the usual full power lies from the one used, and what charges so far apart leave open [1].
 
-    By the median and the quartiles: a sample of a few seconds says little, since registers count in steps.
+    By the mean power of whole charges, since a sample of a few seconds, or of a coarse register, says little of power;
+    by their median and quartiles, since some were held back. A register's step counts as a share of a whole charge.
     """
-    full = sampled_w.filter(sampled_w >= _FULL_POWER * power_w)
-    if full.is_empty():
-        return 1 - _FULL_POWER
-    low, middle, high = (float(full.quantile(share, interpolation="linear") or 0.0) for share in (0.25, 0.5, 0.75))
-    spread = (high - low) / _QUARTILES_APART / full.len() ** 0.5
-    return float((abs(power_w - middle) + _NORMAL_95 * spread) / power_w)
+    begins = np.flatnonzero(np.diff(samples.run, prepend=-1))
+    risen, elapsed_s = (np.add.reduceat(values, begins) for values in (samples.rise_wh, samples.elapsed_s))
+    mean_w = risen * 3600 / elapsed_s
+    full = mean_w >= _FULL_POWER * power_w
+    if not full.any():
+        return max(1 - _FULL_POWER, 1 - float(mean_w.max(initial=0.0)) / power_w)
+    low, middle, high = np.quantile(mean_w[full], (0.25, 0.5, 0.75))
+    spread_w = _NORMAL_95 * (high - low) / _QUARTILES_APART / np.sqrt(full.sum())
+    return float((abs(power_w - middle) + spread_w) / power_w + np.median(step_wh / risen[full]))
 
 
 def _percentile_95(power_w: Values) -> int | None:

@@ -295,11 +295,12 @@ class Outcome:
     oracle: tuple[Pair | None, Pair] | None
 
     def widths(self, which: int) -> Pair | None:
-        """The width of a range and of the oracle's; None where there is none or it has no width."""
+        """The width of a range and of the oracle's, [kW] and [share of the bill]; None where ours has no width."""
         ours, oracle = (self.peak, self.money)[which], None if self.oracle is None else self.oracle[which]
-        return (
-            None if ours is None or oracle is None or ours[1] <= ours[0] else (ours[1] - ours[0], oracle[1] - oracle[0])
-        )
+        if ours is None or oracle is None or ours[1] <= ours[0]:
+            return None
+        unit = (1.0, sum(oracle) / 2)[which]
+        return (ours[1] - ours[0]) / unit, (oracle[1] - oracle[0]) / unit
 
     def held(self, which: int) -> bool | None:
         """Whether a range with width holds the truth; None where there is none or it has no width."""
