@@ -347,7 +347,9 @@ def _billed_steps(months: Months) -> Rows:
 
 
 def _cut_words(months: Months, size: Size, words: Language) -> list[Word]:
-    """Return each bill's change of its own peak beneath its dumbbell; on a phone the last bill's only."""
+    """Return each bill's change of its own peak beneath its dumbbell; on a phone the last bill's, in the margin."""
+    if size.narrow:
+        return _last_cut(months, size, words)
     height, room = size.part(MONTHS_SHARE), size.plot / len(months.rows)
     scale = height / (months.axis.high - months.axis.low)
     return [
@@ -359,8 +361,21 @@ def _cut_words(months: Months, size: Size, words: Language) -> list[Word]:
             colour=theme.INK,
         )
         for i, row in enumerate(months.rows)
-        if row.change_kw and (not size.narrow or i == len(months.rows) - 1)
+        if row.change_kw
     ]
+
+
+def _last_cut(months: Months, size: Size, words: Language) -> list[Word]:
+    """Return the last bill's change beside its own peak, under the billed demands where they stand there."""
+    last, apart = months.rows[-1], size.text + 3
+    if not last.change_kw:
+        return []
+    scale = size.part(MONTHS_SHARE) / (months.axis.high - months.axis.low)
+    y = (months.axis.high - (last.lower_kw or 0)) * scale + size.text * 0.35
+    for word in sorted(_billed_words(months, size, words), key=lambda word: word.y):
+        y = word.y + apart if abs(word.y - y) < apart else y
+    text = plot.change_text(last.change_kw, words, unit=False)
+    return [Word(size.plot + 6, y, text, "start", size.text - 1, theme.INK)]
 
 
 def _billed_words(months: Months, size: Size, words: Language) -> list[Word]:

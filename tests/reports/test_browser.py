@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The pages looked at, on disk as they are published."""
     folder = tmp_path_factory.mktemp("out")
-    texts = {name: rendered(name).html for name in ("ranges", "japanese", "not_provable", "euros")}
+    texts = {name: rendered(name).html for name in ("ranges", "japanese", "not_provable", "euros", "full_year")}
     texts["index"] = portfolio_page(portfolio(SITES), "en")
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -140,7 +140,7 @@ def test_a_phone_needs_no_sideways_scrolling(watch, name: str) -> None:
     assert outside == []
 
 
-OVERLAPS = """() => [...document.querySelectorAll(".wide svg")].flatMap((chart) => {
+OVERLAPS = """(charts) => [...document.querySelectorAll(charts)].flatMap((chart) => {
   const edge = chart.getBoundingClientRect();
   const words = [...chart.querySelectorAll("text")].map((word) => ({
     text: word.textContent, box: word.getBoundingClientRect() }));
@@ -152,9 +152,10 @@ OVERLAPS = """() => [...document.querySelectorAll(".wide svg")].flatMap((chart) 
 })"""
 
 
-@pytest.mark.parametrize("name", ["ranges", "japanese", "euros"])
-def test_no_word_of_a_chart_leaves_it_or_lies_on_another(watch, name: str) -> None:
-    assert watch(name).page.evaluate(OVERLAPS) == []
+@pytest.mark.parametrize(("width", "charts"), [(1000, ".wide svg"), (390, ".narrow svg")])
+@pytest.mark.parametrize("name", ["ranges", "japanese", "euros", "full_year"])
+def test_no_word_of_a_chart_leaves_it_or_lies_on_another(watch, name: str, width: int, charts: str) -> None:
+    assert watch(name, width).page.evaluate(OVERLAPS, charts) == []
 
 
 def test_ten_thousand_sites_sort_and_filter(watch) -> None:
