@@ -78,7 +78,7 @@ def independent_check(
     if not days:
         return Check("no_check", "no V2B day has a baseline", days, references)
     if references < PLACEBO_DAYS:
-        reason = f"{references} reference days have a baseline; {PLACEBO_DAYS} are needed"
+        reason = f"{references} reference days have a baseline fit to compare; {PLACEBO_DAYS} are needed"
         return Check("no_check", reason, days, references)
     error = _standard_error(placebo, estimate.day, shared)
     centre, tau = float(estimate.kw.mean() - placebo.kw.mean()), float(cut.kw.mean())
@@ -103,7 +103,9 @@ def independent_check(
 def _standard_error(placebo: DayErrors, v2b_day: Whole, shared: float) -> float:
     """The standard error of mean(V2B days) - mean(placebo days) where an error fades by rho from day to day.
 
-    Of each error a part is `shared` by the days of its month; rho is the correlation of what is left of neighbours.
+    Of each error a part is common to the days of its month: `shared` at least, more where the placebo days' months
+    differ by more than their days explain (a season that old baselines miss). rho is the correlation of what is left of
+    neighbours.
 
     Days count in the order in which V2B and placebo days follow each other, so that a weekend between them does not
     matter. For a block of V2B days far from its placebo days this is s sqrt((1/m + 1/K)(1 + rho)/(1 - rho)); days that
@@ -113,16 +115,39 @@ def _standard_error(placebo: DayErrors, v2b_day: Whole, shared: float) -> float:
     error = placebo.kw - placebo.kw.mean()
     at = np.searchsorted(everyone, placebo.day)
     spread = float((error**2).sum()) / (error.size - 1)
+    shared = max(shared, _common_to_months(placebo))
     neighbours = np.diff(at) == 1
     together = float((error[1:] * error[:-1])[neighbours].mean()) if neighbours.any() else 0.0
     rho = min(max((together / spread - shared) / (1 - shared), 0.0), _MOST_CORRELATED) if spread else 0.0
     weights = np.full(everyone.size, 1 / v2b_day.size)
     weights[at] = -1 / placebo.day.size
-    steps = np.arange(everyone.size)
-    fading = np.power(rho, np.abs(steps[:, None] - steps[None, :]))
-    month = everyone.astype("datetime64[D]").astype("datetime64[M]")
-    alike = (1 - shared) * fading + shared * (month[:, None] == month[None, :])
-    return float(np.sqrt(max(spread * float(weights @ alike @ weights), 0.0)))
+    lags = np.correlate(weights, weights, "full")[everyone.size - 1 :]  # sums of weights so many days apart
+    fading = float(lags[0] + 2 * (lags[1:] @ rho ** np.arange(1, everyone.size)))
+    monthly = np.bincount(np.unique(_month(everyone), return_inverse=True)[1], weights)
+    alike = (1 - shared) * fading + shared * float(monthly @ monthly)
+    return float(np.sqrt(max(spread * alike, 0.0)))
+
+
+def _month(day: Whole) -> NDArray[np.datetime64]:
+    return day.astype("datetime64[D]").astype("datetime64[M]")
+
+
+def _common_to_months(placebo: DayErrors) -> float:
+    """The part of the variance of errors that days of one month have in common, by the analysis of variance.
+
+    (MSB - MSW) / n0 is the variance between months, n0 = (n - sum(n_i^2) / n) / (groups - 1); 0 where it is below 0 or
+    all days lie in one month (Searle, Casella, McCulloch: Variance Components, 1992, section 3.6).
+    """
+    _, at, count = np.unique(_month(placebo.day), return_inverse=True, return_counts=True)
+    days, months = placebo.kw.size, count.size
+    if months < 2 or months == days:
+        return 0.0
+    mean = np.bincount(at, placebo.kw) / count
+    within = float(((placebo.kw - mean[at]) ** 2).sum()) / (days - months)
+    among = float((count * (mean - placebo.kw.mean()) ** 2).sum()) / (months - 1)
+    alike = (days - float((count**2).sum()) / days) / (months - 1)
+    between = max((among - within) / alike, 0.0)
+    return min(between / (between + within), _MOST_CORRELATED) if between else 0.0
 
 
 def _two_sided(difference: float, error: float, degrees: int) -> float:

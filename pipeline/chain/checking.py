@@ -17,7 +17,6 @@ from pipeline.baselines import (
     BASELINE_DAY,
     DAY_CLASS,
     DAY_MATCHING,
-    PLACEBO_DAYS,
     REGRESSIONS,
     Check,
     DayErrors,
@@ -43,7 +42,15 @@ CHECKED_DAY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 _OLDEST: Final = 0.95
 _FURTHER: Final = 2.0
 """A V2B day counts whose baseline is at most so many times as old as that share of the placebo days' are."""
+_FRESHER: Final = 4.0
+"""A placebo day counts whose baseline is at most so many times as fresh as the V2B days' are in the mean."""
 _OLDER: Final = "the baselines of the V2B days rest on days further back than those of the reference days"
+_MONTHS: Final = 7.5
+_AMONG: Final = 0.25
+"""Placebo days show the season where they are spread over so many months, or stand so thick among the V2B days."""
+_SEASON: Final = (
+    "too few reference days among the V2B days, and those before them lie in too few months to know the season's error"
+)
 _NO_WINDOW: Final = Check("no_check", "the site has no peak window and its tariff no dearest hours", 0, 0)
 _MINUTES_OF_DAY: Final = 1440
 
@@ -175,18 +182,49 @@ _LOGGED: Final = pl.col("logged_cut_kw")
 _PLACEBO: Final = _ESTIMATED - _LOGGED  # baseline - load without cars: the baseline's own error
 
 
+def _vouched(known: pl.DataFrame, days: pl.DataFrame, method: str, further: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The V2B days of `days` and the placebo days whose baselines by one rule are about equally old.
+
+    V2B days are at most `further` times as old as most placebo days; placebo days are not far fresher than the V2B
+    days, since the fresh baselines of a time before V2B tell nothing of what a season does to old ones.
+    """
+    by_rule = pl.col("method") == method
+    references = known.filter(by_rule & (pl.col("day_class") == "reference") & _PLACEBO.is_not_null())
+    oldest_days = references.get_column("age_days").quantile(_OLDEST, "lower") or 0.0
+    v2b = days.filter(by_rule & (pl.col("day_class") == "v2b") & (pl.col("age_days") <= further * oldest_days))
+    age_days = v2b.select(pl.col("age_days").mean()).item() or 0.0
+    return v2b, references.filter(pl.col("age_days") * _FRESHER >= age_days)
+
+
+def _over(known: pl.DataFrame, days: pl.DataFrame, method: str, further: float, *, armed: bool) -> Check:
+    """The verdict of one rule on the V2B days of `days`."""
+    v2b, references = _vouched(known, days, method, further)
+    logged, estimated, placebo = _errors(v2b, _LOGGED), _errors(v2b, _ESTIMATED), _errors(references, _PLACEBO)
+    check = independent_check(logged, estimated, placebo, armed=armed, shared=_shared_error(method))
+    if check.verdict == "no_check" or _show_season(v2b, references):
+        return check
+    return replace(check, verdict="no_check", reason=_SEASON)
+
+
+def _show_season(v2b: pl.DataFrame, references: pl.DataFrame) -> bool:
+    """Whether placebo days lie thick enough among the V2B days, or are spread over enough months.
+
+    Months count by Kish's effective number, (sum of days)^2 / sum of squares: one day of a month shows little of it.
+    """
+    month = pl.col("local_day").dt.truncate("1mo")
+    here = references.join(v2b.select(month.alias("month")).unique(), left_on=month, right_on="month", how="semi")
+    days = references.group_by(month).len().get_column("len").cast(pl.Float64)
+    return here.height >= _AMONG * v2b.height or float(days.sum()) ** 2 >= _MONTHS * float((days**2).sum())
+
+
 def _method(known: pl.DataFrame, found: pl.DataFrame) -> str | None:
-    """The rule whose placebo days scatter least, of those that state most of this bill's V2B days."""
-    stated = found.filter(pl.col("day_class") == "v2b").group_by("method").agg(days=_ESTIMATED.count())
-    spread = (
-        known.filter((pl.col("day_class") == "reference") & _PLACEBO.is_not_null())
-        .group_by("method")
-        .agg(references=pl.len(), spread=_PLACEBO.std())
-    )
-    best = stated.join(spread, on="method").sort(
-        pl.col("references") >= PLACEBO_DAYS, "days", -pl.col("spread"), "method", descending=True, nulls_last=True
-    )
-    return None if best.is_empty() else str(best.item(0, "method"))
+    """The rule that would tell the smallest cut by its placebo days, whatever it says of the V2B days."""
+    ranked = []
+    for method in found.get_column("method").unique():
+        check = _over(known, found, method, _FURTHER, armed=False)
+        least_kw, possible = check.smallest_detectable_kw or 0.0, check.verdict != "no_check"
+        ranked.append((possible, -least_kw, check.v2b_days, check.reference_days, method))
+    return max(ranked)[-1] if ranked else None
 
 
 def _verdict(known: pl.DataFrame, found: pl.DataFrame, method: str | None, *, armed: bool) -> Check:
@@ -195,24 +233,13 @@ def _verdict(known: pl.DataFrame, found: pl.DataFrame, method: str | None, *, ar
     Placebo days vouch for baselines up to twice as old as theirs, and only days no older can contradict: what a season
     does to older baselines no placebo day shows.
     """
-    by_method = pl.col("method") == (method or "")
-    references = known.filter(by_method & (pl.col("day_class") == "reference") & _PLACEBO.is_not_null())
-    placebo = _errors(references, _PLACEBO)
-    oldest_days = references.get_column("age_days").quantile(_OLDEST, "lower") or 0.0
-
-    def over(days: pl.DataFrame, further: float) -> Check:
-        vouched = pl.col("age_days") <= further * oldest_days
-        v2b = days.filter(by_method & (pl.col("day_class") == "v2b") & vouched)
-        return independent_check(
-            _errors(v2b, _LOGGED), _errors(v2b, _ESTIMATED), placebo, armed=armed, shared=_shared_error(method)
-        )
-
-    month = over(found, _FURTHER)
+    rule = method or ""
+    month = _over(known, found, rule, _FURTHER, armed=armed)
     if not month.v2b_days:
         return replace(month, reason=_why_no_day(found, method))
-    if month.verdict == "contradicts" and over(found, 1.0).verdict != "contradicts":
+    if month.verdict == "contradicts" and _over(known, found, rule, 1.0, armed=armed).verdict != "contradicts":
         return replace(month, verdict="no_check", reason=_OLDER)
-    year = over(_last_year(known), 1.0)
+    year = _over(known, _last_year(known), rule, 1.0, armed=armed)
     if month.verdict in ("confirms", "consistent") and year.verdict == "contradicts":
         return replace(month, verdict="contradicts", reason=f"over twelve months, {year.reason}")
     return month

@@ -2,36 +2,21 @@
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
-from functools import cached_property
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from pipeline.baselines import BASELINE_DAY, Check, SiteDays, baselines_of
-from pipeline.calendars import holiday_dates
 from pipeline.chain.checking import _method, _verdict
+from tests.bench.buildings import Building
 
 OFFICE = Path(__file__).parents[2] / "pipeline" / "examples" / "office" / "building.csv"
 EVENT = (13, 16)
 V2B_DAYS = 12
 """Of some twenty working days a month: the others are reference days."""
-
-
-@dataclass(frozen=True)
-class Building:
-    """Hourly load [kW] of days x 24, and which days are weekends."""
-
-    days: tuple[date, ...]
-    kw: np.ndarray
-    holidays: str | None = None
-
-    @cached_property
-    def sunday_like(self) -> np.ndarray:
-        free = holiday_dates(self.holidays, sorted({day.year for day in self.days}))
-        return np.array([day.isoweekday() > 5 or day in free for day in self.days])
 
 
 def office() -> Building:
@@ -65,13 +50,21 @@ def simulated(seed: int, months: int = 13) -> Building:
     return Building(days, 300 * (shape * (season + level)[:, None] + noise + afternoon))
 
 
-def checks(building: Building, seed: int, *, cut: float = 0.0, claimed: float = 1.0) -> Iterator[tuple[str, Check]]:
+def checks(
+    building: Building,
+    seed: int,
+    *,
+    cut: float = 0.0,
+    claimed: float = 1.0,
+    v2b_days: int = V2B_DAYS,
+    months_before: int = 3,
+) -> Iterator[tuple[str, Check]]:
     """Month and verdict of every month: V2B days cut a share of the load, of which logs claim a multiple."""
     draws = np.random.default_rng(seed)
     working = np.flatnonzero(~building.sunday_like)
     months = sorted({day.isoformat()[:7] for day in building.days})
     mine = {m: [n for n in working if building.days[n].isoformat().startswith(m)] for m in months}
-    armed = {n for m in months[3:] for n in draws.permutation(mine[m])[:V2B_DAYS].tolist()}
+    armed = {n for m in months[months_before:] for n in draws.permutation(mine[m])[:v2b_days].tolist()}
     site = _site(building, armed, cut, claimed)
     known = pl.DataFrame(schema=BASELINE_DAY)
     for month in months[1:]:
@@ -88,12 +81,4 @@ def _site(building: Building, armed: set[int], cut: float, claimed: float) -> Si
     given[rows, EVENT[0] : EVENT[1]] = cut * building.kw[rows, EVENT[0] : EVENT[1]]
     actual = building.kw - given
     like = np.array([n not in armed for n in range(len(building.days))])
-    return SiteDays(
-        days=building.days,
-        slot_min=60,
-        no_ev_kw=actual + claimed * given,
-        actual_kw=actual,
-        sunday_like=building.sunday_like,
-        like_day=like,
-        events=(EVENT,) * len(building.days),
-    )
+    return replace(building.site(EVENT), no_ev_kw=actual + claimed * given, actual_kw=actual, like_day=like)

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from pipeline.baselines import DayErrors, independent_check
+from pipeline.baselines.check import _common_to_months
 
 # 61 placebo days: thirty of +1, thirty of -1 in turn, one 0: mean 0, squares 60, s^2 = 1; neighbours are opposed: rho 0
 PLACEBO = np.array([1.0, -1.0] * 30 + [0.0])
@@ -41,6 +42,22 @@ def test_errors_that_hang_together_widen_the_interval():
     assert check([4.0] * 20, [4.5] * 20, together).high > check([4.0] * 20, [4.5] * 20).high + 1
 
 
+def test_what_months_have_in_common_by_hand():
+    """Two days each of January (3, 5) and March (7, 9): MSW 4 / 2, MSB 16, n0 2: (16 - 2) / 2 = 7 between, 2 within."""
+    march = 59
+    of_months = DayErrors(np.array([0, 1, march, march + 1]), np.array([3.0, 5.0, 7.0, 9.0]))
+    assert _common_to_months(of_months) == pytest.approx(7 / 9)
+    assert _common_to_months(DayErrors(of_months.day, np.array([3.0, 5.0, 5.0, 3.0]))) == 0
+    assert _common_to_months(days([3.0, 5.0, 7.0, 9.0], 0)) == 0  # one month tells nothing
+
+
+def test_months_that_differ_widen_the_interval():
+    months = np.where(np.arange(61) // 30 % 2, 1.0, -1.0) + 0.5 * PLACEBO
+    mixed = np.where(np.arange(61) % 2, 1.0, -1.0) + 0.5 * np.roll(PLACEBO, 1)
+    wide, narrow = (check([4.0] * 20, [4.5] * 20, placebo) for placebo in (months, mixed))
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
 @pytest.mark.parametrize(
     ("cut", "estimate", "armed", "verdict"),
     [
@@ -61,7 +78,7 @@ def test_no_check_says_why():
     assert check([], []).reason == "no V2B day has a baseline"
     assert check([1.0], [np.nan]).verdict == "no_check"
     few = check([1.0], [1.0], PLACEBO[:59])
-    assert (few.verdict, few.reason) == ("no_check", "59 reference days have a baseline; 60 are needed")
+    assert (few.verdict, few.reason) == ("no_check", "59 reference days have a baseline fit to compare; 60 are needed")
     assert few.low is None
 
 

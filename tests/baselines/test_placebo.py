@@ -46,6 +46,12 @@ def test_logs_that_claim_twice_the_cut_are_contradicted():
     assert Counter(check.verdict for check in told)["contradicts"] > len(told) / 2
 
 
+def test_twenty_v2b_days_after_nine_months_without_are_never_blamed():
+    months = known(checks(simulated(3), 3, cut=0.03, v2b_days=20, months_before=9))
+    assert months
+    assert {check.verdict for check in months} <= ALLOWED
+
+
 def test_what_days_share_because_they_rest_on_the_same_days():
     """A day's own error has variance 1, the mean of ten days 1 / 10: of 1.1, 0.1 is shared, a part of 1 / 11."""
     assert DAY_MATCHING["caiso_10_in_10"].shared_error == pytest.approx(1 / 11)
@@ -61,6 +67,21 @@ def test_of_five_hundred_simulated_months_the_interval_holds_zero_in_85_to_95_pe
     print(f"{share:.1%} of {len(months)} months hold zero; {blamed} contradict")
     assert len(months) >= 500
     assert 0.85 <= share <= 0.95
+
+
+@pytest.mark.soak
+def test_a_cut_over_twenty_days_is_confirmed_or_consistent_and_a_season_never_seen_is_not_checked():
+    for before, allowed in ((9, ALLOWED), (6, {"no_check"})):
+        worlds = (simulated(SOAK_FROM * 1000 + n) for n in range(15))
+        every = [
+            check
+            for n, world in enumerate(worlds)
+            for _, check in checks(world, n, cut=0.03, v2b_days=20, months_before=before)
+        ]
+        blamed = Counter(check.verdict for check in every)
+        print(f"{before} months without V2B, then 20 days a month: {dict(blamed)}")
+        assert blamed["contradicts"] <= 0.01 * len(every)
+        assert sum(blamed[verdict] for verdict in allowed) > 0.5 * len(every)
 
 
 @pytest.mark.soak

@@ -143,7 +143,7 @@ def test_a_day_with_a_gap_is_no_reference():
 def test_a_check_that_is_not_possible_says_what_is_missing(monkeypatch):
     assert july(armed={}).section["reason"] == "this bill has no V2B day"
     monkeypatch.setitem(globals(), "FIRST", "2013-06")
-    assert july().section["reason"].endswith(" reference days have a baseline; 60 are needed")
+    assert july().section["reason"].endswith(" reference days have a baseline fit to compare; 60 are needed")
     monkeypatch.setitem(globals(), "FIRST", "2013-07")
     monkeypatch.setitem(globals(), "V2B_DAYS", frozenset({date(2013, 7, 2), date(2013, 7, 3)}))
     found = july()
