@@ -18,6 +18,7 @@ from pipeline.ingest import cells, ocpp_log
 from pipeline.ingest.ocpp_alike import Shapes, decode
 from pipeline.ingest.ocpp_blocks import Block, blocks
 from pipeline.ingest.ocpp_columns import REFUSED_COLUMNS, Decoded, Log
+from pipeline.ingest.ocpp_frames import framed
 from pipeline.ingest.ocpp_sessions import name_sessions
 from pipeline.ingest.ocpp_values import Ignored, measured
 from pipeline.ingest.records import Records, in_schema, part_touching_sessions, refusal, refused
@@ -62,9 +63,10 @@ def _columns(
     path: Path, charge_point: str, log: Log, ignored: Ignored
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return (readings with their quantities, answers, rejects) of a log, held block by block."""
-    shapes = Shapes(charge_point)
+    shapes = Shapes()
     readings, results, rejects = [], [], []
-    for block, groups in _one_ahead((block, shapes.alike(block.pieces)) for block in blocks(path)):
+    pages = _one_ahead(framed(block, charge_point) for block in blocks(path))
+    for block, groups in _one_ahead((page.block, shapes.alike(page)) for page in pages):
         decoded = decode(block, groups, log, charge_point)
         found, bad = _read_block(decoded, block, ignored)
         readings.append(found)
@@ -98,7 +100,7 @@ def _read_block(decoded: Decoded, block: Block, ignored: Ignored) -> tuple[pl.Da
     refused = [part.select(*REFUSED_COLUMNS, plain=pl.lit(value=False)) for part in parts]
     found = pl.concat([*refused, decoded.refused.select(*REFUSED_COLUMNS, "plain")]).sort("line", maintain_order=True)
     raw = {
-        line: block.pieces[line - block.first].decode("utf-8", "replace").strip()[:_LONGEST_RAW]
+        line: block.piece(line - block.first).decode("utf-8", "replace").strip()[:_LONGEST_RAW]
         for line in found["line"].unique()
     }
     text = pl.Series("raw", [raw[line] for line in found["line"]], dtype=pl.String)

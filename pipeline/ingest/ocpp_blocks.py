@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.ingest.ocpp_log import JSON, LONGEST_MESSAGE_BYTES
 
 BLOCK_BYTES: Final = 16 << 20
@@ -21,12 +24,22 @@ _BETWEEN: Final = re.compile(r"[\s,]*")
 class Block:
     """Pieces of one message each, numbered from `first`; `word` says what they are: lines, or messages of an array.
 
-    A piece longer than a message may be is cut just beyond that length.
+    Piece i is `data[starts[i]:ends[i]]`; one longer than a message may be is cut just beyond that length.
     """
 
     word: str
     first: int
-    pieces: list[bytes]
+    data: bytes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return how many pieces there are."""
+        return len(self.starts)
+
+    def piece(self, at: int) -> bytes:
+        """Return one piece by its place in the block."""
+        return self.data[self.starts[at] : self.ends[at]]
 
 
 def blocks(path: Path) -> Iterator[Block]:
@@ -36,27 +49,32 @@ def blocks(path: Path) -> Iterator[Block]:
         is_array = _ARRAY_START.match(head.removeprefix(_BOM)) is not None
         word, parts = ("message", _elements(stream, head)) if is_array else ("line", _lines(stream, head))
         first = 1
-        for pieces in parts:
-            yield Block(word, first, pieces)
-            first += len(pieces)
+        for data, ends, gap in parts:
+            starts = np.concatenate([np.zeros(1, dtype=np.int64), ends + gap])[: len(ends)]
+            yield Block(word, first, data, starts, np.minimum(ends, starts + LONGEST_MESSAGE_BYTES + 1))
+            first += len(ends)
 
 
-def _lines(stream: IO[bytes], data: bytes) -> Iterator[list[bytes]]:
+Part = tuple[bytes, NDArray[np.int64], int]
+"""Pieces one after the other: their bytes, where each ends, and how many bytes there are between two."""
+
+
+def _lines(stream: IO[bytes], data: bytes) -> Iterator[Part]:
     begun = b""
     while data:
-        *whole, rest = data.split(b"\n")
+        whole = data.rfind(b"\n") + 1
         if whole:
-            whole[0] = begun + whole[0]
+            lines = b"".join((begun, memoryview(data)[:whole]))
             begun = b""
-            yield [line[: LONGEST_MESSAGE_BYTES + 1] for line in whole]
+            yield lines, np.flatnonzero(np.frombuffer(lines, dtype=np.uint8) == ord("\n")), 1
         # Of a line that never ends no more is kept than tells its length.
-        begun = (begun + rest)[: LONGEST_MESSAGE_BYTES + 1]
+        begun = (begun + data[whole:])[: LONGEST_MESSAGE_BYTES + 1]
         data = stream.read(BLOCK_BYTES)
     if begun:
-        yield [begun]
+        yield begun, np.array([len(begun)], dtype=np.int64), 1
 
 
-def _elements(stream: IO[bytes], data: bytes) -> Iterator[list[bytes]]:
+def _elements(stream: IO[bytes], data: bytes) -> Iterator[Part]:
     """Cut an array into its elements; nothing after a broken one can be told apart, so that it is the last."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
     text = decoder.decode(data).partition("[")[2]
@@ -68,7 +86,7 @@ def _elements(stream: IO[bytes], data: bytes) -> Iterator[list[bytes]]:
         if not ended and (not data or len(text) > LONGEST_MESSAGE_BYTES):
             pieces.append(text.strip().encode()[: LONGEST_MESSAGE_BYTES + 1])
             ended = True
-        yield pieces
+        yield b"".join(pieces), np.cumsum(np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))), 0
 
 
 def _whole_elements(text: str, *, last: bool) -> tuple[list[bytes], str, bool]:

@@ -2,11 +2,12 @@
 
 A token is a JSON string of printable ASCII with a digit in it (a time, an id, a value), or a JSON number; the rest of a
 line is its shape. One line of each shape goes through `Log` with marks in place of its tokens: where a mark comes out,
-the tokens of all lines of that shape go, taken from them by one regular expression. A token that decides how a line is
-read (a phase, the kind of frame) is no mark but part of a finer shape. A line of a rare shape, with an escape or with
-anything else unusual is left to be read by itself, and so is a shape whose marks do not come out as they went in.
+the tokens of all lines of that shape go, taken from them by one pattern (ocpp_page). A token that decides how a line is
+read (a phase, the kind of frame, a name) is no mark but part of a finer shape. A line of a rare shape, with an escape
+or with anything else unusual is left to be read by itself, and so is a shape whose marks do not come out as they went
+in.
 
-Why that is exact: the expression admits nothing but whole tokens where the marks stood, so that the JSON of all lines
+Why that is exact: the pattern admits nothing but whole tokens where the marks stood, so that the JSON of all lines
 of a shape has one structure, and what `Log` does depends on structure and on telling tokens only.
 """
 
@@ -21,6 +22,7 @@ import polars as pl
 
 from pipeline.ingest.ocpp_columns import EVENT, READING, RESULT, Log
 from pipeline.ingest.ocpp_log import JSON, Message, Owner, message_of
+from pipeline.ingest.ocpp_page import Pattern, pattern
 
 _MOST_TOKENS: Final = 400
 
@@ -28,10 +30,8 @@ _INSIDE: Final = r"[ !#-\[\]-~]"
 _FIRST: Final = r"[!#-+\-./0-9;-\[^-|~]"  # what may follow the end of a string is not taken for the begin of one
 _STRING: Final = rf'"(?:{_FIRST}{_INSIDE}*)?[0-9]{_INSIDE}*"'
 _FRACTION: Final = r"(?:\.[0-9]{1,18})?"
-# Told apart by the first character, so that an expression of many numbers is matched in one pass.
 _NUMBER: Final = rf"-(?:[1-9][0-9]{{0,17}}{_FRACTION}|0\.[0-9]{{1,18}})|[1-9][0-9]{{0,17}}{_FRACTION}|0{_FRACTION}"
 _CONNECTOR: Final = "[1-9][0-9]{0,4}"
-_TEXT: Final = rf"[!#-\[\]-~]{_INSIDE}*"
 _STRING_MARK: Final = "\x01"
 _NUMBER_MARK: Final = "\x02"
 _MARK: Final = re.compile(f"[{_STRING_MARK}{_NUMBER_MARK}]")
@@ -40,7 +40,6 @@ UNUSUAL: Final = f"[{_STRING_MARK}{_NUMBER_MARK}\\\\]"
 _TOUCHING: Final = re.compile(
     f"{_NUMBER_MARK}[0-9.eE+\\-{_STRING_MARK}{_NUMBER_MARK}]|[0-9.eE+\\-{_STRING_MARK}]{_NUMBER_MARK}"
 )
-_SPECIAL: Final = re.compile(r"[.*+?()\[\]{}|^$]")
 
 OWNER, HEARD = -2, -1  # slots of what a line says outside its frame
 _FIRST_MARK: Final = 100_002
@@ -48,7 +47,7 @@ _UNTIL_MARK: Final = 1_000_000  # any whole number below a million passes for a 
 _SIX_DIGITS: Final = re.compile("(?=([0-9]{6}))")
 _SCALED_MARK: Final = re.compile(r"([0-9]{6})(e-?[0-9]+)")
 _TELLING: Final = frozenset({"multiplier", "measurand", "unit", "context", "phase", "location", "format", "eventType"})
-"""Names whose values decide how a message is read; beside them, the numbers that stand in a list."""
+"""Names whose values decide how a message is read; beside them, names themselves and the numbers in a list."""
 _CONNECTORS: Final = frozenset({("", "connectorId"), ("", "evseId"), ("evse", "id")})
 """Places of connectors, which all are read alike from 1 on ('' is anywhere)."""
 
@@ -95,10 +94,10 @@ class Shape:
 
 @dataclass
 class Matcher:
-    """A shape, the expression that tells its lines and takes their tokens, and how many lines it had lately."""
+    """A shape, the pattern of its lines, and how many lines it had lately."""
 
     shape: Shape
-    expression: str
+    pattern: Pattern
     lines: int = 0
 
 
@@ -123,6 +122,7 @@ def special_slots(text: str, known: Known) -> tuple[tuple[int, ...], set[int]] |
     while waiting:
         above, name, value = waiting.pop()
         if isinstance(value, dict):
+            telling.update(slot for key in value for slot in _slots_in(key))
             waiting += [(name, key, inner) for key, inner in value.items()]
         elif isinstance(value, list):
             waiting += [(name, "", inner) for inner in value]
@@ -140,13 +140,16 @@ def matcher(text: str, known: Known, told: Mapping[int, str], connectors: set[in
     except _UnlikeError:
         return None
     literals, kinds = _MARK.split(text), _MARK.findall(text)
-    used, parts = shape.slots(), [_escaped(literals[0])]
-    for slot, (kind, literal) in enumerate(zip(kinds, literals[1:], strict=True)):
-        pattern = _TEXT if kind == _STRING_MARK else _CONNECTOR if slot in connectors else _NUMBER
-        pattern = _escaped(told[slot]) if slot in told else pattern
-        pattern = f"(?P<token_{slot}>{pattern})" if slot in used else f"(?:{pattern})"
-        parts += [f'"{pattern}"' if kind == _STRING_MARK else pattern, _escaped(literal)]
-    return Matcher(shape, f"^{''.join(parts)}$")
+    holes, literal = [], literals[0]
+    for slot, (kind, following) in enumerate(zip(kinds, literals[1:], strict=True)):
+        quote = '"' if kind == _STRING_MARK else ""
+        if slot in told:
+            literal += quote + told[slot] + quote + following
+            continue
+        number = _CONNECTOR if slot in connectors else _NUMBER
+        holes.append((f"{literal}{quote}".encode(), slot, None if quote else f"^(?:{number})$"))
+        literal = quote + following
+    return Matcher(shape, pattern(holes, literal.encode()))
 
 
 class _UnlikeError(Exception):
@@ -178,10 +181,6 @@ def _decoded(text: str, *, behind: bool) -> Any:
         return JSON.raw_decode(text)[0] if behind else JSON.decode(text)
     except (ValueError, RecursionError):
         raise _UnlikeError from None
-
-
-def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", text)
 
 
 def _learnt(text: str, known: Known, told: Mapping[int, str]) -> Shape:

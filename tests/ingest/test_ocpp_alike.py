@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.ingest import ocpp, ocpp_alike, ocpp_blocks, ocpp_log
+from pipeline.ingest import ocpp, ocpp_alike, ocpp_blocks, ocpp_frames, ocpp_log
 from tests.ingest.faults import FAULTS
 
 LOGS = sorted(path for path in FAULTS.joinpath("ocpp").iterdir() if not path.name.endswith(".expected.json"))
@@ -171,10 +171,8 @@ def regular(count: int, charge_point: str = "CP1") -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_a_regular_log_is_hardly_read_one_by_one(monkeypatch, tmp_path):
-    """Else the fast way would be right and idle: 1,000 lines of two shapes, and one that is no message."""
-    path = tmp_path / "log"
-    path.write_text(regular(1000) + "what is this?\n")
+def read_by_themselves(monkeypatch, path: Path) -> list[int]:
+    """The numbers of the lines that are not read alike."""
     seen: list[int] = []
     one_by_one = ocpp_log.messages
 
@@ -183,13 +181,45 @@ def test_a_regular_log_is_hardly_read_one_by_one(monkeypatch, tmp_path):
         seen.extend(number for number, piece in kept if piece)
         return one_by_one(kept, charge_point)
 
-    monkeypatch.setattr(ocpp_alike, "messages", counted)
+    with monkeypatch.context() as patched:
+        patched.setattr(ocpp_alike, "messages", counted)
+        ocpp.read(path, ("CP1",))
+    return seen
+
+
+def test_a_regular_log_is_hardly_read_one_by_one(monkeypatch, tmp_path):
+    """Else the fast way would be right and idle: 1,000 lines of two shapes, and one that is no message."""
+    path = tmp_path / "log"
+    path.write_text(regular(1000) + "what is this?\n")
+    assert read_by_themselves(monkeypatch, path) == [1001]
     found = ocpp.read(path, ("CP1",))
-    assert seen == [1001]
     assert found.frames["charger"].height == 900
     assert found.rejects["position"].to_list() == ["line 1001"]
     # Two phases of 1.5 Wh each, in the first reading of connector 2.
     assert found.frames["charger"].filter(charger_id="CP1-2")["energy_import_wh"][0] == 3
+
+
+def test_names_with_digits_are_part_of_the_shape(monkeypatch, tmp_path):
+    """`i7Tag` has a digit as ids and times have; the next line has `idTag` there, which is read."""
+    path = tmp_path / "log"
+    call = '[2,"s","StartTransaction",{{"connectorId":1,"{}":"CAR","meterStart":5,"timestamp":"2024-05-06T{}:00:00Z"}}]'
+    path.write_text("\n".join(call.format(name, hour) for name, hour in (("i7Tag", "08"), ("idTag", "09"))))
+    one_by_one, alike = both(monkeypatch, path)
+    assert alike == one_by_one
+    frame = ocpp.read(path, ("CP1",)).frames["charger"]
+    assert frame["vehicle_id"].to_list() == [None, "CAR"]
+
+
+@pytest.mark.parametrize("ends", ["\r\n", "\n"])
+@pytest.mark.parametrize("before", ["", "May  6 08:00:02 gw ocppd[412]: CP1 RECV ", 'level=info from="gw" frame='])
+@pytest.mark.parametrize("unit", ["Wh", "°C"])
+def test_line_ends_prefixes_and_other_alphabets_are_read_at_once(monkeypatch, tmp_path, ends, before, unit):
+    path = tmp_path / "log"
+    text = regular(1000).replace('"Wh"', f'"{unit}"').replace("\n", ends)
+    path.write_bytes("".join(before + line for line in text.splitlines(keepends=True)).encode())
+    one_by_one, alike = both(monkeypatch, path)
+    assert alike == one_by_one
+    assert read_by_themselves(monkeypatch, path) == []
 
 
 def test_columns_stay_with_their_lines_across_blocks(monkeypatch, tmp_path):
@@ -203,7 +233,7 @@ def test_columns_stay_with_their_lines_across_blocks(monkeypatch, tmp_path):
 @pytest.mark.parametrize("begin", ['[2,"', '[[2,"'])
 def test_a_message_without_end_is_refused_by_its_length(monkeypatch, tmp_path, begin):
     monkeypatch.setattr(ocpp_blocks, "BLOCK_BYTES", 1000)
-    for module in (ocpp_blocks, ocpp_log, ocpp_alike):
+    for module in (ocpp_blocks, ocpp_log, ocpp_frames):
         monkeypatch.setattr(module, "LONGEST_MESSAGE_BYTES", 5000)
     path = tmp_path / "log"
     path.write_text(begin + "a" * 20_000)
