@@ -1,5 +1,11 @@
 -- Every table of the warehouse. Each column has a comment; those with numbers end in their unit.
 
+-- Texts of which there are few, stored as numbers: as text they cost a load a fifth of its time.
+create type reading_quality as enum('measured', 'estimated');
+create type bill_month as enum ( -- noqa: CV07
+    select strftime(unnest(range(timestamp '1900-01-01', timestamp '2300-01-01', interval 1 month)), '%Y-%m')
+);
+
 create table schema_version (
     version integer not null,
     views_hash varchar not null,
@@ -67,10 +73,10 @@ create table meter_interval (
     duration_s bigint not null,
     import_wh bigint not null,
     export_wh bigint not null,
-    quality varchar not null,
+    quality reading_quality not null,
     load_id bigint not null,
     local_day date not null,
-    bill_month varchar not null
+    bill_month bill_month not null
 );
 comment on table meter_interval is 'One row per site, meter and interval: its current value.';
 comment on column meter_interval.site_id is 'Site';
@@ -91,10 +97,10 @@ create table meter_interval_history (
     duration_s bigint not null,
     import_wh bigint not null,
     export_wh bigint not null,
-    quality varchar not null,
+    quality reading_quality not null,
     load_id bigint not null,
     local_day date not null,
-    bill_month varchar not null,
+    bill_month bill_month not null,
     superseded_by bigint not null
 );
 comment on table meter_interval_history is 'One row per earlier value of a meter interval that a later file replaced.';
@@ -123,7 +129,7 @@ create table charger_reading (
     context varchar not null,
     load_id bigint not null,
     local_day date not null,
-    bill_month varchar not null
+    bill_month bill_month not null
 );
 comment on table charger_reading is 'One row per site, charger and moment: the current reading.';
 comment on column charger_reading.site_id is 'Site';
@@ -153,7 +159,7 @@ create table charger_reading_history (
     context varchar not null,
     load_id bigint not null,
     local_day date not null,
-    bill_month varchar not null,
+    bill_month bill_month not null,
     superseded_by bigint not null
 );
 comment on table charger_reading_history is 'One row per earlier value of a charger reading that a later file replaced.';
@@ -768,7 +774,7 @@ create table meter_reactive (
     interval_start timestamptz not null,
     duration_s bigint not null,
     reactive_varh bigint not null,
-    quality varchar not null,
+    quality reading_quality not null,
     load_id bigint not null
 );
 comment on table meter_reactive is 'One row per meter and interval: the reactive energy it measured.';
@@ -786,7 +792,7 @@ create table meter_reactive_history (
     interval_start timestamptz not null,
     duration_s bigint not null,
     reactive_varh bigint not null,
-    quality varchar not null,
+    quality reading_quality not null,
     load_id bigint not null,
     superseded_by bigint not null
 );

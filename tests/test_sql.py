@@ -137,7 +137,9 @@ def plant(warehouse: Warehouse, table: str, **values: Any) -> None:
     for column, data_type, required in warehouse.connection.execute(
         "select column_name, data_type, not is_nullable from duckdb_columns() where table_name = ?", [table]
     ).fetchall():
-        if required:
+        if required and data_type.startswith("ENUM("):
+            row[column] = data_type.removeprefix("ENUM(").partition(",")[0]  # the first of the texts it lists
+        elif required:
             row[column] = zero.get(data_type, "'2013-07-01 00:00:00+00'" if "TIME ZONE" in data_type else "0")
     row |= {name: repr(value) if not isinstance(value, bool) else str(value) for name, value in values.items()}
     warehouse.connection.execute(f"insert into {table} ({', '.join(row)}) values ({', '.join(row.values())})")

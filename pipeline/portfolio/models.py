@@ -61,7 +61,7 @@ def _address(value: str) -> str:
 
 
 def _month(value: str) -> str:
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
+    if not re.fullmatch(r"(19|2[0-2])\d\d-(0[1-9]|1[0-2])", value):  # the years that `bill_month` in sql/ lists
         raise ValueError("a month YYYY-MM")
     return value
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Final
 
@@ -36,11 +37,16 @@ def dictionary_markdown(schema: pl.DataFrame) -> str:
 
 def _section(name: str, comment: str, columns: pl.DataFrame) -> str:
     rows = [
-        f"| `{column}` | {data_type.lower()} | {_cell(meaning)} |"
+        f"| `{column}` | {_type(data_type)} | {_cell(meaning)} |"
         for column, data_type, meaning in columns.select("column_name", "data_type", "comment").iter_rows()
     ]
     lines = [f"### {name}", "", comment, "", "| column | type | meaning |", "|---|---|---|", *rows, ""]
     return "\n".join(lines)
+
+
+def _type(data_type: str) -> str:
+    """A column's type; of one that lists many texts, the first and the last of them."""
+    return re.sub(r"^(enum\('[^']*').{200,}('[^']*'\))$", r"\1 ... \2", data_type.lower())
 
 
 def _cell(text: str) -> str:

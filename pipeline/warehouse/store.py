@@ -16,6 +16,7 @@ from typing import IO, Any, Final, Self
 
 import duckdb
 import polars as pl
+import polars.selectors as cs
 
 from pipeline.domain import LockedError, WarehouseError
 from pipeline.warehouse.layout import BILL_TABLES, schema_sql, transaction, view_files
@@ -118,7 +119,7 @@ class Warehouse:
 
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pl.DataFrame:
         """Return the rows of a select; values only as parameters, never pasted into the text."""
-        return self.connection.execute(sql, parameters or None).pl()
+        return _in_texts(self.connection.execute(sql, parameters or None).pl())
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Append a frame to a table by column name."""
@@ -192,6 +193,11 @@ select table_name, column_name, data_type, comment from duckdb_columns() where n
 """
 
 
+def _in_texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, what the database keeps as one of a few texts being a text again."""
+    return frame.with_columns((cs.categorical() | cs.enum()).cast(pl.String))
+
+
 def _known(table: str) -> str:
     if not table.replace("_", "").isalnum():
         raise WarehouseError(f"{table!r} is no table name")
@@ -216,7 +222,7 @@ def read_copy(path: Path, sql: str, parameters: Mapping[str, Any] | None = None)
             result: duckdb.DuckDBPyConnection | None = connection.execute(sql, parameters)
             if result is None:
                 raise WarehouseError("there is no statement; allowed: one SQL statement, such as SELECT 1")
-            return result.pl()
+            return _in_texts(result.pl())
     except duckdb.Error as error:
         raise WarehouseError(str(error).strip()) from None
 

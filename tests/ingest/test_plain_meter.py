@@ -2,6 +2,7 @@
 
 import tempfile
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -85,6 +86,24 @@ def test_a_number_is_one_in_any_spelling_and_by_either_way(text: str) -> None:
     assert found is not None
     general = pl.DataFrame({"text": [text.strip()]}).select(cells.exact(pl.col("text"))).item()
     assert found["import_kwh"][1] == general == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "is_whole"),
+    [("0.123", True), ("7", True), ("0.1234", False), ("0.0000001", False), ("12e-6", False), ("1.5E-3", False)],
+)
+def test_only_numbers_of_at_most_three_decimals_are_read_in_whole_wh(text: str, is_whole: bool) -> None:
+    found = values(f"eee,2013-07-01T00:30:00Z,1800,{text},0")
+    assert found is not None
+    assert (found.schema["import_kwh"] == cells.TO_THE_WH) == is_whole
+    assert found["import_kwh"].item() == Decimal(text)
+
+
+def test_a_block_that_ends_in_a_number_is_read_to_its_end() -> None:
+    found = plain_values(b"main,2013-07-01T00:30:00Z,1800,0,1.2345", HEADER, 2)
+    assert found is not None
+    assert found["export_kwh"].item() == Decimal("1.2345")
+    assert plain_values(b"main,2013-07-01T00:30:00Z,1800,0,1.", HEADER, 2) is None
 
 
 def test_bytes_that_are_no_text_are_left_to_the_general_rules() -> None:

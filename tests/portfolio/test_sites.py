@@ -182,6 +182,7 @@ REFUSALS = [
     ("programme_start = 2013-07-01", 'programme_start = "2013-07-01"', "programme_start", "date"),
     ('headline = "unmanaged"', 'headline = "managed"', "headline", "'no_ev' or 'unmanaged'"),
     ('"2012-06" = 955.05', '"2012-6" = 955.05', "ratchet_seed", "a month YYYY-MM"),
+    ('"2012-06" = 955.05', '"2312-06" = 955.05', "ratchet_seed", "a month YYYY-MM"),
     ('"2012-06" = 955.05', '"2012-06" = -1', "ratchet_seed.2012-06", "greater than or equal to 0"),
     ("months = [7, 8, 9]", "months = [0]", "peak_window.months[0]", "greater than or equal to 1"),
     ('end = "16:00"', 'end = "12:00"', "peak_window", "a start before its end"),

@@ -48,7 +48,8 @@ def test_new_rows_are_stored_as_given_whether_their_texts_differ_or_not(
     warehouse: Warehouse, differing: tuple[str, ...]
 ) -> None:
     first = pl.int_range(pl.len()) == 0
-    other = (pl.when(first).then(pl.lit(f"other {name}")).otherwise(name).alias(name) for name in differing)
+    others = {"quality": "estimated", "bill_month": "2013-08", "site_id": "other site", "meter_id": "other meter"}
+    other = (pl.when(first).then(pl.lit(others[name])).otherwise(name).alias(name) for name in differing)
     given = stored(day(4)).with_columns(other)
     with FileLoad(warehouse, 7) as file:
         assert file.add("meter", given).loaded == 4

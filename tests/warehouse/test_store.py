@@ -46,6 +46,18 @@ def test_a_transaction_that_fails_leaves_nothing(warehouse: Warehouse) -> None:
     assert states(warehouse) == [("atsugi", "2013-07", "ok")]
 
 
+def test_what_is_one_of_a_few_texts_comes_back_as_a_text(warehouse: Warehouse) -> None:
+    found = warehouse.query("select quality, bill_month, site_id from meter_interval")
+    assert found.dtypes == [pl.String, pl.String, pl.String]
+    kept = warehouse.query("select typeof(null::reading_quality)").item()
+    assert kept == "ENUM('measured', 'estimated')"
+
+
+@pytest.mark.parametrize("month", ["1900-01", "2299-12"])
+def test_the_months_of_bills_are_all_a_portfolio_can_name(warehouse: Warehouse, month: str) -> None:
+    assert warehouse.query("select ?::bill_month as month", [month]).item() == month
+
+
 def test_replacing_a_bill_touches_that_bill_only_and_empties_tables_not_named(warehouse: Warehouse) -> None:
     finding = pl.DataFrame({"name": ["meter.gap"], "source": ["main"], "sentence": ["..."]})
     for month in ("2013-07", "2013-08"):
