@@ -13,7 +13,8 @@ heat             the change in demand by day and hour, as plain numbers
 theme            colours with their meaning, the font, the Vega config
 drawing          from Altair marks and words to SVG and PNG
 plot             marks, axes and labels all charts share
-charts           the charts of demand
+charts           the charts of demand by day
+months_chart     the chart of the bills
 fleet_charts     the charts of the cars
 wording          the answer in one sentence, and in a mail's subject
 view             tiles, bill lines, data tables

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reports import theme
 from reports.captions import Caption, days_caption, months_caption, peak_day_caption
 from reports.cars import find_cars
-from reports.charts import days_chart, months_chart, peak_day_chart
+from reports.charts import days_chart, peak_day_chart
 from reports.days import find_days
 from reports.drawing import Drawing, to_png, to_svg
 from reports.facts import Facts
@@ -17,6 +17,7 @@ from reports.fleet_charts import cars_chart, heat_chart
 from reports.heat import find_heat
 from reports.language import Language
 from reports.months import Months, find_months
+from reports.months_chart import months_chart
 from reports.peak_day import PeakDay, find_peak_day
 from reports.plot import MAIL, PAGE, PAPER, PHONE, Size, change_text
 from reports.view import Table, days_table, months_table, peak_day_table
