@@ -24,8 +24,7 @@ def corners_of(prepared: Prepared) -> Reals | None:
         return corners
     starts = windows.get_column("interval_start").dt.epoch("ms").to_numpy()
     lengths = windows.get_column("duration_s").to_numpy() * 1000
-    imported = charging.counters(prepared.readings, "energy_import_wh")
-    exported = charging.counters(prepared.readings, "energy_export_wh")
+    imported, exported = prepared.registers
     for part in silent.partition_by("charger_id"):
         charger_id = str(part.item(0, "charger_id"))
         open_ = np.isin(starts, part.get_column("interval_start").dt.epoch("ms").to_numpy())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
@@ -14,7 +15,7 @@ from pipeline import quality, savings, scenarios, uncertainty
 from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import period_utc
 from pipeline.chain.plug_in import PlugIn
-from pipeline.charging import RoundTrip
+from pipeline.charging import Registers, RoundTrip, registers_of
 from pipeline.domain import REACTIVE_RECORD, UTC, BillPeriod
 from pipeline.portfolio import Event, Outage, Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, history_months
@@ -89,7 +90,7 @@ class Inputs:
         """Whether the bill ends before V2B began: it feeds ratchets and baselines, and has no saving."""
         return self.programme_start is None or self.period.read_to <= self.programme_start
 
-    @property
+    @cached_property
     def estimated_intervals(self) -> int:
         """Meter intervals of this bill that were estimated, by the utility or as a torn last line, not measured."""
         begin, end = period_utc(self.period, self.site.timezone)
@@ -120,6 +121,11 @@ class Prepared:
     readings: pl.DataFrame  # with rebuilt registers, on the meter's clock as far as the meter tells it
     fits: Sequence[quality.Fit]  # of the chargers as they came
     plug_in: PlugIn | None  # None before the programme
+
+    @cached_property
+    def registers(self) -> Registers:
+        """What every charger's registers count, on the meter's clock as far as it tells."""
+        return registers_of(self.readings)
 
     @property
     def billed_windows(self) -> pl.DataFrame:

@@ -154,16 +154,8 @@ def _worlds(
 
 
 def _energy_of(readings: pl.DataFrame) -> scenarios.Energy:
-    registers = [charging.counters(readings, f"energy_{side}_wh") for side in ("import", "export")]
-
-    def energy(charger_id: str, edges: scenarios.Wh) -> tuple[scenarios.Wh, scenarios.Wh]:
-        charge, discharge = (
-            np.diff(known[charger_id].at(edges * 1000)) if charger_id in known else np.zeros(len(edges) - 1, np.int64)
-            for known in registers
-        )
-        return charge, discharge
-
-    return energy
+    registers = charging.registers_of(readings)
+    return lambda charger_id, edges: registers.through(charger_id, edges * 1000)
 
 
 def local_midnight(inputs: Inputs) -> datetime:

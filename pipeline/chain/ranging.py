@@ -83,8 +83,7 @@ def sources_of(prepared: Prepared) -> Sources:
 
 
 def _chargers(prepared: Prepared) -> Iterator[ChargerSource]:
-    imported = charging.counters(prepared.readings, "energy_import_wh")
-    exported = charging.counters(prepared.readings, "energy_export_wh")
+    imported, exported = prepared.registers
     bound_s = prepared.inputs.clock_bound_s
     fits = {fit.charger_id: fit for fit in prepared.fits if fit.tells}
     corrected = quality.corrections_s(prepared.fits, bound_s)

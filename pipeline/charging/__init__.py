@@ -11,19 +11,20 @@ from pipeline.charging.efficiency import ASSUMED_EFFICIENCY, RoundTrip, round_tr
 from pipeline.charging.power import ChargePower, charge_power
 from pipeline.charging.registers import Repaired, repair_registers
 from pipeline.charging.session_energy import sessions
-from pipeline.charging.window_energy import Counter, counters, interval_energy
+from pipeline.charging.window_energy import Counter, Registers, interval_energy, registers_of
 
 __all__ = [
     "ASSUMED_EFFICIENCY",
     "ChargePower",
     "Counter",
+    "Registers",
     "Repaired",
     "RoundTrip",
     "charge_power",
-    "counters",
     "interval_energy",
     "on_ac_side",
     "on_the_meters_clock",
+    "registers_of",
     "repair_registers",
     "round_trip",
     "sessions",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -39,7 +40,7 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s
     starts = grid.get_column("interval_start").dt.epoch("ms").to_numpy()
     lengths = grid.get_column("duration_s").to_numpy() * 1000
     charger_ids = readings.get_column("charger_id").unique().sort().to_list()
-    imported, exported = (counters(readings, f"energy_{side}_wh") for side in ("import", "export"))
+    imported, exported = registers_of(readings)
     frames = [pl.DataFrame(schema=dict(CHARGER_INTERVAL))]
     for charger_id in charger_ids:
         charged, known, error = _window_energy(imported.get(charger_id), starts, lengths, clock_bound_s)
@@ -58,21 +59,43 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s
     return pl.concat(frames)
 
 
-def counters(readings: pl.DataFrame, register: str) -> dict[str, Counter]:
-    """Return one register of every charger that states it; `readings` as of `interval_energy`.
+class Registers(NamedTuple):
+    """Both registers of every charger that states them, by charger."""
+
+    imported: Mapping[str, Counter]
+    exported: Mapping[str, Counter]
+
+    def through(self, charger_id: str, edges: Integers) -> tuple[Integers, Integers]:
+        """Return energy into the car and out of it between edges [Wh], nothing where a register is not stated."""
+        charge, discharge = (
+            np.diff(known[charger_id].at(edges)) if charger_id in known else np.zeros(len(edges) - 1, dtype=np.int64)
+            for known in self
+        )
+        return charge, discharge
+
+
+def registers_of(readings: pl.DataFrame) -> Registers:
+    """Return the registers of all chargers; `readings` as of `interval_energy`.
 
     Of readings at one instant the highest counts.
     """
-    known = readings.select("charger_id", pl.col("measured_at").dt.epoch("ms"), register).drop_nulls(register)
-    in_order = known.sort("charger_id", "measured_at", register)
-    times, values = (in_order.get_column(name).to_numpy() for name in ("measured_at", register))
-    ids = in_order.get_column("charger_id")
-    begins = [*ids.ne_missing(ids.shift()).arg_true(), len(ids)] if len(ids) else [0]
-    found = {}
-    for first, until in pairwise(begins):
-        last = np.append(np.diff(times[first:until]) != 0, True)
-        found[str(ids[first])] = Counter.of(times[first:until][last], values[first:until][last])
-    return found
+    names = ("energy_import_wh", "energy_export_wh")
+    in_order = readings.lazy().select("charger_id", pl.col("measured_at").dt.epoch("ms"), *names)
+    ordered = in_order.sort("charger_id", "measured_at").collect()
+    times, ids = ordered.get_column("measured_at").to_numpy(), ordered.get_column("charger_id")
+    begins = [*ids.ne_missing(ids.shift()).arg_true(), len(ids)]
+    found: list[dict[str, Counter]] = []
+    for column in map(ordered.get_column, names):
+        known, values = column.is_not_null().to_numpy(), column.fill_null(0).to_numpy()
+        counted = {}
+        for first, until in pairwise(begins):
+            inside = known[first:until]
+            if inside.any():
+                at, wh = times[first:until][inside], values[first:until][inside]
+                new = np.flatnonzero(np.diff(at, prepend=at[0] - 1))
+                counted[str(ids[first])] = Counter.of(at[new], np.maximum.reduceat(wh, new))
+        found.append(counted)
+    return Registers(*found)
 
 
 def _window_energy(

@@ -147,10 +147,13 @@ def measured_rows(determinants: pl.DataFrame) -> Mapping[str, Rows]:
 
 
 def measured_by_month(months: Mapping[str, pl.DataFrame]) -> dict[str, Mapping[str, Rows]]:
-    """Return the determinants of many bills as `measured_rows` does of one; a month without any is left out."""
+    """Return the determinants of many bills as `measured_rows` does of one; a month without any is left out.
+
+    All frames have the columns of `DETERMINANT` in their order.
+    """
     if not months:
         return {}
-    under = pl.concat([frame.select(DETERMINANT.keys()) for frame in months.values()])
+    under = pl.concat(months.values())
     names = np.repeat(np.array(list(months)), [frame.height for frame in months.values()])
     return {head[0]: worlds for head, worlds in _rows_by(under.with_columns(month=names), ("month",)).items()}
 

@@ -5,6 +5,7 @@ Only sums and products of evenly spread numbers: they are the same on every mach
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -37,13 +38,17 @@ def even_of(columns: npt.NDArray[np.int64], *name: object, count: int) -> Reals:
     return numbers
 
 
+@lru_cache(maxsize=4096)  # a site's sources are the same in every bill
 def signed(*name: object) -> Reals:
-    """Return DRAWS numbers from -1 up to 1, each as likely as another."""
+    """Return DRAWS numbers from -1 up to 1, each as likely as another; not to be written to."""
     numbers: Reals = 2 * even(*name)[:, 0] - 1
+    numbers.flags.writeable = False
     return numbers
 
 
+@lru_cache(maxsize=4096)
 def bell(*name: object) -> Reals:
-    """Return DRAWS numbers of mean 0 and variance 1, near ones likelier: sums of twelve even ones less 6."""
+    """Return DRAWS numbers of mean 0 and variance 1, near ones likelier: sums of twelve even ones less 6; read only."""
     numbers: Reals = even(*name, count=_BELL).sum(axis=1) - _BELL / 2
+    numbers.flags.writeable = False
     return numbers

@@ -109,7 +109,7 @@ class Sources:
     drawn: Mapping[str, Ints] = field(default_factory=dict)
     axes: Sequence[Axis] = ()
 
-    @property
+    @cached_property
     def edges(self) -> Ints:
         """Return where windows begin and the last one ends [ms UTC]."""
         return np.append(self.starts, self.ends[-1:])
@@ -121,9 +121,12 @@ class Sources:
         two readings, which is drawn for every window anew.
         """
         total = np.zeros((draws, len(self.starts)))
-        if len(self._rows):
-            total = self._weights(measured=measured, modelled=modelled)[:draws] @ self._rows
-        return total + self._noise[:draws] if measured and noisy else total
+        moving = np.flatnonzero(self._rows.any(axis=0))
+        if len(moving):
+            total[:, moving] = self._weights(measured=measured, modelled=modelled)[:draws] @ self._rows[:, moving]
+        if measured and noisy:
+            total += self._noise[:draws]
+        return total
 
     @cached_property
     def _rows(self) -> Reals:
@@ -145,7 +148,7 @@ class Sources:
         """Return (3, windows) net energy [Wh] moved by clocks: by none, by all at the low and at the high end."""
         moved = np.zeros((3, len(self.starts)))
         for charger in self.chargers:
-            into, out_of = charger.through(self.edges, 0.0)
+            into, out_of = self._told[charger.charger_id]
             for row, side in ((1, -1), (2, 1)):
                 later_in, later_out = charger.through(self.edges, side * charger.clock.reach_s)
                 moved[row] += (later_out - later_in) - (out_of - into)
@@ -162,10 +165,9 @@ class Sources:
 
     def _flows(self, charger: ChargerSource) -> Iterator[Reals]:
         """What the charger really moved, and by how much it differs at clock offsets around those drawn."""
-        edges = self.edges
-        charge, discharge = charger.through(edges, 0.0)
         if not self._moves(charger):
             return
+        edges, (charge, discharge) = self.edges, self._told[charger.charger_id]
         yield discharge - charge
         if charger.conversion or self.dc_chance:
             yield discharge + charge
@@ -174,8 +176,13 @@ class Sources:
             into, out_of = charger.through(edges, knot)
             yield (out_of - into) - (discharge - charge)
 
+    @cached_property
+    def _told(self) -> Mapping[str, tuple[Reals, Reals]]:
+        """What flowed into cars and out of them by charger and window, by the charger's own clock [Wh]."""
+        return {charger.charger_id: charger.through(self.edges, 0.0) for charger in self.chargers}
+
     def _moves(self, charger: ChargerSource) -> bool:
-        return any(flow.any() for flow in charger.through(self.edges, 0.0))
+        return any(flow.any() for flow in self._told[charger.charger_id])
 
     def _flow_weights(self, charger: ChargerSource, gain: Reals, *, measured: bool) -> Iterator[Reals]:
         if not self._moves(charger):

@@ -43,11 +43,16 @@ class Rebuilt:
         What flows both ways inside one window stays; the net moves from import to export where it falls below zero.
         """
         both = np.minimum(self.imported, self.exported)
-        net = self.imported - self.exported + np.rint(deviations).astype(np.int64)
+        net = np.rint(deviations).astype(np.int64)
+        net += self.imported - self.exported
         present = None if self.metered.all() else np.broadcast_to(self.metered, net.shape)
         if present is not None:
             net = np.where(present, net, 0)
-        imported, exported = np.maximum(net, 0) + both, np.maximum(-net, 0) + both
+        imported, exported = net, np.broadcast_to(both, net.shape)
+        if net.min(initial=0) < 0:
+            imported, exported = np.maximum(net, 0), np.maximum(-net, 0) + both
+        if both.any():
+            imported = imported + both
         if self.reactive is None or self.reactive_metered is None:
             return Matrix(imported, exported, present)
         known = self.metered & self.reactive_metered

@@ -53,7 +53,7 @@ def peaks_w(frames: Mapping[str, pl.DataFrame]) -> Reals:
 
 def drawn_rows(frames: Mapping[str, pl.DataFrame], draws: Sequence[int]) -> list[dict[str, dict[str, Changes]]]:
     """Return what some draws measured, by month and world; `frames` of `DETERMINANT_DRAW` by month."""
-    under = pl.concat([frame.select(*_KEYS, *_DRAWN) for frame in frames.values()])
+    under = pl.concat(frames.values())
     months = [month for month, frame in frames.items() for _ in range(frame.height)]
     keys = under.select(_KEYS).rows()
     found = []
