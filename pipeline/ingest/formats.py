@@ -54,7 +54,12 @@ def read_file(path: Path, hints: Sequence[str]) -> Records:
     except IsADirectoryError:
         return _refused_file("a folder", "a file, not a folder")
     except OSError as error:
-        return _refused_file(error.strerror or type(error).__name__, "a file that can be read")
+        return unreadable(error)
+
+
+def unreadable(error: OSError) -> Records:
+    """Return the refusal of a file that the machine cannot read, or not to its end."""
+    return _refused_file(error.strerror or type(error).__name__, "a file that can be read")
 
 
 def _head(path: Path) -> bytes:

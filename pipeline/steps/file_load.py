@@ -19,7 +19,7 @@ from pipeline.steps.filing import filed
 from pipeline.steps.names import Names, owned
 from pipeline.steps.placing import placed
 from pipeline.steps.progress import tell
-from pipeline.steps.reading import Unread
+from pipeline.steps.reading import Unread, UnreadableError
 from pipeline.warehouse import FileLoad, LoadResult, Warehouse
 
 MOST_REASONS: Final = 1000
@@ -113,8 +113,15 @@ class Tally:
 def load_file(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names: Names) -> Tally:
     """Load a file's records, its refused ones and its row of source_file in one transaction; returns what it came to.
 
-    A kill leaves the file loaded or not, never half.
+    A kill leaves the file loaded or not, never half; one that cannot be read to its end is refused as a whole.
     """
+    try:
+        return _load_in_order(portfolio, warehouse, unread, names)
+    except UnreadableError as error:  # everything so far was rolled back
+        return _load_pieces(portfolio, warehouse, unread.as_refused(error.refused), names, by_time=False)
+
+
+def _load_in_order(portfolio: Portfolio, warehouse: Warehouse, unread: Unread, names: Names) -> Tally:
     try:
         return _load_pieces(portfolio, warehouse, unread, names, by_time=False)
     except OutOfOrderError:  # everything so far was rolled back

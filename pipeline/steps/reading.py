@@ -6,12 +6,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
+from pipeline.domain import V2BError
 from pipeline.ingest import Records, read_file
 from pipeline.ingest.batches import read_batches
+from pipeline.ingest.formats import unreadable
 from pipeline.ingest.parquet import is_long
 from pipeline.journal import SeenFile
 
@@ -21,6 +23,14 @@ _SMALL_BYTES: Final = 8 << 20
 _AHEAD: Final = 8
 _PIECES_AHEAD: Final = 3  # DuckDB takes most pieces quickly and some, which fill its row groups, slowly
 _WORKERS: Final = min(4, os.cpu_count() or 1)
+
+
+class UnreadableError(V2BError):
+    """A file cannot be read to its end."""
+
+    def __init__(self, refused: Records) -> None:
+        super().__init__(refused)
+        self.refused = refused
 
 
 @dataclass(frozen=True)
@@ -35,12 +45,25 @@ class Unread:
     def pieces(self, make_ready: Callable[[Records], T], *, by_time: bool) -> Iterator[T]:
         """Yield what `make_ready` makes of the file's records, a large file in pieces, each while the last is loaded.
 
-        Raises OutOfOrderError where the file has to be read `by_time`.
+        Raises OutOfOrderError where the file has to be read `by_time`, UnreadableError where it cannot be read on.
         """
         if self.read is not None:
             yield make_ready(self.read.result())
         else:
-            yield from _some_ahead(map(make_ready, read_batches(self.path, self.hints, by_time=by_time)))
+            yield from _some_ahead(map(make_ready, _read_on(read_batches(self.path, self.hints, by_time=by_time))))
+
+    def as_refused(self, refused: Records) -> Unread:
+        """Return the file as if it had been read and refused as a whole."""
+        read = Future[Records]()
+        read.set_result(refused)
+        return replace(self, read=read)
+
+
+def _read_on(batches: Iterator[Records]) -> Iterator[Records]:
+    try:
+        yield from batches
+    except OSError as error:
+        raise UnreadableError(unreadable(error)) from None
 
 
 def _some_ahead(pieces: Iterator[T]) -> Iterator[T]:

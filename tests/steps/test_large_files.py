@@ -1,5 +1,6 @@
 """A file too large for memory is loaded in pieces: the same warehouse as in one, in bounded memory, whole or not."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.steps import renditions
 START = datetime(2013, 7, 1, tzinfo=UTC)
 TABLES = ("meter_interval", "meter_interval_history", "rejected_record", "source_file")
 ROWS = 200
+UNREAD = "a file that can be read"
 Load = Callable[[Path], list[FileOutcome]]
 
 
@@ -199,6 +201,35 @@ def test_an_error_in_a_late_piece_leaves_nothing(root: Path, monkeypatch: pytest
             load(root)
     assert all(not rows for rows in content(root).values())
     assert [outcome.outcome for outcome in load(root)] == ["loaded"]
+
+
+@pytest.mark.parametrize("load", ["in pieces"], indirect=True)
+@pytest.mark.parametrize("good_blocks", [3, 40])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_file_that_cannot_be_read_on_is_refused_as_a_whole_and_the_others_are_loaded(
+    root: Path, load: Load, monkeypatch: pytest.MonkeyPatch, good_blocks: int, backwards: bool
+) -> None:
+    """Forty blocks are the whole file once: in order of time none is missing, against it the second reading fails."""
+    land(root, "1.csv", lines()[:: -1 if backwards else 1])
+    land(root, "2.csv", lines())
+    blocks, read = canonical_blocks._blocks, []
+
+    def failing(path: Path) -> Iterator[canonical_blocks.Block]:
+        for block in blocks(path):
+            read.append(path)
+            if path.name == "1.csv" and len(read) > good_blocks:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            yield block
+
+    monkeypatch.setattr(canonical_blocks, "_blocks", failing)
+    first, second = load(root)
+    if good_blocks == 3 or backwards:
+        told = {"position": "file", "field": "content", "value": "Input/output error", "allowed": UNREAD}
+        assert (first.outcome, first.rejected, first.reasons) == ("rejected", 1, (told,))
+        assert (second.outcome, second.result.loaded) == ("loaded", ROWS)
+    else:
+        assert (first.outcome, second.outcome) == ("loaded", "unchanged")
+    assert len(content(root)["meter_interval"]) == ROWS
 
 
 def test_pieces_come_in_order_and_an_error_among_them_is_told() -> None:
