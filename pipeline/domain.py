@@ -234,6 +234,9 @@ REASONS: Final[Mapping[str, Reason]] = {
             "check.smallest_detectable_kw",
         ),
     ),
+    "co2_factors_missing": Reason(
+        "CO2 is not stated: marginal factors are missing for hours in which V2B changed the load.", ("co2.change_kg",)
+    ),
     "no_demand_charge": Reason(
         "The tariff has no demand charge, so there is no billed peak.",
         ("peak_kw.*", "billing_demand_kw.*", "percent_saved.peak"),

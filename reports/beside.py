@@ -1,4 +1,4 @@
-"""What stands beside the saving: outages the cars rode through, and what a new version of a report corrects."""
+"""What stands beside the saving: outages the cars rode through, CO2, and what a new version of a report corrects."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ def outages(facts: Facts, words: Language) -> str:
         said.append(words.say(message, **values))
     said.append(words.say("Nothing passes a meter without a grid, so readings missing then are no missing data."))
     return words.joined(said)
+
+
+def co2(facts: Facts, words: Language) -> str:
+    """Return what the grid emitted more or less, signed; empty without marginal factors or a proved saving."""
+    change = facts.figure("co2", "change_kg")
+    if change is None:
+        return ""
+    message = (
+        "The grid emitted {mass} more than without V2B, by the marginal factors supplied."
+        if change > 0
+        else "The grid emitted {mass} less than without V2B, by the marginal factors supplied."
+    )
+    said = words.say(message, mass=words.with_unit(abs(change), "kg", 0, 1))
+    return words.joined([said, words.say("It rests on the modelled and metered energies as they stand; no range.")])
 
 
 def corrections(facts: Facts, words: Language) -> str:

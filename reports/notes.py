@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from reports.assumed import assumptions
-from reports.beside import corrections, outages
+from reports.beside import co2, corrections, outages
 from reports.facts import Facts, reason_sentence
 from reports.language import NO_BREAK, Language
 from reports.missed import advice
@@ -49,6 +49,7 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
         ("Clocks and wiring", _joined(words, *(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
         ("Data", _data(facts, words)),
         ("Outages", outages(facts, words)),
+        ("CO2", co2(facts, words)),
         ("Corrected", corrections(facts, words)),
         ("Best possible", _best(facts, words)),
         ("Losses", _losses(facts, words)),

@@ -540,7 +540,9 @@ create table savings_month (
     realised_low decimal(38, 12),
     realised_high decimal(38, 12),
     run_rate_low decimal(38, 12),
-    run_rate_high decimal(38, 12)
+    run_rate_high decimal(38, 12),
+    co2_change_kg double,
+    co2_missing_hours double
 );
 comment on table savings_month is 'One row per site and bill: the result, as in summary.json.';
 comment on column savings_month.site_id is 'Site';
@@ -635,6 +637,8 @@ comment on column savings_month.realised_low is 'Low end of the 95 % range of th
 comment on column savings_month.realised_high is 'High end of the 95 % range of the savings of the last twelve bills [money]';
 comment on column savings_month.run_rate_low is 'Low end of the 95 % range of the run-rate [money]';
 comment on column savings_month.run_rate_high is 'High end of the 95 % range of the run-rate [money]';
+comment on column savings_month.co2_change_kg is 'CO2 emitted beside the headline world by marginal factors, below 0 where less [kg]';
+comment on column savings_month.co2_missing_hours is 'Time in which V2B changed the load and no marginal CO2 factor is given [h]';
 
 create table utility_bill (
     site_id varchar not null,

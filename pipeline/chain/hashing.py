@@ -80,13 +80,17 @@ def _other_inputs(prepared: Prepared) -> dict[str, Any]:
         "clock": [prepared.clock.state, prepared.clock.offset_s],
         "findings": prepared.findings.get_column("sentence").to_list(),
         "utility": [[str(bill) for bill in inputs.utility_bills], inputs.reconcile_pct],
+        **({} if inputs.marginal_co2 is None else {"co2": [str(factor) for factor in inputs.marginal_co2]}),
         "efficiency": [prepared.round_trip.source, round(prepared.round_trip.efficiency, 9)],
     }
 
 
 def result_hash(summary: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what makes a report a new version: lines, peaks, fleet, check, provability.
+    """Return the SHA-256 of what makes a report a new version: lines, peaks, fleet, check, provability, stated CO2.
 
     Annual figures are as known when generated and restate nothing.
     """
-    return sha256(json.dumps({name: summary[name] for name in _RESULT}, sort_keys=True).encode()).hexdigest()
+    stated = {name: summary[name] for name in _RESULT}
+    if summary["co2"]["change_kg"] is not None:
+        stated["co2"] = summary["co2"]
+    return sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()

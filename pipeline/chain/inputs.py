@@ -17,7 +17,7 @@ from pipeline.calendars import period_utc
 from pipeline.chain.plug_in import PlugIn
 from pipeline.charging import Registers, RoundTrip, registers_of
 from pipeline.domain import REACTIVE_RECORD, UTC, BillPeriod
-from pipeline.portfolio import Event, Outage, Site, UtilityBill
+from pipeline.portfolio import Co2Factor, Event, Outage, Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, history_months
 
 _WORLDS_COMPARED: Final = ("no_ev", "actual")
@@ -84,6 +84,7 @@ class Inputs:
     events: Sequence[Event] = ()  # non-routine ones, of this bill and of the days and months it is compared with
     reactive: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict(REACTIVE_RECORD)))
     outages: Sequence[Outage] = ()  # likewise
+    marginal_co2: Sequence[Co2Factor] | None = None  # of this bill; None where the site names no region
 
     @property
     def is_seed(self) -> bool:

@@ -145,7 +145,16 @@ def _facts(
         assumptions=assumptions_of(prepared),
         commissioned=is_commissioned(prepared),
         outages=served(windows).section,
+        co2=_co2(prepared),
     )
+
+
+def _co2(prepared: Prepared) -> dict[str, Any] | None:
+    """CO2 beside the headline world; None where the site has no marginal factors or V2B had not begun."""
+    factors = prepared.inputs.marginal_co2
+    if factors is None or prepared.inputs.is_seed:
+        return None
+    return fleet.co2_change(prepared.windows, factors, prepared.inputs.site.headline).section
 
 
 def _captured(prepared: Prepared, bills: Mapping[str, Bill]) -> dict[str, Any] | None:
@@ -231,6 +240,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "availability_not_known": facts.fleet["availability_pct"] is None,
         "reserve_not_known": facts.fleet["reserve_violations"] is None,
         "check_not_possible": facts.check is not None and facts.check["verdict"] == "no_check",
+        "co2_factors_missing": facts.provable and bool(facts.co2 and facts.co2["hours_without_factor"]),
         "no_demand_charge": bool(facts.bills) and facts.demand_line is None,
         "no_peak_window": facts.energy.window_import_wh is None,
         "no_departures": facts.fleet["departures"] == 0,

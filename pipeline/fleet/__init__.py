@@ -6,6 +6,7 @@ programme     stays as rows and columns of a linear programme
 capture       the lowest peak perfect foresight could have reached
 cost          the cheapest bill it could have reached
 marginal      what one more kWh or kW would have cost, read off the bill itself
+emissions     what the grid emitted more or less for it, at the margin
 """
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
@@ -23,8 +24,10 @@ from pipeline.fleet.programme import Losses, Stay
 from pipeline.fleet.capture import PeakLoad, best_possible_peak_kw, capture_pct
 from pipeline.fleet.cost import DemandPrice, Plan, Prices, cheapest_plan
 from pipeline.fleet.marginal import SlotPrice, marginal_prices
+from pipeline.fleet.emissions import Co2Change, co2_change
 
 __all__ = [
+    "Co2Change",
     "DemandPrice",
     "Departures",
     "Losses",
@@ -37,6 +40,7 @@ __all__ = [
     "best_possible_peak_kw",
     "capture_pct",
     "cheapest_plan",
+    "co2_change",
     "departures",
     "equivalent_full_cycles",
     "fleet_section",

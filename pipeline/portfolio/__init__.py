@@ -15,6 +15,7 @@ from pipeline.portfolio.models import (
 from pipeline.portfolio.tables import EVENT_KINDS, TABLES, read_series, read_table
 from pipeline.portfolio.arming import read_arming
 from pipeline.portfolio.spans import Event, Outage, Span, read_events, read_outages
+from pipeline.portfolio.emissions import Co2Factor, read_marginal_co2
 from pipeline.portfolio.utility_bills import UtilityBill
 from pipeline.portfolio.load import Portfolio, load_portfolio, load_site, read_cycles, read_seeds
 
@@ -22,6 +23,7 @@ __all__ = [
     "EVENT_KINDS",
     "TABLES",
     "Charger",
+    "Co2Factor",
     "Event",
     "Meter",
     "Outage",
@@ -39,6 +41,7 @@ __all__ = [
     "read_arming",
     "read_cycles",
     "read_events",
+    "read_marginal_co2",
     "read_outages",
     "read_seeds",
     "read_series",

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from pipeline.calendars import add_months, calendar_month, month_of, months_between
 from pipeline.domain import BillPeriod, ConfigError
 from pipeline.portfolio.arming import read_arming
+from pipeline.portfolio.emissions import Co2Factor, read_marginal_co2
 from pipeline.portfolio.models import Config, ExactDecimal, Month, PortfolioSettings, Site
 from pipeline.portfolio.spans import Event, Outage, read_events, read_outages
 from pipeline.portfolio.tables import read_cycle_rows, read_seed_rows, read_series, read_table
@@ -113,6 +114,7 @@ class Portfolio:
     armed: Mapping[str, Mapping[date, bool]] = field(default_factory=dict)  # sites without an arming log are absent
     events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
     outages: Mapping[str, tuple[Outage, ...]] = field(default_factory=dict)
+    marginal_co2: Mapping[str, tuple[Co2Factor, ...]] = field(default_factory=dict)  # by region
 
     def tariff_path(self, name: str) -> Path | None:
         """Return the file of a tariff, native TOML before URDB JSON; None where there is none."""
@@ -238,6 +240,7 @@ def load_portfolio(root: Path) -> Portfolio:
         armed=read_arming(root, known),
         events=read_events(root, known),
         outages=read_outages(root, known),
+        marginal_co2=read_marginal_co2(root),
     )
 
 

@@ -208,6 +208,7 @@ class Site(Config):
     headline: Headline = "unmanaged"
     other_peak_control: bool = False
     weather_station: Identifier | None = None
+    co2_region: Identifier | None = None  # of marginal_co2.csv
     ratchet_seed: dict[Month, Annotated[ExactDecimal, Field(ge=0)]] = {}
     peak_window: PeakWindow | None = None
     meters: Annotated[list[Meter], Field(min_length=1)]

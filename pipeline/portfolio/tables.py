@@ -100,6 +100,12 @@ TABLES: Final[Mapping[str, Mapping[str, Column]]] = {
         "note": _TEXT,
     },
     "outages": {"site_id": _ID, "from": _AT, "to": _AT},
+    "marginal_co2": {
+        "region": _ID,
+        "from": _AT,
+        "to": _AT,
+        "g_per_kwh": Column(_not_negative, "a number of g CO2 per kWh, 0 or more"),
+    },
 }
 _SERIES: Final[Mapping[str, Column]] = {"date": _DAY, "value": Column(_finite, "a number")}
 _SEEDS: Final[Mapping[str, Column]] = {

@@ -31,6 +31,7 @@ from pipeline.savings.facts import (
 
 ANNUAL_MONTHS: Final = 12
 RANGE_PARTS: Final = ("measurement", "modelling")
+CO2: Final = ("change_kg", "hours_without_factor")
 OUTAGES: Final = ("hours", "ridden_through_hours", "served_kwh")
 
 
@@ -65,6 +66,7 @@ def summarise(facts: Facts) -> dict[str, Any]:
         "fleet": dict(facts.fleet),
         "capture": _no_capture() if facts.capture is None else dict(facts.capture),
         "check": _no_check() if facts.check is None else dict(facts.check),
+        "co2": _co2(facts),
         "outages": dict(facts.outages) if facts.outages else dict.fromkeys(OUTAGES),
         "data": {
             "meter_coverage_pct": facts.meter_coverage_pct,
@@ -128,6 +130,13 @@ def _uncertainty(facts: Facts) -> dict[str, Any]:
         figure: {part: _ends(facts.ranges.parts.get(figure, {}).get(part), form) for part in RANGE_PARTS}
         for figure, form in forms.items()
     }
+
+
+def _co2(facts: Facts) -> dict[str, Any]:
+    """CO2 is stated only beside a proved saving, since it rests on the same rebuilt world."""
+    if facts.co2 is None:
+        return dict.fromkeys(CO2)
+    return dict(facts.co2) if facts.provable else {**facts.co2, "change_kg": None}
 
 
 def _known(facts: Facts, world: str) -> bool:

@@ -16,7 +16,7 @@ from pipeline.calendars import holiday_dates, months_between, period_utc
 from pipeline.chain import Inputs, Result, compute, input_hash, prepare, source_hash
 from pipeline.domain import CHARGING_SESSION, REASONS, BillPeriod, ConfigError, InputError, V2BError
 from pipeline.fleet import unstated_fleet
-from pipeline.portfolio import Portfolio, Site, Span
+from pipeline.portfolio import Co2Factor, Portfolio, Site, Span
 from pipeline.savings import coming_tariffs, unstated
 from pipeline.steps.columns import savings_row
 from pipeline.steps.history import SiteHistory, stored_history
@@ -224,12 +224,20 @@ def _inputs(run: _SiteRun, period: BillPeriod, tariff: Tariff) -> Inputs:
         weather=_weather(run, begin, end),
         events=_near(run.portfolio.events.get(run.site.site_id, ()), begin, end),
         outages=_near(run.portfolio.outages.get(run.site.site_id, ()), begin, end),
+        marginal_co2=_marginal_co2(run, begin, end),
     )
 
 
 def _near(spans: Iterable[AnySpan], begin: datetime, end: datetime) -> tuple[AnySpan, ...]:
     """The spans that touch a bill or the days and months it is compared with."""
     return tuple(span for span in spans if span.touches(begin - 2 * _YEAR, end))
+
+
+def _marginal_co2(run: _SiteRun, begin: datetime, end: datetime) -> tuple[Co2Factor, ...] | None:
+    region = run.site.co2_region
+    if region is None:
+        return None
+    return tuple(factor for factor in run.portfolio.marginal_co2.get(region, ()) if factor.touches(begin, end))
 
 
 def _weather(run: _SiteRun, begin: datetime, end: datetime) -> pl.DataFrame:

@@ -27,6 +27,7 @@ programme_start = 2013-07-01
 headline = "unmanaged"
 other_peak_control = false
 weather_station = "atsugi"
+co2_region = "jp-east"
 
 [ratchet_seed]
 "2012-06" = 955.05
@@ -142,7 +143,7 @@ def keys_of(model: type[Config]) -> set[str]:
 def test_the_full_examples_hold_every_key_there_is() -> None:
     """A key that is added without a line here would be one that nobody tried."""
     alternatives = {"tariffs"}  # instead of `tariff`
-    written = set(re.findall(r"^\[*([a-z_]+)", FULL + "\n[[meters]]", re.MULTILINE))
+    written = set(re.findall(r"^\[*([a-z0-9_]+)", FULL + "\n[[meters]]", re.MULTILINE))
     assert keys_of(Site) - alternatives <= written | {"name", "from"}
     assert keys_of(PortfolioSettings) <= set(re.findall(r"^\[*([a-z_]+)", SETTINGS, re.MULTILINE))
 
