@@ -187,7 +187,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "levers_not_known": Reason(
         "Energy flowed through chargers outside any logged session, so the saving is not split into levers.",
-        ("levers.hosting", "levers.managed_charging", "levers.discharge"),
+        ("levers.hosting", "levers.managed_charging", "levers.discharge", "outside.kwh", "outside.value"),
     ),
     "year_not_known": Reason(
         "Figures that look ahead need last year's quantities in both worlds for every charge of today's tariff; some "

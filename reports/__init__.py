@@ -23,7 +23,7 @@ fleet_captions   the same and the tables of the charts of the cars
 figures          charts with captions, keys and tables, drawn in any size
 worth            what the saving came from, what lies ahead, the utility's bill beside ours
 missed           what the same cars could have saved, and advice
-beside           outages ridden through, CO2, and what a new version corrects
+beside           energy left in the cars, outages ridden through, CO2, and what a new version corrects
 assumed          what the figures rest on that nobody measured exactly
 notes            how sure we are
 content          everything a report prints

@@ -17,7 +17,6 @@ ASSUMED = {
     "charge_per_stored": "grid energy per energy stored",
     "round_trip_efficiency": "energy given back per energy taken",
     "charging_power": "charging power from plug-in, of what was seen",
-    "outside_energy": "driving energy that is in no saving",
 }
 """The names of `assumptions` in `summary.json` in words."""
 

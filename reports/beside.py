@@ -1,4 +1,4 @@
-"""What stands beside the saving: outages the cars rode through, CO2, and what a new version of a report corrects."""
+"""What stands beside the saving: energy left in the cars, outages, CO2, and what a new version of a report corrects."""
 
 from __future__ import annotations
 
@@ -22,6 +22,22 @@ def outages(facts: Facts, words: Language) -> str:
         said.append(words.say(message, **values))
     said.append(words.say("Nothing passes a meter without a grid, so readings missing then are no missing data."))
     return words.joined(said)
+
+
+def outside(facts: Facts, words: Language) -> str:
+    """Return by how much fuller or emptier V2B left the cars than charging from plug-in would have; empty if alike."""
+    kwh, value = facts.figure("outside", "kwh"), facts.money("outside", "value")
+    if not kwh or value is None:
+        return ""
+    message = (
+        "The bill ended with {kwh} more in the cars than charging from plug-in would have left there, worth {money} at "
+        "the cheapest rate; no saving counts it."
+        if kwh > 0
+        else "The bill ended with {kwh} less in the cars than charging from plug-in would have left there, worth "
+        "{money} at the cheapest rate; no saving is reduced by it."
+    )
+    amount = words.money(abs(value), facts.currency)
+    return words.say(message, kwh=words.with_unit(abs(kwh), "kWh", 0, 1), money=amount)
 
 
 def co2(facts: Facts, words: Language) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from reports.assumed import assumptions
-from reports.beside import co2, corrections, outages
+from reports.beside import co2, corrections, outages, outside
 from reports.facts import Facts, reason_sentence
 from reports.language import NO_BREAK, Language
 from reports.missed import advice
@@ -48,6 +48,7 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
         ("Assumed", assumptions(facts, words)),
         ("Clocks and wiring", _joined(words, *(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
         ("Data", _data(facts, words)),
+        ("Left in the cars", outside(facts, words)),
         ("Outages", outages(facts, words)),
         ("CO2", co2(facts, words)),
         ("Corrected", corrections(facts, words)),

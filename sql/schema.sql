@@ -542,7 +542,9 @@ create table savings_month (
     run_rate_low decimal(38, 12),
     run_rate_high decimal(38, 12),
     co2_change_kg double,
-    co2_missing_hours double
+    co2_missing_hours double,
+    outside_kwh double,
+    outside_value decimal(38, 12)
 );
 comment on table savings_month is 'One row per site and bill: the result, as in summary.json.';
 comment on column savings_month.site_id is 'Site';
@@ -639,6 +641,8 @@ comment on column savings_month.run_rate_low is 'Low end of the 95 % range of th
 comment on column savings_month.run_rate_high is 'High end of the 95 % range of the run-rate [money]';
 comment on column savings_month.co2_change_kg is 'CO2 emitted beside the headline world by marginal factors, below 0 where less [kg]';
 comment on column savings_month.co2_missing_hours is 'Time in which V2B changed the load and no marginal CO2 factor is given [h]';
+comment on column savings_month.outside_kwh is 'By how much fuller the cars ended the bill than charging from plug-in would have left them, below 0 emptier [kWh]';
+comment on column savings_month.outside_value is 'That energy at the cheapest rate of the bill, in no saving [money]';
 
 create table utility_bill (
     site_id varchar not null,

@@ -21,6 +21,7 @@ from pipeline.chain.capturing import Capture, capture_of
 from pipeline.chain.gap_corners import corners_of
 from pipeline.chain.ranging import Drawn, draw_savings, sources_of
 from pipeline.chain.assumptions import assumptions_of
+from pipeline.chain.outside import outside_of
 from pipeline.chain.proving import known_worlds
 from pipeline.chain.yearly import with_worth
 from pipeline.chain.results import compute
@@ -54,6 +55,7 @@ __all__ = [
     "load_findings",
     "log_findings",
     "meter_findings",
+    "outside_of",
     "prepare",
     "result_hash",
     "served",

@@ -70,16 +70,3 @@ def _model(prepared: Prepared) -> Iterator[Assumption]:
     half = 100 * power_of(prepared.plug_in)
     said = "Charging power from plug-in, as a share of what registers (or, without charging, ratings) show."
     yield Assumption("charging_power", 100.0, 100 - half, 100 + half, "%", said)
-    yield Assumption("outside_energy", _outside_kwh(prepared), None, None, "kWh", _OUTSIDE)
-
-
-_OUTSIDE = (
-    "Energy cars took for driving in this bill beyond what the compared world gave them by its end; it is in no saving."
-)
-
-
-def _outside_kwh(prepared: Prepared) -> float:
-    """What the cars took net of what they gave, less what they would have drawn from plug-in [kWh]."""
-    sums = prepared.windows.select("charge_wh", "discharge_wh", "unmanaged_charge_wh").sum().row(0)
-    charge, discharge, unmanaged = (float(value or 0) for value in sums)
-    return round((charge - discharge / prepared.round_trip.efficiency - unmanaged) / 1000, 3) + 0.0  # no -0.0

@@ -24,7 +24,7 @@ from pipeline.chain.inputs import Prepared
 from pipeline.domain import LOAD
 from pipeline.fleet import Losses, PeakLoad, Stay
 from pipeline.portfolio import Charger, Vehicle
-from pipeline.tariff import Rows, masks_expr, measure, measured_rows, price_measured, with_billed_time
+from pipeline.tariff import Rows, masks_expr, measure, measured_rows, price_measured, slot_expr, with_billed_time
 
 CAUSES: Final = ("control", "faults", "arrived_not_full")
 """What was missed, in the order of the nested worlds: steering, chargers that never answered, charge not brought."""
@@ -244,11 +244,7 @@ def _by_window(prepared: Prepared, found: Sequence[fleet.SlotPrice]) -> fleet.Pr
     timed = with_billed_time(_span(prepared), inputs.site.timezone, inputs.tariff, inputs.tariff_holidays)
     bought, sold, demands = np.zeros(timed.height), np.zeros(timed.height), []
     for price in found:
-        days = price.slot.days
-        inside = masks_expr(price.slot.masks)
-        if days is not None:
-            inside &= pl.col("local_day").is_between(*days, closed="left")
-        hours = np.asarray(timed.select(inside).to_series().to_numpy())
+        hours = np.asarray(timed.select(slot_expr(price.slot)).to_series().to_numpy())
         bought += price.per_import_kwh * hours
         sold -= price.per_export_kwh * hours
         if price.per_kw:

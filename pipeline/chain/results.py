@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from pipeline.chain.event_window import in_event_window
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
 from pipeline.chain.outages import served
+from pipeline.chain.outside import outside_of
 from pipeline.chain.proving import contradictions_of, doubts_of, is_commissioned, known_worlds
 from pipeline.chain.ranging import Drawn, draw_savings, ranges_of
 from pipeline.chain.yearly import with_worth
@@ -45,6 +47,8 @@ def compute(prepared: Prepared) -> Result:
     checked = check_days(prepared)
     facts = _facts(prepared, bills, findings, compared, checked, drawn)
     facts = with_worth(prepared, determinants, facts, drawn)
+    if "unmanaged" in bills:
+        facts = replace(facts, outside=outside_of(prepared, determinants))
     summary = savings.summarise(_with_notes(facts, prepared))
     frames = {
         "charger_interval": prepared.charger_windows,

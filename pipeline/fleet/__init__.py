@@ -23,7 +23,7 @@ from pipeline.fleet.availability import availability_pct
 from pipeline.fleet.programme import Losses, Stay
 from pipeline.fleet.capture import PeakLoad, best_possible_peak_kw, capture_pct
 from pipeline.fleet.cost import DemandPrice, Plan, Prices, cheapest_plan
-from pipeline.fleet.marginal import SlotPrice, marginal_prices
+from pipeline.fleet.marginal import SlotPrice, cheapest_kwh, marginal_prices
 from pipeline.fleet.emissions import Co2Change, co2_change
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "availability_pct",
     "best_possible_peak_kw",
     "capture_pct",
+    "cheapest_kwh",
     "cheapest_plan",
     "co2_change",
     "departures",

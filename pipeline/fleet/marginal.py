@@ -6,7 +6,7 @@ and tax are then in the price, whatever the tariff's shape.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -53,6 +53,16 @@ def marginal_prices(tariff: ResolvedTariff, rows: Rows, history: History, window
     return [exact.price_of(slot, whole) for slot in slots if (slot.charge_id, slot.span, slot.band) in rows]
 
 
+def cheapest_kwh(tariff: ResolvedTariff, rows: Rows, history: History, hours: Iterable[Sequence[Slot]]) -> Decimal:
+    """Return the least that one kWh more would have cost in any of the `hours`, each the slots it counts in [money].
+
+    `rows` and `history` as of `marginal_prices`; any tariff will do. 0 where no charge is on kWh.
+    """
+    exact = _Exact(_unrounded(tariff), rows, history)
+    whole = exact.bill({})
+    return min((exact.kwh_more(slots, whole) for slots in hours), default=Decimal(0))
+
+
 def _is_plain(slot: Slot, window_min: int) -> bool:
     quantity = slot.quantity
     if slot.reactive or slot.events is not None:
@@ -81,9 +91,14 @@ class _Exact:
         row = self.rows[key]
         if slot.quantity is not None:
             return self._demand(slot, row)
-        drawn = self.bill({key: row._replace(import_wh=row.import_wh + 1000 * _KWH_MORE)})
         fed_in = self.bill({key: row._replace(export_wh=row.export_wh + 1000 * _KWH_MORE)})
-        return SlotPrice(slot, *(float((more.total - whole.total) / _KWH_MORE) for more in (drawn, fed_in)))
+        return SlotPrice(slot, float(self.kwh_more([slot], whole)), float((fed_in.total - whole.total) / _KWH_MORE))
+
+    def kwh_more(self, slots: Iterable[Slot], whole: Bill) -> Decimal:
+        keys = [(slot.charge_id, slot.span, slot.band) for slot in slots]
+        known = {key: self.rows[key] for key in keys if key in self.rows}
+        more = {key: row._replace(import_wh=row.import_wh + 1000 * _KWH_MORE) for key, row in known.items()}
+        return (self.bill(more).total - whole.total) / _KWH_MORE
 
     def _demand(self, slot: Slot, row: Measured) -> SlotPrice:
         key = (slot.charge_id, slot.span, slot.band)

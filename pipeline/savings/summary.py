@@ -32,6 +32,7 @@ from pipeline.savings.facts import (
 ANNUAL_MONTHS: Final = 12
 RANGE_PARTS: Final = ("measurement", "modelling")
 CO2: Final = ("change_kg", "hours_without_factor")
+OUTSIDE: Final = ("kwh", "value")
 OUTAGES: Final = ("hours", "ridden_through_hours", "served_kwh")
 
 
@@ -66,6 +67,7 @@ def summarise(facts: Facts) -> dict[str, Any]:
         "fleet": dict(facts.fleet),
         "capture": _no_capture() if facts.capture is None else dict(facts.capture),
         "check": _no_check() if facts.check is None else dict(facts.check),
+        "outside": dict(facts.outside) if facts.outside else dict.fromkeys(OUTSIDE),
         "co2": _co2(facts),
         "outages": dict(facts.outages) if facts.outages else dict.fromkeys(OUTAGES),
         "data": {

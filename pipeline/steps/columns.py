@@ -72,6 +72,8 @@ _PATHS: Final[Mapping[str, tuple[str, pl.DataType | type[pl.DataType]]]] = {
     "outage_hours": ("outages.hours", pl.Float64),
     "ridden_through_hours": ("outages.ridden_through_hours", pl.Float64),
     "served_kwh": ("outages.served_kwh", pl.Float64),
+    "outside_kwh": ("outside.kwh", pl.Float64),
+    "outside_value": ("outside.value", _MONEY),
     "co2_change_kg": ("co2.change_kg", pl.Float64),
     "co2_missing_hours": ("co2.hours_without_factor", pl.Float64),
     "check_verdict": ("check.verdict", pl.String),

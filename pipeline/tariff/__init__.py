@@ -47,6 +47,7 @@ from pipeline.tariff.determinants import (
     measure,
     measure_draws,
     measure_many,
+    slot_expr,
     with_billed_time,
 )
 from pipeline.tariff.lines import BillLine
@@ -131,5 +132,6 @@ __all__ = [
     "price_measured",
     "ratchet_months",
     "resolve",
+    "slot_expr",
     "with_billed_time",
 ]

@@ -57,6 +57,12 @@ def masks_expr(masks: Iterable[Mask]) -> pl.Expr:
     return reduce(lambda left, right: left | right, (one(mask) for mask in masks))
 
 
+def slot_expr(slot: Slot) -> pl.Expr:
+    """Return whether a window lies in the hours and days a slot looks at; needs local_day, too."""
+    hours = masks_expr(slot.masks)
+    return hours if slot.days is None else hours & pl.col("local_day").is_between(*slot.days, closed="left")
+
+
 def with_billed_time(
     frame: pl.DataFrame, zone: str, resolved: ResolvedTariff, holidays: frozenset[date]
 ) -> pl.DataFrame:

@@ -36,6 +36,11 @@ class Slot:
     events: tuple[datetime, ...] | None = None
     reactive: bool = False
 
+    @property
+    def sums_energy(self) -> bool:
+        """Whether it adds up kWh, so that one kWh more in its hours counts."""
+        return self.quantity is None and not self.reactive
+
 
 def _days(span: PricedSpan) -> tuple[date, date]:
     return span.first, span.until

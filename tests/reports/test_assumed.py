@@ -9,7 +9,6 @@ STATED = [
     {"name": "charger_accuracy", "value": 0.0, "low": -1.0, "high": 1.0, "unit": "%", "sentence": "…"},
     {"name": "clock_offset", "value": None, "low": -60.0, "high": 60.0, "unit": "s", "sentence": "…"},
     {"name": "round_trip_efficiency", "value": 0.866, "low": 0.8192, "high": 0.9128, "unit": "1", "sentence": "…"},
-    {"name": "outside_energy", "value": 1.25, "low": None, "high": None, "unit": "kWh", "sentence": "…"},
 ]
 
 
@@ -20,7 +19,7 @@ def said(code: str) -> str:
 def test_each_is_said_with_its_range_and_unit() -> None:
     assert said("en").replace("\u00a0", " ").replace(MINUS, "-") == (
         "Error of the charger registers 0 % (-1 % to 1 %), offset of the charger clocks -60 s to 60 s, "
-        "energy given back per energy taken 0.866 (0.819 to 0.913), driving energy that is in no saving 1.25 kWh."
+        "energy given back per energy taken 0.866 (0.819 to 0.913)."
     )
 
 

@@ -1,11 +1,11 @@
-"""Outages ridden through and corrected figures, as the notes of a report tell them."""
+"""Energy left in the cars, outages ridden through and corrected figures, as the notes of a report tell them."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from reports.beside import corrections, outages
+from reports.beside import corrections, outages, outside
 from reports.facts import Facts
 from reports.language import language
 from reports.notes import notes
@@ -22,6 +22,28 @@ def facts(**sections: Any) -> Facts:
 def changes(why: str = "Data came.", **figures: tuple[Any, Any]) -> dict[str, Any]:
     told = {name: {"from": old, "to": new} for name, (old, new) in figures.items()}
     return {**SAMPLE.summary["version"], "changes": {"since": "2013-08-03", "figures": told, "why": [why]}}
+
+
+@pytest.mark.parametrize(
+    ("kwh", "value", "said"),
+    [
+        (12.5, "187", "with 12.5 kWh more in the cars than charging from plug-in would have left there, worth JPY 187"),
+        (
+            -12.5,
+            "-187",
+            "with 12.5 kWh less in the cars than charging from plug-in would have left there, worth JPY 187",
+        ),
+    ],
+)
+def test_what_was_left_in_the_cars_is_told_with_its_worth(kwh: float, value: str, said: str) -> None:
+    text = outside(facts(outside={"kwh": kwh, "value": value}), WORDS)
+    assert said in text.replace("\u202f", " ").replace("\xa0", " ")
+    assert "no saving" in text
+
+
+@pytest.mark.parametrize("found", [{"kwh": 0.0, "value": "0"}, {"kwh": None, "value": None}, {}])
+def test_cars_as_full_as_from_plug_in_need_no_note(found: dict[str, Any]) -> None:
+    assert outside(facts(outside=found), WORDS) == ""
 
 
 def test_hours_without_a_grid_and_what_cars_gave_then_are_told() -> None:
