@@ -1,4 +1,4 @@
-"""What a saving leaves out: energy by which the cars ended a bill fuller or emptier than charging from plug-in would."""
+"""What a saving leaves out: energy by which the cars ended a bill fuller or emptier than from plug-in."""
 
 from __future__ import annotations
 
