@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ ALL_CHARGERS: Final = "chargers"
 """Stands for the chargers added up, where a charger is named."""
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
+Whole = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,42 @@ class Register:
 
 
 @dataclass(frozen=True)
+class Usual:
+    """The changes between windows that share a time of day, by number: working and free days apart."""
+
+    group: Whole
+
+    @cached_property
+    def _sizes(self) -> Whole:
+        return np.bincount(self.group)
+
+    @cached_property
+    def _sorted(self) -> tuple[Whole, Whole]:
+        """The changes in order of their groups, and where each group begins there."""
+        return np.argsort(self.group, kind="stable"), np.cumsum(self._sizes) - self._sizes
+
+    def removed(self, changes: Numbers) -> Numbers:
+        """Take the mean of the same time of day out of each change."""
+        means = np.bincount(self.group, weights=changes) / self._sizes
+        without: Numbers = changes - means[self.group]
+        return without
+
+    def removed_of_rows(self, changes: Numbers) -> tuple[Numbers, Whole]:
+        """Do the same to every row of a table; returned in the order of groups, which is told."""
+        order, begins = self._sorted
+        ordered = changes[:, order]
+        means = np.add.reduceat(ordered, begins, axis=1) / self._sizes
+        return ordered - np.repeat(means, self._sizes, axis=1), order
+
+
+@dataclass(frozen=True)
 class Changes:
     """A bill's meter laid beside its chargers: `target` are the meter's changes [Wh], `edges` its windows' [s]."""
 
     target: Numbers
     registers: tuple[Register, ...]
     edges: Numbers
-    groups: Numbers
+    usual: Usual
 
     @property
     def window_s(self) -> float:
@@ -65,7 +96,7 @@ class Changes:
 
     def caused(self, energy_wh: Numbers) -> Numbers:
         """Return the changes between windows that hold `energy_wh` [Wh], less the usual ones."""
-        return _usual_removed(np.diff(energy_wh), self.groups)
+        return self.usual.removed(np.diff(energy_wh))
 
     def as_one(self, registers: Sequence[Register]) -> Changes:
         """Return the same with some registers added up to one."""
@@ -78,14 +109,30 @@ class Changes:
         """Return the same, the chargers' registers read `offset_s` [s] later."""
         return replace(self, edges=self.edges + offset_s)
 
-    def unexplained(self, offset_s: float) -> float:
-        """Return the squares left [Wh^2] of the meter's changes after all chargers, one common offset [s] ahead.
+    def unexplained(self, offsets_s: Sequence[float]) -> Numbers:
+        """Return the squares left [Wh^2] of the meter's changes after all chargers, at each common offset [s] ahead.
 
         Their gain is free and may be negative: a meter may see a charger turned round.
         """
-        caused = self.caused(np.sum([register.shifted(self.edges, offset_s) for register in self.registers], axis=0))
-        whole, size = float(self.target @ self.target), float(caused @ caused)
-        return whole - float(self.target @ caused) ** 2 / size if size else whole
+        energy = np.diff(self._read_at(offsets_s), axis=1)
+        caused, order = self.usual.removed_of_rows(np.diff(energy, axis=1))
+        told, size = caused @ self.target[order], np.einsum("ij,ij->i", caused, caused)
+        whole = float(self.target @ self.target)
+        explained: Numbers = np.divide(told**2, size, out=np.zeros_like(size), where=size > 0)
+        return whole - explained
+
+    def _read_at(self, offsets_s: Sequence[float]) -> Numbers:
+        """Return what all registers count up to every edge [Wh], a row an offset.
+
+        Edges and offsets lie on one grid of whole steps [ms], so that every register is read once for all offsets.
+        """
+        edges, offsets = (np.rint(np.multiply(times, 1000)).astype(np.int64) for times in (self.edges, offsets_s))
+        first = edges[0] + offsets.min()
+        step = int(np.gcd.reduce(np.concatenate([np.diff(edges), offsets - offsets.min()])))
+        instants = np.arange(first, edges[-1] + offsets.max() + 1, step) / 1000
+        total = np.sum([np.interp(instants, one.instants, one.energy_wh) for one in self.registers], axis=0)
+        read: Numbers = total[(np.add.outer(offsets, edges) - first) // step]
+        return read
 
 
 def changes_of(windows: pl.DataFrame, readings: pl.DataFrame) -> Changes | None:
@@ -99,11 +146,11 @@ def changes_of(windows: pl.DataFrame, readings: pl.DataFrame) -> Changes | None:
         return None
     starts = ordered.get_column("interval_start").dt.epoch("ms").to_numpy() / 1000
     edges = np.append(starts, starts[-1] + ordered.item(-1, "duration_s"))
-    groups = _time_of_day(ordered)
+    usual = _time_of_day(ordered)
     meter = (ordered.get_column("actual_import_wh") - ordered.get_column("actual_export_wh")).to_numpy()
-    target = _usual_removed(np.diff(meter.astype(np.float64)), groups)
+    target = usual.removed(np.diff(meter.astype(np.float64)))
     moving = tuple(register for register in registers if np.ptp(register.shifted(edges, 0.0)) > 0)
-    return Changes(target, moving, edges, groups) if moving else None
+    return Changes(target, moving, edges, usual) if moving else None
 
 
 def _registers(readings: pl.DataFrame) -> list[Register]:
@@ -119,20 +166,21 @@ def _registers(readings: pl.DataFrame) -> list[Register]:
                 known = ordered.get_column(column).drop_nulls().to_numpy()
                 counter = np.cumsum(np.clip(np.diff(known, prepend=known[:1]), 0, None))
                 total += sign * np.interp(seconds, seconds[stated], counter)
-        net.append(Register(str(part.item(0, "charger_id")), seconds, total))
+        bends = _bends(total)
+        net.append(Register(str(part.item(0, "charger_id")), seconds[bends], total[bends]))
     return net
 
 
-def _time_of_day(windows: pl.DataFrame) -> Numbers:
-    """Group of each change between windows: its local minute, on working or free days apart."""
+def _bends(total: Numbers) -> Whole:
+    """The places that a line is made of: those inside a level stretch say nothing."""
+    level = np.diff(total) == 0
+    inside = np.zeros(len(total), dtype=np.bool_)
+    inside[1:-1] = level[1:] & level[:-1]
+    return np.flatnonzero(~inside)
+
+
+def _time_of_day(windows: pl.DataFrame) -> Usual:
+    """Group each change between windows by its local minute, working and free days apart."""
     free = (pl.col("local_weekday") >= 6).cast(pl.Int64)
-    groups: Numbers = windows.select(pl.col("local_minute") + 1440 * free).to_series().to_numpy()[1:]
-    return groups
-
-
-def _usual_removed(changes: Numbers, groups: Numbers) -> Numbers:
-    """Take the mean of the same time of day out of each change."""
-    _, index = np.unique(groups, return_inverse=True)
-    means = np.bincount(index, weights=changes) / np.bincount(index)
-    without: Numbers = changes - means[index]
-    return without
+    minutes = windows.select(pl.col("local_minute") + 1440 * free).to_series().to_numpy()[1:]
+    return Usual(np.unique(minutes, return_inverse=True)[1])

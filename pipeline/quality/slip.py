@@ -25,7 +25,7 @@ LEAST_LIKELIHOOD: Final = 8.0
 
 def scanned_offset_s(changes: Changes) -> float:
     """Return the common offset of all chargers [s], of a coarse scan, that leaves least of the meter unexplained."""
-    return float(min(SCAN_S, key=changes.unexplained))
+    return float(SCAN_S[int(np.argmin(changes.unexplained(SCAN_S)))])
 
 
 def slip_of(changes: Changes, scanned_s: float) -> int:
@@ -40,8 +40,8 @@ def slip_of(changes: Changes, scanned_s: float) -> int:
         return 0
     if all(register.is_coarse(window_s) for register in changes.registers):
         return 0
-    in_place = min(changes.unexplained(share * window_s) for share in (-NEAR, -NEAR / 2, 0.0, NEAR / 2, NEAR))
-    left = changes.unexplained(scanned_s)
+    in_place = changes.unexplained([share * window_s for share in (-NEAR, -NEAR / 2, 0.0, NEAR / 2, NEAR)]).min()
+    left = changes.unexplained([scanned_s])[0]
     certain = left <= 0 or np.log(in_place / left) * changes.target.size / 2 >= LEAST_LIKELIHOOD
     return slip if certain else 0
 
