@@ -250,6 +250,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     "vehicles_unknown": Reason("No vehicle capacities are configured.", ("fleet.equivalent_full_cycles",)),
     "wear_not_configured": Reason("No battery wear range is configured.", ("money.wear_low", "money.wear_high")),
     "meter_gap": Reason("Meter data is missing, so neither the energy nor the peak of this bill is known."),
+    "meter_gap_bounded": Reason(
+        "Meter data is missing where no peak can lie; those windows are billed with an estimate, within a range."
+    ),
     "meter_zero_run": Reason(
         "The meter reads exactly 0 where its load never is; such zeros count as missing, so this bill is not known."
     ),

@@ -20,6 +20,7 @@ from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
 from pipeline.chain.capturing import Capture, capture_of
 from pipeline.chain.gap_corners import corners_of
 from pipeline.chain.ranging import Drawn, draw_savings, sources_of
+from pipeline.chain.meter_gaps import bridged
 from pipeline.chain.assumptions import assumptions_of
 from pipeline.chain.outside import outside_of
 from pipeline.chain.proving import known_worlds
@@ -41,6 +42,7 @@ __all__ = [
     "Result",
     "Served",
     "assumptions_of",
+    "bridged",
     "capture_of",
     "check_days",
     "compute",

@@ -19,6 +19,7 @@ from pipeline.charging import Registers, RoundTrip, registers_of
 from pipeline.domain import REACTIVE_RECORD, UTC, BillPeriod
 from pipeline.portfolio import Co2Factor, Event, Outage, Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, history_months
+from pipeline.uncertainty.sources import Flags
 
 _WORLDS_COMPARED: Final = ("no_ev", "actual")
 EARLIER_WINDOW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
@@ -122,11 +123,20 @@ class Prepared:
     readings: pl.DataFrame  # with rebuilt registers, on the meter's clock as far as the meter tells it
     fits: Sequence[quality.Fit]  # of the chargers as they came
     plug_in: PlugIn | None  # None before the programme
+    bridged: Flags | None = None  # windows without meter data that are estimated, since no peak can lie there
+    # by how much less and more they leave open of peak_kw [kW] and money
+    spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def registers(self) -> Registers:
         """What every charger's registers count, on the meter's clock as far as it tells."""
         return registers_of(self.readings)
+
+    @property
+    def meter_measured(self) -> pl.Series:
+        """Which windows every billing meter measured, the estimated ones not among them."""
+        metered = self.windows.get_column("metered")
+        return metered if self.bridged is None else metered & ~pl.Series(self.bridged)
 
     @property
     def billed_windows(self) -> pl.DataFrame:

@@ -196,7 +196,8 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
     )
     if len(whole.first.lines) != len(compared.headline.lines):
         return None  # charges on reactive energy are not priced in draws, which hold active energy only
-    money = _range(compared.savings, whole, still, ends)
+    peak_kw = compared.widened("peak_kw", _range(compared.reductions, whole, still, ends))
+    money = compared.widened("money", _range(compared.savings, whole, still, ends))
     if money is None:
         return None
     by_clock = compared.reductions(clocks)
@@ -205,7 +206,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
     return Drawn(
         saving=float(compared.headline.total - compared.actual.total),
         baseline=float(compared.headline.total),
-        peak_kw=_range(compared.reductions, whole, still, ends),
+        peak_kw=peak_kw,
         money=money,
         parts={name: _ranges_of_parts(figure, parts) for name, figure in figures.items()},
         savings=uncertainty.DrawnSaving(compared.savings(whole), money.bias),
@@ -265,6 +266,20 @@ def ends_of(found: Range, digits: int) -> savings.Ends:
     return savings.Ends(*(Decimal(repr(end)).quantize(Decimal(1).scaleb(-digits)) for end in (found.low, found.high)))
 
 
+def terms_of(prepared: Prepared) -> uncertainty.Terms:
+    """Return what every draw of the compared world is priced by."""
+    inputs, windows = prepared.inputs, prepared.windows
+    return uncertainty.Terms(
+        tariff=inputs.tariff,
+        scenario=inputs.site.headline,
+        zone=inputs.site.timezone,
+        holidays=inputs.tariff_holidays,
+        starts=windows.get_column("interval_start").dt.epoch("us").to_numpy(),
+        duration_s=int(windows.item(0, "duration_s")),
+        currency_digits=get_currency_precision(inputs.site.currency),
+    )
+
+
 @dataclass(frozen=True)
 class _Compared:
     """One bill's rebuilt world and metered one, and the demand line of the headline."""
@@ -280,16 +295,7 @@ class _Compared:
         The sets that are `alone` are billed after the rebuilt ones, as if only this bill were off.
         """
         inputs, windows = self.prepared.inputs, self.prepared.windows
-        name = inputs.site.headline
-        terms = uncertainty.Terms(
-            tariff=inputs.tariff,
-            scenario=name,
-            zone=inputs.site.timezone,
-            holidays=inputs.tariff_holidays,
-            starts=windows.get_column("interval_start").dt.epoch("us").to_numpy(),
-            duration_s=int(windows.item(0, "duration_s")),
-            currency_digits=get_currency_precision(inputs.site.currency),
-        )
+        name, terms = inputs.site.headline, terms_of(self.prepared)
         measured = terms.measure(uncertainty.Rebuilt.of(windows, name).moved(np.concatenate(deviations)))
         known = inputs.earlier.own_peaks
         own = uncertainty.past_of_draws(known, inputs.earlier.drawn, name, inputs.reach)
@@ -297,6 +303,11 @@ class _Compared:
         bounds = np.cumsum([0, *map(len, deviations)])
         sets = [measured.of(slice(first, until)) for first, until in pairwise(bounds)]
         return [uncertainty.DrawnBills(terms, rows, rebuilt if n in alone else own) for n, rows in enumerate(sets)]
+
+    def widened(self, figure: str, found: Range | None) -> Range | None:
+        """Widen a range by what windows without meter data leave open."""
+        spread = self.prepared.spread.get(figure)
+        return found if found is None or spread is None else found.widened(*spread)
 
     def reductions(self, drawn: uncertainty.DrawnBills) -> uncertainty.Reals | None:
         """Every draw's own peak of the demand line less the metered one [kW]."""

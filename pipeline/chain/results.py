@@ -18,6 +18,7 @@ from pipeline.chain.checking import Checked, check_days
 from pipeline.chain.event_window import in_event_window
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
+from pipeline.chain.meter_gaps import bridged
 from pipeline.chain.outages import served
 from pipeline.chain.outside import outside_of
 from pipeline.chain.proving import contradictions_of, doubts_of, is_commissioned, known_worlds
@@ -27,24 +28,17 @@ from pipeline.domain import CHARGING_SESSION, SCENARIOS
 from pipeline.tariff import PLACEHOLDER, Bill, ResolvedTariff, measure, price
 
 
-def compute(prepared: Prepared) -> Result:
-    """Price every world whose load is known and sum up."""
-    inputs, windows = prepared.inputs, prepared.billed_windows
-    determinants = measure(
-        inputs.tariff,
-        inputs.period,
-        scenarios.long_load(windows.filter(pl.col("metered"))),
-        zone=inputs.site.timezone,
-        holidays=inputs.tariff_holidays,
-    )
-    digits = get_currency_precision(inputs.site.currency)
-    priced = price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
+def compute(measured: Prepared) -> Result:
+    """Price every world whose load is known, or known well enough that no peak lies in a gap, and sum up."""
+    prepared = bridged(measured, bills_of)
+    inputs, determinants = prepared.inputs, _determinants(prepared)
+    priced = _priced(prepared, determinants)
     drawn = draw_savings(prepared, priced, _demand_line(prepared, priced))
     known = known_worlds(prepared, drawn)
     bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
     compared = _reconciled(prepared, bills)
     findings = pl.concat([prepared.findings, _refusals(bills), _answered(inputs.tariff), _differences(compared)])
-    checked = check_days(prepared)
+    checked = check_days(measured)
     facts = _facts(prepared, bills, findings, compared, checked, drawn)
     facts = with_worth(prepared, determinants, facts, drawn)
     if "unmanaged" in bills:
@@ -53,7 +47,7 @@ def compute(prepared: Prepared) -> Result:
     frames = {
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
-        "load_interval": prepared.windows.select(_LOAD_COLUMNS),
+        "load_interval": measured.windows.select(_LOAD_COLUMNS),
         "billing_determinant": determinants,
         "bill_line": _line_frame(bills),
         "quality_finding": findings,
@@ -63,6 +57,27 @@ def compute(prepared: Prepared) -> Result:
         **(drawn.frames if drawn else {}),
     }
     return Result(summary, frames, result_hash(summary))
+
+
+def bills_of(prepared: Prepared) -> Mapping[str, Bill]:
+    """Return the bill of every world, over the windows that count as metered."""
+    return _priced(prepared, _determinants(prepared))
+
+
+def _determinants(prepared: Prepared) -> pl.DataFrame:
+    inputs, windows = prepared.inputs, prepared.billed_windows
+    return measure(
+        inputs.tariff,
+        inputs.period,
+        scenarios.long_load(windows.filter(pl.col("metered"))),
+        zone=inputs.site.timezone,
+        holidays=inputs.tariff_holidays,
+    )
+
+
+def _priced(prepared: Prepared, determinants: pl.DataFrame) -> Mapping[str, Bill]:
+    inputs, digits = prepared.inputs, get_currency_precision(prepared.inputs.site.currency)
+    return price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
 
 
 def _refusals(bills: Mapping[str, Bill]) -> pl.DataFrame:
@@ -133,8 +148,8 @@ def _facts(
         demand_line=_demand_line(prepared, bills),
         energy=energy,
         fleet=_fleet(prepared, energy),
-        meter_coverage_pct=_coverage_pct(windows, "metered"),
-        charger_coverage_pct=_coverage_pct(windows, "covered"),
+        meter_coverage_pct=_coverage_pct(prepared.meter_measured),
+        charger_coverage_pct=_coverage_pct(windows.get_column("covered")),
         estimated_intervals=inputs.estimated_intervals,
         clock_offset_s=prepared.clock.offset_s,
         reasons=tuple(doubts),
@@ -183,7 +198,7 @@ def _reconciled(prepared: Prepared, bills: Mapping[str, Bill]) -> tuple[savings.
         bill=bills.get("actual"),
         energy_kwh=Decimal(_energy(prepared).import_wh["actual"]) / 1000,
         demand_line=_demand_line(prepared, bills),
-        meter_coverage_pct=_coverage_pct(prepared.windows, "metered"),
+        meter_coverage_pct=_coverage_pct(prepared.meter_measured),
         estimated_intervals=inputs.estimated_intervals,
     )
     return savings.reconcile(ours, inputs.utility_bills, within_pct=inputs.reconcile_pct)
@@ -223,9 +238,9 @@ def _utility_frame(compared: Sequence[savings.Comparison]) -> pl.DataFrame:
     return pl.DataFrame([{name: getattr(entry, name) for name in schema} for entry in compared], schema=schema)
 
 
-def _coverage_pct(windows: pl.DataFrame, column: str) -> float:
-    covered = int(windows.get_column(column).sum())
-    return 100.0 if covered == windows.height else min(99.99, round(100 * covered / windows.height, 2))
+def _coverage_pct(known: pl.Series) -> float:
+    covered = int(known.sum())
+    return 100.0 if covered == known.len() else min(99.99, round(100 * covered / known.len(), 2))
 
 
 def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
@@ -235,6 +250,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
     seen = {month for months in inputs.earlier.own_peaks.values() for month in months}
     notes = {
         f"clock_{prepared.clock.state}": bool(inputs.site.chargers) and prepared.clock.resolved,
+        "meter_gap_bounded": prepared.bridged is not None,
         "wiring_not_compared": bool(inputs.site.chargers) and prepared.wiring.beta is None,
         "range_not_computed": facts.ranges.money is None,
         **dict.fromkeys(facts.outlook.gaps, True),
@@ -258,7 +274,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "unproved_bills_left_out": any(bill.counted is None for bill in facts.prior[-11:]) or not facts.provable,
     }
     if facts.state == "seed":
-        notes = {"programme_not_started": True}
+        notes = {"programme_not_started": True, "meter_gap_bounded": prepared.bridged is not None}
     return savings.with_reasons(facts, [code for code, holds in notes.items() if holds])
 
 

@@ -135,7 +135,8 @@ class SiteHistory:
 
     def _learn_summary(self, month: str, summary: Mapping[str, Any]) -> None:
         data, is_seed = summary["data"], summary["state"] == "seed"
-        complete = data["meter_coverage_pct"] == 100 and (is_seed or data["charger_coverage_pct"] == 100)
+        metered = data["meter_coverage_pct"] == 100 or "meter_gap_bounded" in summary["reasons"]
+        complete = metered and (is_seed or data["charger_coverage_pct"] == 100)
         complete = complete or summary["provable"]  # a silence that no peak can lie in leaves the peaks known
         if not complete or summary["state"] == "failed":
             self.incomplete.add(month)

@@ -1,5 +1,6 @@
 """What a bill takes from the bills before it, learned in a run or read back from the warehouse."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,14 @@ def test_a_month_with_gaps_is_incomplete_and_a_failed_one_leaves_nothing(july: R
     assert not earlier.prior[0].provable
     assert "2013-07" not in earlier.own_peaks["actual", "demand"]
     assert sessions.is_empty()
+
+
+def test_a_meter_gap_that_no_peak_lies_in_leaves_a_month_complete(july: Result) -> None:
+    data = {**july.summary["data"], "meter_coverage_pct": 99.7}
+    for reasons, incomplete in ((["meter_gap_bounded"], set()), ([], {"2013-07"})):
+        summary = {**july.summary, "data": data, "reasons": reasons, "provable": False}
+        earlier, _ = learned({"2013-07": replace(july, summary=summary)}).before("2013-08", NO_SESSIONS)
+        assert earlier.incomplete == incomplete
 
 
 def test_a_month_computed_anew_replaces_what_was_known(july: Result) -> None:
