@@ -6,18 +6,21 @@ may span the whole log, are joined at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
 import polars as pl
 
 from pipeline.domain import REJECT, UTC
-from pipeline.ingest import cells, ocpp_log
+from pipeline.ingest import cells, ocpp_log, plain_times
 from pipeline.ingest.ocpp_alike import Shapes, decode
 from pipeline.ingest.ocpp_blocks import Block, blocks
-from pipeline.ingest.ocpp_columns import REFUSED_COLUMNS, Decoded, Log
+from pipeline.ingest.ocpp_columns import REFUSED_COLUMNS, Decoded
+from pipeline.ingest.ocpp_counts import Counts
 from pipeline.ingest.ocpp_frames import framed
 from pipeline.ingest.ocpp_sessions import name_sessions
 from pipeline.ingest.ocpp_values import Ignored, measured
@@ -31,7 +34,11 @@ _ZONE_NEAR_S: Final = 180
 _ZONE_FEWEST: Final = 3
 _LONGEST_RAW: Final = 100_000
 
+_WORKERS: Final = min(4, os.cpu_count() or 1)
+_AHEAD: Final = 2  # blocks wait beside those that are worked on
+
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 def sniff(head: bytes) -> bool:
@@ -44,14 +51,14 @@ def read(path: Path, hints: Sequence[str]) -> Records:
 
     Bare frames take their charge point from `hints`.
     """
-    log, ignored = Log(), Ignored()
-    readings, results, rejects = _columns(path, ocpp_log.charge_point_of(hints), log, ignored)
-    rejects = _without_plain(rejects, log)
+    counts, ignored = Counts(), Ignored()
+    readings, results, rejects = _columns(path, ocpp_log.charge_point_of(hints), counts, ignored)
+    rejects = _without_plain(rejects, counts)
     named, shifted = _named(readings, results)
-    notes = (*log.notes(), *shifted, *ignored.notes())
-    if not log.understood:
+    notes = (*counts.notes(), *shifted, *ignored.notes())
+    if not counts.understood:
         return refused(FORMAT, rejects if rejects.height else _nothing(), "charger", notes)
-    frame = _merged(_without_placeholders(_broken_open(named, log.broken_frame())))
+    frame = _merged(_without_placeholders(_broken_open(named, counts.broken_frame())))
     if frame.is_empty() and rejects.height:
         return refused(FORMAT, rejects, "charger", notes)
     if frame.is_empty():
@@ -60,18 +67,23 @@ def read(path: Path, hints: Sequence[str]) -> Records:
 
 
 def _columns(
-    path: Path, charge_point: str, log: Log, ignored: Ignored
+    path: Path, charge_point: str, counts: Counts, ignored: Ignored
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return (readings with their quantities, answers, rejects) of a log, held block by block."""
     shapes = Shapes()
     readings, results, rejects = [], [], []
-    pages = _one_ahead(framed(block, charge_point) for block in blocks(path))
-    for block, groups in _one_ahead((page.block, shapes.alike(page)) for page in pages):
-        decoded = decode(block, groups, log, charge_point)
-        found, bad = _read_block(decoded, block, ignored)
-        readings.append(found)
-        results.append(decoded.columns.results)
-        rejects.append(bad)
+
+    def decoded(block: Block) -> tuple[Block, Decoded]:
+        page = framed(block, charge_point)
+        return block, decode(page, shapes.alike(page), charge_point)
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        known = ((block, counts.once(found)) for block, found in _side_by_side(pool, decoded, blocks(path)))
+        for found, answers, bad, passed in _side_by_side(pool, _read_block, known):
+            readings.append(found)
+            results.append(answers)
+            rejects.append(bad)
+            ignored.add(passed)
     numbered = pl.concat(readings).with_columns(reading=pl.int_range(pl.len(), dtype=pl.Int64))
     return numbered, pl.concat(results), pl.concat(rejects)
 
@@ -81,37 +93,45 @@ def _named(readings: pl.DataFrame, results: pl.DataFrame) -> tuple[pl.DataFrame,
     return name_sessions(placed, results), shifted
 
 
-def _one_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items while a thread makes the next one."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, items, None)
-        while (item := waiting.result()) is not None:
-            waiting = pool.submit(next, items, None)
-            yield item
+def _side_by_side(pool: ThreadPoolExecutor, work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+    """Yield what work makes of items, in their order, a few of them being worked on at a time."""
+    waiting: deque[Future[Made]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
-def _read_block(decoded: Decoded, block: Block, ignored: Ignored) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return (dated readings with their quantities, rejects with `line` and `plain`) of a block."""
-    late_s = (cells.utc(pl.col("heard")) - pl.col("at")).dt.total_seconds()
-    stamped = decoded.columns.readings.with_columns(at=cells.utc(pl.col("stamp"))).with_columns(late_s=late_s)
+def _read_block(block: tuple[Block, Decoded]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Ignored]:
+    """Return (dated readings with their quantities, answers, rejects with `line` and `plain`, what was passed over)."""
+    text, decoded = block
+    at, heard = (plain_times.utc(decoded.columns.readings.get_column(name)) for name in ("stamp", "heard"))
+    stamped = decoded.columns.readings.with_columns(at=at, late_s=(heard - at).dt.total_seconds())
     dated = stamped.filter(pl.col("at").is_not_null()).drop("stamp", "heard")
-    readings, bad_values = measured(decoded, dated, ignored)
+    readings, bad_values, ignored = measured(decoded, dated)
     parts = [_bad_stamps(stamped), bad_values]
     refused = [part.select(*REFUSED_COLUMNS, plain=pl.lit(value=False)) for part in parts]
     found = pl.concat([*refused, decoded.refused.select(*REFUSED_COLUMNS, "plain")]).sort("line", maintain_order=True)
+    return readings, decoded.columns.results, _told(found, text), ignored
+
+
+def _told(refused: pl.DataFrame, block: Block) -> pl.DataFrame:
+    """Return rejects with their place in the file and their text, and whether that is `plain`."""
     raw = {
         line: block.piece(line - block.first).decode("utf-8", "replace").strip()[:_LONGEST_RAW]
-        for line in found["line"].unique()
+        for line in refused["line"].unique()
     }
-    text = pl.Series("raw", [raw[line] for line in found["line"]], dtype=pl.String)
+    text = pl.Series("raw", [raw[line] for line in refused["line"]], dtype=pl.String)
     position = pl.format(f"{block.word} {{}}", "line").alias("position")
-    return readings, found.with_columns(text, position).select("plain", *REJECT)
+    return refused.with_columns(text, position).select("plain", *REJECT)
 
 
-def _without_plain(rejects: pl.DataFrame, log: Log) -> pl.DataFrame:
+def _without_plain(rejects: pl.DataFrame, counts: Counts) -> pl.DataFrame:
     """Return the rejects; in a log of prefixed lines, lines of text only are counted instead."""
-    if log.behind:
-        log.plain_lines += rejects.filter("plain").height
+    if counts.behind:
+        counts.plain_lines += rejects.filter("plain").height
         rejects = rejects.filter(~pl.col("plain"))
     return rejects.drop("plain")
 

@@ -2,53 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Final, NamedTuple
+from threading import Lock
+from typing import Final
 
 import numpy as np
 import polars as pl
 
-from pipeline.ingest.ocpp_blocks import Block
-from pipeline.ingest.ocpp_columns import EVENT, READING, RESULT, SAMPLE, Columns, Decoded, Log
+from pipeline.ingest.ocpp_bulk import Alike, columns
+from pipeline.ingest.ocpp_columns import Decoded, Log
 from pipeline.ingest.ocpp_frames import Framed
 from pipeline.ingest.ocpp_log import messages
-from pipeline.ingest.ocpp_page import Lines, Page, Span, matched
-from pipeline.ingest.ocpp_shapes import (
-    HEARD,
-    OWNER,
-    UNUSUAL,
-    Cell,
-    Known,
-    Matcher,
-    Shape,
-    matcher,
-    special_slots,
-    tokens,
-)
+from pipeline.ingest.ocpp_page import Lines, Page, matched
+from pipeline.ingest.ocpp_shapes import UNUSUAL, Known, Matcher, matcher, special_slots, tokens
 
 FEWEST_LINES: Final = 64  # below that, reading each line is faster than learning their shape
 _SAMPLED_LINES: Final = 4096
 _MOST_SHAPES: Final = 48
 _MOST_MET: Final = 5_000
 _KINDS: Final = tuple(map(Known._make, product((False, True), repeat=3)))
-_TYPES: Final = {**READING, **RESULT, **EVENT, **SAMPLE}
-
-
-class Alike(NamedTuple):
-    """The lines of a block that have one shape, with their tokens; `line` is their place in the block."""
-
-    shape: Shape
-    behind: bool
-    lines: pl.DataFrame
 
 
 @dataclass
 class Shapes:
     """The shapes met so far in a log."""
 
-    _matchers: dict[Known, list[Matcher]] = field(default_factory=dict)
+    _matchers: dict[Known, tuple[Matcher, ...]] = field(default_factory=dict)
+    _learning: Lock = field(default_factory=Lock)
     _met: set[tuple[Known, str, tuple[str, ...]]] = field(default_factory=set)
 
     def alike(self, framed: Framed) -> list[Alike]:
@@ -57,27 +39,24 @@ class Shapes:
         named, timed = ((owners.get_column(name) != "").to_numpy()[owner] for name in owners.columns)
         kind = 4 * (owner > 0) + 2 * named + timed
         return [
-            Alike(one.shape, known.behind, _with_tokens(one.shape, framed, lines, spans))
+            group
             for number, known in enumerate(_KINDS)
-            for one, lines, spans in self._alike(known, framed.page, framed.lines.at(kind == number))
+            for group in self._alike(known, framed.page, framed.lines.at(kind == number))
         ]
 
-    def _alike(self, known: Known, page: Page, lines: Lines) -> Iterator[tuple[Matcher, Lines, Mapping[int, Span]]]:
-        """Yield the lines of each common shape: of those that are known, then of those that the rest shows."""
-        matchers = self._matchers.setdefault(known, [])
-        for learn in (False, True):
-            if len(lines) < FEWEST_LINES:
-                break
-            new = list(self._learnt(known, page, lines)) if learn else matchers[:]
-            for one in new:
-                which, spans = matched(page, lines, one.pattern)
-                one.lines = len(which)
-                if one.lines:
-                    yield one, lines.at(which), spans
-                    lines = lines.at(np.delete(np.arange(len(lines)), which))
-            matchers[:] = new if not learn else matchers + new
-        matchers.sort(key=lambda one: -one.lines)
-        del matchers[_MOST_SHAPES:]
+    def _alike(self, known: Known, page: Page, lines: Lines) -> list[Alike]:
+        """Return the lines of each common shape: of those that are known, then of those that the rest shows."""
+        tried = self._matchers.get(known, ())
+        found, rest = _taken(known, page, lines, tried)
+        if len(rest) >= FEWEST_LINES:
+            with self._learning:  # what another block has just shown need not be learnt again
+                others = [one for one in self._matchers.get(known, ()) if one not in tried]
+                more, rest = _taken(known, page, rest, others)
+                new = list(self._learnt(known, page, rest)) if len(rest) >= FEWEST_LINES else []
+                found += more + _taken(known, page, rest, new)[0]
+                by_lines = sorted((*self._matchers.get(known, ()), *new), key=lambda one: -one.lines)
+                self._matchers[known] = tuple(by_lines[:_MOST_SHAPES])
+        return found
 
     def _learnt(self, known: Known, page: Page, lines: Lines) -> Iterator[Matcher]:
         """Yield the shapes that are frequent in a sample of lines and were not met before."""
@@ -100,6 +79,20 @@ class Shapes:
                     yield found
 
 
+def _taken(known: Known, page: Page, lines: Lines, matchers: Sequence[Matcher]) -> tuple[list[Alike], Lines]:
+    """Return the lines that have one of some shapes, by shape, and those that have none."""
+    found = []
+    for one in matchers:
+        if len(lines) < FEWEST_LINES:
+            break
+        which, spans = matched(page, lines, one.pattern)
+        one.lines = len(which)
+        if one.lines:
+            found.append(Alike(one.shape, known.behind, lines.at(which), spans))
+            lines = lines.at(np.delete(np.arange(len(lines)), which))
+    return found, lines
+
+
 def _bodies(page: Page, lines: Lines) -> pl.DataFrame:
     """Return the text of usual lines, as `body`."""
     bodies = (_text(page.data[start:end]) for start, end in zip(lines.start, lines.end, strict=True))
@@ -114,78 +107,17 @@ def _text(piece: bytes) -> str | None:
         return None
 
 
-def _with_tokens(shape: Shape, framed: Framed, lines: Lines, spans: Mapping[int, Span]) -> pl.DataFrame:
-    """Return lines with their owners and the text of the tokens that are used."""
-    texts = framed.page.texts({f"token_{slot}": spans[slot] for slot in sorted(shape.slots())})
-    return pl.concat([pl.DataFrame({"line": lines.line}), framed.owners[lines.owner], texts], how="horizontal")
-
-
-def decode(block: Block, groups: list[Alike], log: Log, default_charge_point: str) -> Decoded:
-    """Return the columns of a block: those of lines alike at once, the rest one by one; `log` keeps the count."""
-    parts, left = [], np.ones(len(block), dtype=np.bool_)
-    for shape, behind, lines in groups:
-        left[lines.get_column("line").to_numpy()] = False
-        parts.append(_columns(shape, lines.with_columns(pl.col("line") + block.first), log.attributes))
-        log.understood += lines.height * shape.understood
+def decode(framed: Framed, groups: Sequence[Alike], default_charge_point: str) -> Decoded:
+    """Return the columns of a block: those of lines alike at once, the rest one by one."""
+    log, block = Log(), framed.block
+    left = np.ones(len(block), dtype=np.bool_)
+    for shape, behind, lines, _ in groups:
+        left[lines.line] = False
+        log.understood += len(lines) * shape.understood
         log.behind |= behind and shape.understood
-        log.whole_station += lines.height * shape.whole_station
-        log.unused.update(dict.fromkeys(shape.unused, lines.height))
+        log.whole_station += len(lines) * shape.whole_station
+        log.unused.update(dict.fromkeys(shape.unused, len(lines)))
     rest = ((block.first + at, block.piece(at)) for at in np.flatnonzero(left).tolist())
     for message in messages(rest, default_charge_point):
         log.add(message)
-    for part in parts:
-        log.add_columns(part)
-    return log.block()
-
-
-def _token(slot: int) -> pl.Expr:
-    return pl.col({OWNER: "charge_point", HEARD: "heard"}.get(slot, f"token_{slot}"))
-
-
-def _columns(shape: Shape, lines: pl.DataFrame, attributes: dict[tuple[Any, ...], int]) -> Columns:
-    """Return the rows of all lines of a shape."""
-    order = pl.int_range(pl.len(), dtype=pl.Int64)
-    readings = [
-        lines.select(
-            *(
-                (order + part * lines.height).alias(name) if name == "reading" else _value(name, cell, shape)
-                for name, cell in row.items()
-            )
-        )
-        for part, row in enumerate(shape.readings)
-    ]
-    samples = [
-        lines.select(
-            reading=order + part * lines.height,
-            attributes=pl.lit(attributes.setdefault(combination, len(attributes)), dtype=pl.Int64),
-            value=_value("value", cell, shape),
-        )
-        for part, combination, cell in shape.samples
-    ]
-    results = [lines.select(_value(name, cell, shape) for name, cell in row.items()) for row in shape.results]
-    events = [lines.select(_value(name, cell, shape) for name, cell in row.items()) for row in shape.events]
-    return Columns(
-        pl.concat([pl.DataFrame(schema=READING), *readings]),
-        pl.concat([pl.DataFrame(schema=SAMPLE), *samples]),
-        pl.concat([pl.DataFrame(schema=RESULT), *results]),
-        pl.concat([pl.DataFrame(schema=EVENT), *events]).drop_nulls("sequence"),
-    )
-
-
-def _value(name: str, cell: Cell, shape: Shape) -> pl.Expr:
-    """Return a column of a shape's row, treated as `Log` treats a value of that name."""
-    if name == "line":
-        return pl.col("line")
-    if cell.slot is None:
-        return pl.lit(cell.literal, dtype=_TYPES[name]).alias(name)
-    text = found = _token(cell.slot)
-    match name:
-        case "transaction" if not shape.named_by_event:
-            found = pl.when(text.str.contains("^[0-9]*[1-9][0-9]*$")).then(text)
-        case "sequence":
-            found = pl.when(text.str.contains("^-?[0-9]{1,6}$")).then(text).cast(pl.Int64)
-        case "connector":
-            found = text.cast(pl.Int64)
-        case "value":
-            found = text + cell.suffix if cell.suffix else text
-    return found.alias(name)
+    return log.block(columns(framed, groups, log.attributes))

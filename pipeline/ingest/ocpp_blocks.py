@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ _BETWEEN: Final = re.compile(r"[\s,]*")
 class Block:
     """Pieces of one message each, numbered from `first`; `word` says what they are: lines, or messages of an array.
 
-    Piece i is `data[starts[i]:ends[i]]`; one longer than a message may be is cut just beyond that length.
+    Piece i is `data[starts[i]:ends[i]]`; what stands behind the last is none. One longer than a message may be is cut
+    just beyond that length.
     """
 
     word: str
@@ -62,13 +64,13 @@ Part = tuple[bytes, NDArray[np.int64], int]
 def _lines(stream: IO[bytes], data: bytes) -> Iterator[Part]:
     begun = b""
     while data:
-        whole = data.rfind(b"\n") + 1
-        if whole:
-            lines = b"".join((begun, memoryview(data)[:whole]))
+        data = begun + data if begun else data
+        if whole := data.rfind(b"\n") + 1:
             begun = b""
-            yield lines, np.flatnonzero(np.frombuffer(lines, dtype=np.uint8) == ord("\n")), 1
-        # Of a line that never ends no more is kept than tells its length.
-        begun = (begun + data[whole:])[: LONGEST_MESSAGE_BYTES + 1]
+            yield data, np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n")), 1
+            stream.seek(whole - len(data), os.SEEK_CUR)  # to read a begun line again costs less than to carry it along
+        else:
+            begun = data[: LONGEST_MESSAGE_BYTES + 1]  # of a line that never ends no more is kept than tells its length
         data = stream.read(BLOCK_BYTES)
     if begun:
         yield begun, np.array([len(begun)], dtype=np.int64), 1

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +37,7 @@ SAMPLE: Final[Schema] = {"reading": pl.Int64, "attributes": pl.Int64, "value": p
 RESULT: Final[Schema] = {"line": pl.Int64, "charge_point": pl.String, "message_id": pl.String, "transaction": pl.String}
 EVENT: Final[Schema] = {"line": pl.Int64, "charge_point": pl.String, "transaction": pl.String, "sequence": pl.Int64}
 ATTRIBUTE_NAMES: Final = ("measurand", "unit", "context", "phase", "location", "format")
+ATTRIBUTES: Final[Schema] = {"attributes": pl.Int64, **dict.fromkeys(ATTRIBUTE_NAMES, pl.String)}
 _REFUSED: Final = dict.fromkeys(REFUSED_COLUMNS, pl.String) | {"line": pl.Int64, "plain": pl.Boolean}
 _EVENT_KINDS: Final = {"Started": "start", "Updated": "meter", "Ended": "stop"}
 _LARGEST_MULTIPLIER: Final = 18
@@ -58,16 +58,23 @@ class Columns:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One block of a log: its columns, its attributes by number, and what was refused (by line)."""
+    """One block of a log: its columns, its attributes by number, what was refused (by line), and what is counted.
+
+    `unused` counts messages without readings by their action; `behind` tells of a frame behind a log line's prefix.
+    """
 
     columns: Columns
     attributes: pl.DataFrame
     refused: pl.DataFrame
+    understood: int
+    whole_station: int
+    unused: Counter[str]
+    behind: bool
 
 
 @dataclass
 class Log:
-    """The columns a log is decoded into, a tuple a row; `block` hands them over, what is counted stays."""
+    """The columns a block of a log is decoded into, a tuple a row, and what is counted in it."""
 
     readings: list[tuple[Any, ...]] = field(default_factory=list)
     samples: list[tuple[int, int, str]] = field(default_factory=list)
@@ -78,11 +85,7 @@ class Log:
     unused: Counter[str] = field(default_factory=Counter)
     whole_station: int = 0
     understood: int = 0
-    repeated: int = 0
-    plain_lines: int = 0
-    behind: bool = False  # some frame stood behind a log line's prefix
-    sequences: dict[tuple[str, str], set[int]] = field(default_factory=dict)  # seqNo seen of each 2.x transaction
-    _parts: list[Columns] = field(default_factory=list)
+    behind: bool = False
 
     def add(self, message: Message | Refused) -> None:
         """Take in one message, or what stands in its place."""
@@ -107,57 +110,39 @@ class Log:
             case _:
                 self.unused[message.action] += 1
 
-    def notes(self) -> tuple[str, ...]:
-        """Say what was passed over."""
-        notes = []
-        if self.unused:
-            names = ", ".join(sorted(self.unused))
-            notes.append(f"{self.unused.total()} messages without readings passed over: {names}")
-        if self.whole_station:
-            notes.append(f"{self.whole_station} MeterValues of connector 0 (the whole station) ignored")
-        if self.repeated:
-            notes.append(f"{self.repeated} repeated TransactionEvents (same seqNo) passed over")
-        if self.plain_lines:
-            notes.append(f"{self.plain_lines} lines without a message passed over")
-        broken = self.broken_frame()
-        if broken.height:
-            ids = ", ".join(broken["transaction"].head(5))
-            notes.append(f"{broken.height} transactions lack messages (gaps in seqNo) and stay incomplete: {ids}")
-        return tuple(notes)
-
-    def add_columns(self, part: Columns) -> None:
-        """Take in many messages at once; their readings are numbered from 0."""
-        first = len(self.readings) + sum(other.readings.height for other in self._parts)
-        numbered = pl.col("reading") + first
-        self._parts.append(
-            Columns(
-                part.readings.with_columns(numbered), part.samples.with_columns(numbered), part.results, part.events
-            )
-        )
-
-    def block(self) -> Decoded:
-        """Return what was taken in since the last block, readings numbered in the order of the file, repeats dropped.
-
-        Nothing is added one by one after `add_columns` until then.
-        """
-        own = Columns(
-            pl.DataFrame(self.readings, schema=READING, orient="row"),
-            pl.DataFrame(self.samples, schema=SAMPLE, orient="row"),
-            pl.DataFrame(self.results, schema=RESULT, orient="row"),
-            pl.DataFrame(self.events, schema=EVENT, orient="row"),
-        )
-        joined = _joined([own, *self._parts])
+    def block(self, many: Columns) -> Decoded:
+        """Return what was taken in, and with it `many` messages, readings numbered in the order of the file."""
         rows = [(one.line, one.field, one.value, one.allowed, one.plain) for one in self.refused]
-        refused = pl.DataFrame(rows, schema=_REFUSED, orient="row")
-        repeated = self._repeated(joined.events)
-        if repeated:
-            self.repeated += len(repeated)
-            kept = ~pl.col("line").is_in(repeated)
-            readings, refused = joined.readings.filter(kept), refused.filter(kept)
-            joined = replace(joined, readings=readings, samples=joined.samples.join(readings, on="reading", how="semi"))
-        for columns in (self.readings, self.samples, self.results, self.events, self.refused, self._parts):
-            columns.clear()
-        return Decoded(_in_order(joined), self._attribute_frame(), refused)
+        return Decoded(
+            self._joined(many),
+            self._attribute_frame(),
+            pl.DataFrame(rows, schema=_REFUSED, orient="row"),
+            self.understood,
+            self.whole_station,
+            self.unused,
+            self.behind,
+        )
+
+    def _joined(self, many: Columns) -> Columns:
+        """Return all rows; samples stand in the order of their reading's, whatever lies between."""
+        own = pl.DataFrame(self.readings, schema=READING, orient="row")
+        readings = pl.concat([own, many.readings.with_columns(pl.col("reading") + own.height)])
+        order = np.lexsort((readings.get_column("part").to_numpy(), readings.get_column("line").to_numpy()))
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        samples = pl.concat(
+            [
+                pl.DataFrame(self.samples, schema=SAMPLE, orient="row"),
+                many.samples.with_columns(pl.col("reading") + own.height),
+            ]
+        )
+        numbers = pl.Series("reading", place[samples.get_column("reading").to_numpy()], dtype=pl.Int64)
+        return Columns(
+            readings[order].drop("part").with_columns(reading=pl.int_range(pl.len(), dtype=pl.Int64)),
+            samples.with_columns(numbers),
+            pl.concat([pl.DataFrame(self.results, schema=RESULT, orient="row"), many.results]),
+            pl.concat([pl.DataFrame(self.events, schema=EVENT, orient="row"), many.events]),
+        )
 
     def _attribute_frame(self) -> pl.DataFrame:
         """Return the text of each combination of attributes; no measurand means the import register."""
@@ -166,26 +151,6 @@ class Log:
         return names.with_columns(
             pl.col("measurand").replace("", DEFAULT_MEASURAND), pl.col("unit").replace("", None)
         ).select(pl.int_range(pl.len(), dtype=pl.Int64).alias("attributes"), *ATTRIBUTE_NAMES)
-
-    def _repeated(self, events: pl.DataFrame) -> list[int]:
-        """Return the lines whose sequence number their transaction had before; message ids alone are not unique."""
-        repeated: list[int] = []
-        grouped = events.sort("line").group_by("charge_point", "transaction", maintain_order=True)
-        for charge_point, transaction, lines, numbers in grouped.agg("line", "sequence").iter_rows():
-            seen = self.sequences.setdefault((charge_point, transaction), set())
-            if seen.isdisjoint(numbers) and len(set(numbers)) == len(numbers):
-                seen.update(numbers)
-                continue
-            for line, number in zip(lines, numbers, strict=True):
-                if number in seen:
-                    repeated.append(line)
-                seen.add(number)
-        return repeated
-
-    def broken_frame(self) -> pl.DataFrame:
-        """Return charge_point and transaction of those whose sequence numbers have a gap."""
-        rows = [key for key, seen in self.sequences.items() if max(seen) - min(seen) >= len(seen)]
-        return pl.DataFrame(sorted(rows), schema={"charge_point": pl.String, "transaction": pl.String}, orient="row")
 
     def _refuse(self, message: Message, name: str, value: Any, allowed: str) -> None:
         self.refused.append(Refused(message.line, name, "" if value is None else str(value)[:200], allowed))
@@ -314,27 +279,6 @@ class Log:
         if "transactionId" in message.payload:
             transaction = _transaction(message.payload["transactionId"])
             self.results.append((message.line, message.charge_point, message.message_id, transaction))
-
-
-def _joined(parts: Sequence[Columns]) -> Columns:
-    return Columns(
-        pl.concat([part.readings for part in parts]),
-        pl.concat([part.samples for part in parts]),
-        pl.concat([part.results for part in parts]),
-        pl.concat([part.events for part in parts]),
-    )
-
-
-def _in_order(columns: Columns) -> Columns:
-    """Number the readings anew by their place in the file, and put the samples in the order of their readings."""
-    readings = columns.readings.sort("line", "part")
-    order = readings.get_column("reading").to_numpy()
-    place = np.zeros(order.max(initial=-1) + 1, dtype=np.int64)
-    place[order] = np.arange(len(order))
-    numbers = pl.Series("reading", place[columns.samples.get_column("reading").to_numpy()], dtype=pl.Int64)
-    samples = columns.samples.with_columns(numbers).sort("reading", maintain_order=True)
-    numbered = readings.drop("part").with_columns(reading=pl.int_range(pl.len(), dtype=pl.Int64))
-    return replace(columns, readings=numbered, samples=samples)
 
 
 def _text(value: Any) -> str:

@@ -76,7 +76,7 @@ def _behind(page: Page, lines: Lines, default_charge_point: str) -> tuple[Lines,
         skipped[rest] = number
     ascii_only = page.count(page.foreign, lines.start, begin) == 0
     kept = np.flatnonzero((begin > lines.start) & ascii_only)
-    prefixes = page.texts({"prefix": (lines.start[kept], begin[kept])}).get_column("prefix")
+    prefixes = page.texts(lines.start[kept], begin[kept]).alias("prefix")
     is_prefix = prefixes.str.contains(_BEHIND)
     kept = kept[is_prefix.to_numpy()]
     frames = page.behind(lines.at(kept), begin[kept], skipped[kept])

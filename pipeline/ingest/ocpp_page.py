@@ -8,10 +8,10 @@ at the next quote, and nothing in it needs to be looked at but its ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,9 @@ Span = tuple[Places, Places]
 QUOTE, BLANK, _BACKSLASH = b'" \\'
 _LAST_ASCII: Final = ord("~")
 _LONGEST_NUMBER: Final = 40
+_CACHED: Final = 1 << 18  # bytes that stay at hand from one step to the next
+_INLINE: Final = 12  # bytes of a short text, which Arrow keeps in its view
+_KEPT: Final = np.where(np.arange(_INLINE) < np.arange(_INLINE + 1)[:, None], 255, 0).astype(np.uint8)
 
 
 def bytes_of(some: bytes) -> Flags:
@@ -92,6 +95,12 @@ class Lines:
         return Lines(*map(np.concatenate, zip(*(vars(part).values() for part in parts), strict=True)))
 
 
+def _odd(letters: NDArray[np.uint8], first: int) -> Places:
+    """Return where from `first` on odd bytes are; below the blank a byte without sign wraps around to above."""
+    some = letters[first : first + _CACHED]
+    return np.flatnonzero((some - BLANK > _LAST_ASCII - BLANK) | (some == _BACKSLASH)) + first
+
+
 class Page:
     """The bytes of a block, and where in them quotes, odd bytes and those of no ASCII character are."""
 
@@ -100,8 +109,8 @@ class Page:
         self.data = data
         self.bytes = np.frombuffer(data, dtype=np.uint8)
         self.quotes = np.flatnonzero(self.bytes == QUOTE)
-        # Below the blank a byte without sign wraps around to above.
-        self.odd = np.flatnonzero((self.bytes - BLANK > _LAST_ASCII - BLANK) | (self.bytes == _BACKSLASH))
+        parts = range(0, len(data), _CACHED)
+        self.odd = np.concatenate([np.empty(0, dtype=np.int64), *(_odd(self.bytes, first) for first in parts)])
         self.foreign = self.odd[self.bytes[self.odd] > _LAST_ASCII + 1]
 
     def lines(self, starts: Places, ends: Places) -> Lines:
@@ -153,20 +162,29 @@ class Page:
         """Return the byte at each place, the nearest one for a place outside the page."""
         return self.bytes.take(at, mode="clip")
 
-    def texts(self, spans: Mapping[str, Span]) -> pl.DataFrame:
-        """Return the text in spans, a column each; there must be ASCII only."""
-        columns = [self._text(starts, ends) for starts, ends in spans.values()]
-        return pl.DataFrame(pa.record_batch(columns, names=list(spans)))
-
-    def _text(self, starts: Places, ends: Places) -> pa.Array:
+    def texts(self, starts: Places, ends: Places) -> pl.Series:
+        """Return the text in spans; there must be ASCII only."""
         lengths = ends - starts
+        longest = int(lengths.max(initial=0))
+        if longest <= min(_INLINE, len(self.data) - _INLINE):
+            return self._short_texts(starts, lengths)
         bounds = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-        width = int(lengths[0]) if len(lengths) else 0
-        if width and (lengths == width).all():
-            content = self._wide(starts, width)
+        if (lengths == longest).all():
+            content: NDArray[Any] = self._wide(starts, longest)
         else:
             content = self.bytes[np.repeat(starts - bounds[:-1], lengths) + np.arange(bounds[-1])]
-        return pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(bounds), pa.py_buffer(content))
+        return pl.Series(pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(bounds), pa.py_buffer(content)))
+
+    def _short_texts(self, starts: Places, lengths: Places) -> pl.Series:
+        """Return texts that Arrow's views hold themselves: their length in four bytes, then their letters."""
+        views = np.empty((len(starts), 4 + _INLINE), dtype=np.uint8)
+        views.view(np.uint32)[:, 0] = lengths
+        last = len(self.data) - _INLINE
+        letters = self._wide(np.minimum(starts, last), _INLINE).view(np.uint8).reshape(-1, _INLINE)
+        for row in np.flatnonzero(starts > last):
+            letters[row, : lengths[row]] = self.bytes[starts[row] : starts[row] + lengths[row]]
+        np.bitwise_and(letters, _KEPT[lengths], out=views[:, 4:])
+        return pl.Series(pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(views)]))
 
     def _wide(self, at: Places, width: int) -> NDArray[np.void]:
         """Return `width` bytes from each place on; all lie inside the page."""
@@ -190,8 +208,7 @@ def matched(page: Page, lines: Lines, pattern: Pattern) -> tuple[Places, dict[in
             good = (end > begin) & (page.byte(begin) != BLANK) & (page.byte(end - 1) != BLANK)
         else:
             end = page.number_end(begin)
-            number = page.texts({"number": (begin, end)}).get_column("number")
-            good = number.str.contains(hole.number).to_numpy()
+            good = page.texts(begin, end).str.contains(hole.number).to_numpy()
         found = _kept([found[0], end, *found[_QUOTE:], begin, end], good)
     at_end = found[_AT] + len(pattern.tail) == lines.end[found[0]]
     which, _, _, *spans = _kept(found, at_end & page.has(found[_AT], pattern.tail))

@@ -92,7 +92,7 @@ class Shape:
         return {cell.slot for cell in cells if cell.slot is not None and cell.slot >= 0}
 
 
-@dataclass
+@dataclass(eq=False)
 class Matcher:
     """A shape, the pattern of its lines, and how many lines it had lately."""
 
