@@ -393,7 +393,11 @@ create table billing_determinant (
     expected bigint not null,
     reactive_varh bigint,
     own_peak_low_w bigint,
-    own_peak_high_w bigint
+    own_peak_high_w bigint,
+    routine_import_wh bigint,
+    routine_export_wh bigint,
+    routine_peak_w bigint,
+    routine_peak_set_at timestamptz
 );
 comment on table billing_determinant is 'One row per bill, scenario, charge, band and span: the quantity a price applies to.';
 comment on column billing_determinant.site_id is 'Site';
@@ -411,6 +415,10 @@ comment on column billing_determinant.expected is 'Windows of these hours in the
 comment on column billing_determinant.reactive_varh is 'Reactive energy, null where not metered throughout [varh]';
 comment on column billing_determinant.own_peak_low_w is 'Least apparent or reactive power of a rebuilt world [W]';
 comment on column billing_determinant.own_peak_high_w is 'Most apparent or reactive power of a rebuilt world [W]';
+comment on column billing_determinant.routine_import_wh is 'import_wh without the load of events.csv, null where no event of the bill had a known one [Wh]';
+comment on column billing_determinant.routine_export_wh is 'export_wh without the load of events.csv, likewise [Wh]';
+comment on column billing_determinant.routine_peak_w is 'own_peak_w without the load of events.csv, likewise [W]';
+comment on column billing_determinant.routine_peak_set_at is 'Start of the window that would have set it, UTC';
 
 create table bill_line (
     site_id varchar not null,

@@ -8,9 +8,9 @@
 
 from pipeline.chain.outages import Served, served
 from pipeline.chain.plug_in import PlugIn
-from pipeline.chain.inputs import EARLIER_WINDOW, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
+from pipeline.chain.inputs import EARLIER_WINDOW, ROUTINE, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
 from pipeline.chain.sessions import found_sessions, known_sessions
-from pipeline.chain.non_routine import event_findings, unlike_days, without_events, without_unlike
+from pipeline.chain.non_routine import event_findings, unlike_days, with_routine, without_events, without_unlike
 from pipeline.chain.findings import load_findings, log_findings, meter_findings
 from pipeline.chain.loads import prepare
 from pipeline.chain.hashing import input_hash, result_hash
@@ -30,6 +30,7 @@ from pipeline.chain.results import compute
 __all__ = [
     "CHECKED_DAY",
     "EARLIER_WINDOW",
+    "ROUTINE",
     "WEATHER",
     "Capture",
     "Checked",
@@ -64,6 +65,7 @@ __all__ = [
     "source_hash",
     "sources_of",
     "unlike_days",
+    "with_routine",
     "with_worth",
     "without_events",
     "without_unlike",

@@ -33,6 +33,14 @@ EARLIER_WINDOW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 }
 WEATHER: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {"observed_at": UTC, "temperature_c": pl.Float64}
 
+ROUTINE: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "routine_import_wh": pl.Int64,
+    "routine_export_wh": pl.Int64,
+    "routine_peak_w": pl.Int64,
+    "routine_peak_set_at": UTC,
+}
+"""What a determinant would have been without the events of the bill; null where none had a load that is known."""
+
 OwnPeaks = Mapping[tuple[str, str], Mapping[str, Decimal]]
 """(scenario, charge_id) -> month -> own peak [kW]."""
 
@@ -45,7 +53,7 @@ class Earlier:
     incomplete: frozenset[str]  # months whose own peaks are not fully known
     demand_amounts: Mapping[savings.LineKey, Decimal]  # of the last eleven bills, headline world
     prior: Sequence[savings.PriorBill]
-    # determinants of the last two years' bills; frames have no single truth value to compare by
+    # DETERMINANT and ROUTINE of the last two years' bills; frames have no single truth value to compare by
     measured: Mapping[str, pl.DataFrame] = field(default_factory=dict, compare=False)
     seeds: frozenset[str] = frozenset()  # months before V2B began
     # loads (EARLIER_WINDOW) and baselines (BASELINE_DAY) by which V2B days are compared with other days

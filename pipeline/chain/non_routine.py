@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from pipeline import quality
+from pipeline import quality, scenarios
 from pipeline.calendars import period_utc
-from pipeline.chain.inputs import Inputs
+from pipeline.chain.inputs import ROUTINE, Inputs
+from pipeline.domain import SCENARIOS, UTC
 from pipeline.portfolio import Event
+from pipeline.tariff import DETERMINANT, measure
 
 WORDS: Final[Mapping[str, str]] = {
     "load": "an unusual load",
@@ -21,6 +23,9 @@ WORDS: Final[Mapping[str, str]] = {
     "contract_change": "a change of contract",
     "other": "an event",
 }
+
+_KEYS: Final = ("scenario", "charge_id", "band", "span")
+_CHANGED: Final = dict(zip(ROUTINE, ("import_wh", "export_wh", "own_peak_w", "peak_set_at"), strict=True))
 
 
 def unlike_days(inputs: Inputs) -> dict[date, str]:
@@ -82,14 +87,70 @@ def _told(event: Event, days: int) -> str:
     )
 
 
-def without_events(measured: Mapping[str, pl.DataFrame], events: Sequence[Event]) -> dict[str, pl.DataFrame]:
-    """Return last year's determinants without the months in which an event set a peak: those will not come again.
+def with_routine(determinants: pl.DataFrame, windows: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """Add ROUTINE: what the bill would have measured without the load of its events, null where they had none.
 
-    What else such a month would have reached is not told by `kw`: the next highest window may lie outside the event.
-    So figures that look ahead are not stated rather than set right by guess. What was billed, and what ratchets carry,
-    stays as it was. `measured` of `tariff.measure` by month.
+    `determinants` of `tariff.measure` on `windows` of all worlds. An event's `kw` is taken off every world alike for as
+    long as it lasted (IPMVP's non-routine adjustment); in a window without a grid there was none of it.
     """
-    return {month: frame for month, frame in measured.items() if not any(_set_peak(frame, event) for event in events)}
+    begin, end = period_utc(inputs.period, inputs.site.timezone)
+    loads = [(event, watts) for event in inputs.events if event.touches(begin, end) and (watts := event.load_w)]
+    if not loads or determinants.is_empty():
+        return determinants.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in ROUTINE.items())
+    present = windows.filter(pl.col("metered")).with_columns(event_wh=_event_wh(loads))
+    routine = present.with_columns(
+        column for world in SCENARIOS for column in scenarios.with_added(world, -pl.col("event_wh"), becomes=world)
+    )
+    measured = measure(
+        inputs.tariff,
+        inputs.period,
+        scenarios.long_load(routine),
+        zone=inputs.site.timezone,
+        holidays=inputs.tariff_holidays,
+    )
+    found = measured.select(*_KEYS, *(pl.col(name).alias(as_routine) for as_routine, name in _CHANGED.items()))
+    return determinants.join(found, on=_KEYS, how="left", maintain_order="left")
+
+
+def _event_wh(loads: Sequence[tuple[Event, int]]) -> pl.Expr:
+    """What events drew in each window [Wh], rounded once."""
+    ends = pl.col("interval_start") + pl.duration(seconds=pl.col("duration_s"))
+    watt_seconds = (
+        (
+            pl.min_horizontal(ends, pl.lit(event.end, dtype=UTC))
+            - pl.max_horizontal("interval_start", pl.lit(event.begin, dtype=UTC))
+        )
+        .dt.total_seconds()
+        .clip(lower_bound=0)
+        * watts
+        for event, watts in loads
+    )
+    dead = pl.col("dead_s") == pl.col("duration_s")
+    return pl.when(dead).then(0).otherwise((pl.sum_horizontal(watt_seconds) / 3600).round().cast(pl.Int64))
+
+
+def is_adjusted(determinants: pl.DataFrame) -> bool:
+    """Tell whether `with_routine` took the load of an event off a bill."""
+    return determinants.get_column("routine_import_wh").count() > 0
+
+
+def without_events(measured: Mapping[str, pl.DataFrame], events: Sequence[Event]) -> dict[str, pl.DataFrame]:
+    """Return last year's determinants as they would have been without events, which will not come again.
+
+    `measured` of `with_routine` by month; columns of `tariff.DETERMINANT`. Where an event's `kw` is known, its load is
+    taken off; a month in which an event without one set a peak is left out, since the next highest window may lie
+    elsewhere: figures that look ahead are not stated rather than set right by guess. What was billed, and what ratchets
+    carry, stays as it was.
+    """
+    open_ended = [event for event in events if event.load_w is None]
+    routine = {month: _routine(frame) for month, frame in measured.items()}
+    return {m: frame for m, frame in routine.items() if not any(_set_peak(frame, event) for event in open_ended)}
+
+
+def _routine(frame: pl.DataFrame) -> pl.DataFrame:
+    if is_adjusted(frame):
+        frame = frame.with_columns(pl.col(as_routine).alias(name) for as_routine, name in _CHANGED.items())
+    return frame.select(DETERMINANT.keys())
 
 
 def _set_peak(frame: pl.DataFrame, event: Event) -> bool:

@@ -19,6 +19,7 @@ from pipeline.chain.event_window import in_event_window
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
 from pipeline.chain.meter_gaps import bridged
+from pipeline.chain.non_routine import with_routine
 from pipeline.chain.outages import served
 from pipeline.chain.outside import outside_of
 from pipeline.chain.proving import contradictions_of, doubts_of, is_commissioned, known_worlds
@@ -40,7 +41,8 @@ def compute(measured: Prepared) -> Result:
     findings = pl.concat([prepared.findings, _refusals(bills), _answered(inputs.tariff), _differences(compared)])
     checked = check_days(measured)
     facts = _facts(prepared, bills, findings, compared, checked, drawn)
-    facts = with_worth(prepared, determinants, facts, drawn)
+    routine = with_routine(determinants, windows, inputs)
+    facts = with_worth(prepared, routine, facts, drawn)
     if "unmanaged" in bills:
         facts = replace(facts, outside=outside_of(prepared, determinants))
     summary = savings.summarise(_with_notes(facts, prepared))
@@ -48,7 +50,7 @@ def compute(measured: Prepared) -> Result:
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
         "load_interval": measured.windows.select(_LOAD_COLUMNS),
-        "billing_determinant": determinants,
+        "billing_determinant": routine,
         "bill_line": _line_frame(bills),
         "quality_finding": findings,
         "utility_bill": _utility_frame(compared),

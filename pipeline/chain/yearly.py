@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -13,9 +13,9 @@ from babel.numbers import get_currency_precision
 from pipeline import savings, uncertainty
 from pipeline.calendars import add_months
 from pipeline.chain.inputs import OwnPeaks, Prepared
-from pipeline.chain.non_routine import without_events
+from pipeline.chain.non_routine import is_adjusted, without_events
 from pipeline.chain.ranging import Drawn, ends_of
-from pipeline.tariff import measured_by_month
+from pipeline.tariff import DETERMINANT, Rows, measured_by_month
 
 _YEAR = 12
 
@@ -33,11 +33,12 @@ def with_worth(
         inputs.tariff, determinants, inputs.earlier.own_peaks, headline=inputs.site.headline, currency_digits=digits
     )
     month = inputs.period.month
+    measured = {**inputs.earlier.measured, month: determinants}
     year = savings.LastYear(
         month=month,
         headline=inputs.site.headline,
         demand_charge=facts.demand_line[0] if facts.demand_line else None,
-        measured=measured_by_month(without_events({**inputs.earlier.measured, month: determinants}, inputs.events)),
+        measured=measured_by_month(without_events(measured, inputs.events)),
         proved=frozenset({month, *(bill.month for bill in inputs.earlier.prior if bill.provable)}),
         seeds=inputs.earlier.seeds,
         history=_with_own_peaks(inputs.earlier.own_peaks, month, determinants),
@@ -45,7 +46,7 @@ def with_worth(
         currency_digits=digits,
     )
     outlook = savings.look_ahead(year)
-    ranges = replace(facts.ranges, run_rate=_run_rate(prepared, year, outlook, drawn))
+    ranges = replace(facts.ranges, run_rate=_run_rate(prepared, _Draws.of(year, measured), outlook, drawn))
     return replace(facts, parts=parts, outlook=outlook, ranges=ranges)
 
 
@@ -79,25 +80,22 @@ def _realised(prepared: Prepared, facts: savings.Facts, drawn: Drawn | None, dig
     return ends_of(uncertainty.range_of(total, sum(saving.bias for saving in year.values())), digits)
 
 
-def _run_rate(
-    prepared: Prepared, year: savings.LastYear, outlook: savings.Outlook, drawn: Drawn | None
-) -> savings.Ends | None:
+def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn: Drawn | None) -> savings.Ends | None:
     """Price the year of those draws that lie at the ends of what the year's draws saved, or of what they drew.
 
     A year has two dozen bills, so that only the draws at ranks 5 and 195 of either order are priced.
     """
     if outlook.run_rate is None or drawn is None:
         return None
-    savings_of_year = _drawn_year(prepared, drawn)
+    savings_of_year, year = _drawn_year(prepared, drawn), draws.year
     frames = {**prepared.inputs.earlier.drawn, year.month: drawn.frame}
-    # a month whose determinants were changed for an event stays as it is in every draw
     frames = {m: frame for m, frame in frames.items() if m in year.measured}
     if not frames or not any(np.ptp(saving.saved) for saving in savings_of_year.values()):
         return ends_of(uncertainty.Range(float(outlook.run_rate), float(outlook.run_rate), 0.0), year.currency_digits)
     saved = np.sum([saving.saved for saving in savings_of_year.values()], axis=0)
     chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(frames))
     drawn_rows = uncertainty.drawn_rows(frames, sorted(chosen))
-    priced = [savings.run_rate_of(_as_drawn(year, rows)) for rows in drawn_rows]
+    priced = [savings.run_rate_of(draws.year_of(rows)) for rows in drawn_rows]
     worth = [float(amount) for amount in priced if amount is not None]
     if not worth:
         return None
@@ -106,12 +104,37 @@ def _run_rate(
     return ends_of(uncertainty.Range(min(ends), max(ends), reach / 2), year.currency_digits)
 
 
-def _as_drawn(year: savings.LastYear, drawn: Mapping[str, Mapping[str, uncertainty.Changes]]) -> savings.LastYear:
-    """Return the year as one draw has it."""
-    measured = {
-        month: {
-            world: uncertainty.as_drawn(rows, drawn.get(month, {}).get(world, {})) for world, rows in worlds.items()
+@dataclass(frozen=True)
+class _Draws:
+    """A year, and what its adjusted months measured before the load of events was taken off them."""
+
+    year: savings.LastYear
+    unadjusted: Mapping[str, Mapping[str, Rows]]
+
+    @classmethod
+    def of(cls, year: savings.LastYear, measured: Mapping[str, pl.DataFrame]) -> _Draws:
+        adjusted = {m: frame.select(DETERMINANT.keys()) for m, frame in measured.items() if is_adjusted(frame)}
+        return cls(year, measured_by_month(adjusted))
+
+    def year_of(self, drawn: Mapping[str, Mapping[str, uncertainty.Changes]]) -> savings.LastYear:
+        """Return the year as one draw has it; in an adjusted month a draw lies as far beside it as before."""
+        measured = {
+            month: {
+                world: uncertainty.as_drawn(rows, self._changes(month, world, drawn.get(month, {}).get(world, {})))
+                for world, rows in worlds.items()
+            }
+            for month, worlds in self.year.measured.items()
         }
-        for month, worlds in year.measured.items()
-    }
-    return replace(year, measured=measured)
+        return replace(self.year, measured=measured)
+
+    def _changes(self, month: str, world: str, drawn: uncertainty.Changes) -> uncertainty.Changes:
+        if month not in self.unadjusted:
+            return drawn
+        before, after = self.unadjusted[month][world], self.year.measured[month][world]
+        return {
+            key: {
+                name: max(0, value + getattr(after[key], name) - getattr(before[key], name))
+                for name, value in figures.items()
+            }
+            for key, figures in drawn.items()
+        }

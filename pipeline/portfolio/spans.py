@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipeline.domain import ConfigError
-from pipeline.portfolio.tables import read_table
+from pipeline.portfolio.tables import NOT_OF_THE_LOAD, read_table
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Event(Span):
     kind: str
     kw: Decimal | None
     note: str
+
+    @property
+    def load_w(self) -> int | None:
+        """By how much it raised the load [W]; None where that is not known, or the event was none of the load."""
+        return None if self.kw is None or self.kind in NOT_OF_THE_LOAD else round(self.kw * 1000)
 
 
 def read_outages(folder: Path, known_sites: Collection[str]) -> dict[str, tuple[Outage, ...]]:

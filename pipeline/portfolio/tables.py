@@ -29,6 +29,8 @@ class Column:
 
 EVENT_KINDS: Final = ("load", "closure", "meter_swap", "charger_added", "contract_change", "other")
 """Kinds of non-routine events; all of them take their days out of comparisons, `kw` says how a load changed."""
+NOT_OF_THE_LOAD: Final = frozenset({"meter_swap", "contract_change"})
+"""Kinds under which the building draws what it would have drawn: what `kw` says there is told and changes nothing."""
 
 
 def _event_kind(text: str) -> str:

@@ -18,6 +18,7 @@ from pipeline.scenarios.worlds import (
     no_ev,
     reactive_windows,
     unmanaged,
+    with_added,
 )
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "reactive_windows",
     "unmanaged",
     "unmanaged_by_charger",
+    "with_added",
 ]

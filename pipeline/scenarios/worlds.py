@@ -92,28 +92,32 @@ def no_ev(windows: pl.DataFrame) -> pl.DataFrame:
     With x = discharge - charge per window: what cars gave is first taken back from the export, and what they took is
     first taken from the import, so that neither side of the meter ever goes below zero (IPMVP Option B, metered flows).
     """
-    given = pl.col("discharge_wh") - pl.col("charge_wh")
-    imported, exported = pl.col("actual_import_wh"), pl.col("actual_export_wh")
+    return windows.with_columns(with_added("actual", pl.col("discharge_wh") - pl.col("charge_wh"), becomes="no_ev"))
+
+
+def with_added(world: str, added: pl.Expr, *, becomes: str) -> list[pl.Expr]:
+    """Return import and export of a world with more load in every window, below 0 less [Wh], by the name it becomes.
+
+    More load first uses up the export, less load first the import; neither falls below zero.
+    """
+    imported, exported = (pl.col(f"{world}_{side}_wh") for side in ("import", "export"))
     zero = pl.lit(0, dtype=pl.Int64)
-    adding = given >= 0
-    return windows.with_columns(
-        no_ev_import_wh=pl.when(adding)
-        .then(imported + pl.max_horizontal(zero, given - exported))
-        .otherwise(pl.max_horizontal(zero, imported + given)),
-        no_ev_export_wh=pl.when(adding)
-        .then(pl.max_horizontal(zero, exported - given))
-        .otherwise(exported + pl.max_horizontal(zero, -given - imported)),
-    )
+    more = added >= 0
+    return [
+        pl.when(more)
+        .then(imported + pl.max_horizontal(zero, added - exported))
+        .otherwise(pl.max_horizontal(zero, imported + added))
+        .alias(f"{becomes}_import_wh"),
+        pl.when(more)
+        .then(pl.max_horizontal(zero, exported - added))
+        .otherwise(exported + pl.max_horizontal(zero, -added - imported))
+        .alias(f"{becomes}_export_wh"),
+    ]
 
 
 def _with_charging(windows: pl.DataFrame, world: str) -> pl.DataFrame:
     """Add a world's charging to the world without cars: surplus is used up first, the rest is bought."""
-    zero = pl.lit(0, dtype=pl.Int64)
-    added, surplus = pl.col(f"{world}_charge_wh"), pl.col("no_ev_export_wh")
-    return windows.with_columns(
-        (pl.col("no_ev_import_wh") + pl.max_horizontal(zero, added - surplus)).alias(f"{world}_import_wh"),
-        pl.max_horizontal(zero, surplus - added).alias(f"{world}_export_wh"),
-    )
+    return windows.with_columns(with_added("no_ev", pl.col(f"{world}_charge_wh"), becomes=world))
 
 
 def unmanaged(windows: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import add_months
-from pipeline.chain import EARLIER_WINDOW, Earlier
+from pipeline.chain import EARLIER_WINDOW, ROUTINE, Earlier
 from pipeline.domain import SCENARIOS
 from pipeline.portfolio import Site
 from pipeline.savings import LineKey, PriorBill
@@ -23,6 +23,7 @@ _YEAR: Final = 11  # earlier bills that share a year with this one
 _LOOK_BACK: Final = 13  # months that hold the days a baseline may look back to
 _TABLES: Final = ("billing_determinant", "bill_line", "charging_session", "load_interval", "baseline_day")
 _DRAWN: Final = ("determinant_draw", "saving_draw")
+_MEASURED: Final = {**DETERMINANT, **ROUTINE}
 _TWO_YEARS: Final = 24  # months whose determinants a look ahead may take: last year's, and a seed of the year before
 
 
@@ -90,7 +91,7 @@ class SiteHistory:
         if "billing_determinant" in frames:
             self._learn_peaks(month, frames["billing_determinant"])
             stored = frames["billing_determinant"]
-            self.measured[month] = stored.select(pl.col(name).cast(kind) for name, kind in DETERMINANT.items())
+            self.measured[month] = stored.select(pl.col(name).cast(kind) for name, kind in _MEASURED.items())
         if "bill_line" in frames:
             self._learn_demand(month, frames["bill_line"])
         if "charging_session" in frames:
