@@ -76,7 +76,7 @@ def of(frame: pl.DataFrame, charge: str, world: str = "actual") -> dict[str, Any
 
 
 def test_without_its_load_the_highest_window_is_another_one() -> None:
-    """Six windows of 30 kWh, 20 of them the crane's: 60 kW at 09:00 becomes 20 kW, which the bill's first window has."""
+    """Six windows of 30 kWh, 20 of them the crane's: 60 kW at 09:00, without it 20 kW as in the first."""
     row = of(measured(CRANE), "demand")
     assert (row["own_peak_w"], row["peak_set_at"]) == (60_000, instant("07-02 09:00"))
     assert (row["routine_peak_w"], row["routine_peak_set_at"]) == (20_000, instant("07-01 00:00"))
@@ -151,7 +151,7 @@ def year(*events: Event) -> dict[str, Any]:
         schema={**DETERMINANT, **ROUTINE},
     )
     months = [add_months("2013-07", -ago) for ago in range(1, 12)]
-    crane = {at: 40_000 for at in CRANE_WINDOWS}
+    crane = dict.fromkeys(CRANE_WINDOWS, 40000)
     case = inputs(
         site=site(headline="no_ev"),
         tariff=tariff(KW_ONLY),
