@@ -41,7 +41,7 @@ def compute(measured: Prepared) -> Result:
     findings = pl.concat([prepared.findings, _refusals(bills), _answered(inputs.tariff), _differences(compared)])
     checked = check_days(measured)
     facts = _facts(prepared, bills, findings, compared, checked, drawn)
-    routine = with_routine(determinants, windows, inputs)
+    routine = with_routine(determinants, prepared.billed_windows, inputs)
     facts = with_worth(prepared, routine, facts, drawn)
     if "unmanaged" in bills:
         facts = replace(facts, outside=outside_of(prepared, determinants))
