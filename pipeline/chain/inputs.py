@@ -15,7 +15,7 @@ from pipeline import quality, savings, scenarios, uncertainty
 from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import period_utc
 from pipeline.chain.plug_in import PlugIn
-from pipeline.charging import Registers, RoundTrip, registers_of
+from pipeline.charging import Registers, RoundTrip
 from pipeline.domain import REACTIVE_RECORD, UTC, BillPeriod
 from pipeline.portfolio import Co2Factor, Event, Outage, Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, history_months
@@ -129,16 +129,12 @@ class Prepared:
     clock: quality.Clock
     wiring: quality.Wiring
     readings: pl.DataFrame  # with rebuilt registers, on the meter's clock as far as the meter tells it
+    registers: Registers  # what they count
     fits: Sequence[quality.Fit]  # of the chargers as they came
     plug_in: PlugIn | None  # None before the programme
     bridged: Flags | None = None  # windows without meter data that are estimated, since no peak can lie there
     # by how much less and more they leave open of peak_kw [kW] and money
     spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-    @cached_property
-    def registers(self) -> Registers:
-        """What every charger's registers count, on the meter's clock as far as it tells."""
-        return registers_of(self.readings)
 
     @property
     def meter_measured(self) -> pl.Series:

@@ -17,7 +17,6 @@ from pipeline.chain.outages import with_dead_time, without_served
 from pipeline.chain.plug_in import PlugIn
 from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions, since_programme
 from pipeline.domain import BillPeriod, V2BError
-from pipeline.portfolio import Site
 
 _OUTSIDE_SESSIONS_TOLERANCE: Final = 0.005
 
@@ -42,14 +41,15 @@ def prepare(inputs: Inputs) -> Prepared:
     readings = charging.on_ac_side(repaired.readings, site.chargers)
     fits = clock_fits(inputs, windows, readings)
     readings = charging.on_the_meters_clock(readings, quality.corrections_s(fits, inputs.clock_bound_s))
-    charger_windows = _charger_windows(readings, grid, site, inputs.clock_bound_s)
+    registers = charging.registers_of(readings)
+    charger_windows = _charger_windows(readings, registers, grid, inputs)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
     windows = without_served(windows, readings, inputs.outages)
     sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
     sessions = sessions.filter(pl.col("plugged_in_at") < span[1])
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
     outside = _flows_outside_sessions(windows, sessions, span)
-    windows, plug_in = _rebuilt(inputs, windows, sessions, readings, round_trip)
+    windows, plug_in = _rebuilt(inputs, windows, sessions, readings, registers, round_trip)
     found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
     findings = pl.concat([findings, *found])
     clock = quality.clock_of(fits, inputs.clock_bound_s)
@@ -65,6 +65,7 @@ def prepare(inputs: Inputs) -> Prepared:
         clock=clock,
         wiring=quality.wiring_of(fits),
         readings=readings,
+        registers=registers,
         fits=fits,
         plug_in=plug_in,
     )
@@ -83,10 +84,13 @@ def _window_min(inputs: Inputs) -> int:
     return int(durations[0]) // 60
 
 
-def _charger_windows(readings: pl.DataFrame, grid: pl.DataFrame, site: Site, clock_bound_s: int) -> pl.DataFrame:
+def _charger_windows(
+    readings: pl.DataFrame, registers: charging.Registers, grid: pl.DataFrame, inputs: Inputs
+) -> pl.DataFrame:
     """Every configured charger's energy per window; a charger without readings is not covered."""
-    known = charging.interval_energy(readings, grid, clock_bound_s=clock_bound_s)
-    silent = [c.charger_id for c in site.chargers if c.charger_id not in set(known.get_column("charger_id").unique())]
+    heard = readings.get_column("charger_id").unique().sort().to_list()
+    known = registers.by_window(heard, grid, clock_bound_s=inputs.clock_bound_s)
+    silent = [charger.charger_id for charger in inputs.site.chargers if charger.charger_id not in heard]
     if not silent:
         return known
     blank = grid.select(
@@ -121,6 +125,7 @@ def _rebuilt(
     windows: pl.DataFrame,
     sessions: pl.DataFrame,
     readings: pl.DataFrame,
+    registers: charging.Registers,
     round_trip: charging.RoundTrip,
 ) -> tuple[pl.DataFrame, PlugIn | None]:
     """Return the loads of all worlds, and what the modelled ones were made from; nothing before the programme."""
@@ -130,7 +135,7 @@ def _rebuilt(
     usable_wh = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in inputs.site.vehicles}
     ours = since_programme(sessions, readings, since, usable_wh, round_trip)
     plug_in = PlugIn.of(ours, windows, readings, inputs.site, round_trip, inputs.outages)
-    return _worlds(windows, plug_in.rebuilt, ours, readings, round_trip, since), plug_in
+    return _worlds(windows, plug_in.rebuilt, ours, registers, round_trip, since), plug_in
 
 
 def _summed(drawn: Mapping[str, scenarios.Wh], windows: pl.DataFrame) -> pl.Series:
@@ -142,20 +147,18 @@ def _worlds(
     windows: pl.DataFrame,
     drawn: Mapping[str, scenarios.Wh],
     ours: pl.DataFrame,
-    readings: pl.DataFrame,
+    registers: charging.Registers,
     round_trip: charging.RoundTrip,
     since: datetime,
 ) -> pl.DataFrame:
-    kept = scenarios.managed_charge(ours, windows, energy=_energy_of(readings), round_trip=round_trip)
+    def energy(charger_id: str, edges: scenarios.Wh) -> tuple[scenarios.Wh, scenarios.Wh]:
+        return registers.through(charger_id, edges * 1000)
+
+    kept = scenarios.managed_charge(ours, windows, energy=energy, round_trip=round_trip)
     both = windows.with_columns(_summed(drawn, windows)).join(kept, on="interval_start", how="left")
     rebuilt = scenarios.managed(scenarios.unmanaged(scenarios.no_ev(both)))
     before = pl.col("interval_start") < since
     return pl.concat([scenarios.modelled_as_metered(rebuilt.filter(before)), rebuilt.filter(~before)], how="vertical")
-
-
-def _energy_of(readings: pl.DataFrame) -> scenarios.Energy:
-    registers = charging.registers_of(readings)
-    return lambda charger_id, edges: registers.through(charger_id, edges * 1000)
 
 
 def local_midnight(inputs: Inputs) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -20,6 +20,7 @@ _FEWEST_RISES: Final = 3
 _SHORTEST_PIECE_MS: Final = 30_000
 _TELLING_STEPS: Final = 10  # of the register: a rise of so many tells power to a tenth
 _SHIFTS: Final = 4  # tried to either side of a clock, within its bound
+_NEVER: Final = 2**62  # [ms]
 
 
 def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s: int = 0) -> pl.DataFrame:
@@ -37,26 +38,8 @@ def interval_energy(readings: pl.DataFrame, grid: pl.DataFrame, *, clock_bound_s
     each register, and how far a window's rise may be from the interpolated one if the clock is at most `clock_bound_s`
     [s] off, both edges alike, and the register runs between its readings as the highest power seen allows.
     """
-    starts = grid.get_column("interval_start").dt.epoch("ms").to_numpy()
-    lengths = grid.get_column("duration_s").to_numpy() * 1000
     charger_ids = readings.get_column("charger_id").unique().sort().to_list()
-    imported, exported = registers_of(readings)
-    frames = [pl.DataFrame(schema=dict(CHARGER_INTERVAL))]
-    for charger_id in charger_ids:
-        charged, known, error = _window_energy(imported.get(charger_id), starts, lengths, clock_bound_s)
-        discharged, gave, off = _window_energy(exported.get(charger_id), starts, lengths, clock_bound_s)
-        covered = known & gave if charger_id in exported else known
-        columns = {
-            "charger_id": pl.repeat(charger_id, len(starts), eager=True),
-            "interval_start": grid.get_column("interval_start"),
-            "duration_s": grid.get_column("duration_s"),
-            "charge_wh": charged,
-            "discharge_wh": discharged,
-            "covered": covered,
-            "error_wh": pl.Series(error + off).set(pl.Series(~covered), None),
-        }
-        frames.append(pl.DataFrame(columns, schema=dict(CHARGER_INTERVAL)))
-    return pl.concat(frames)
+    return registers_of(readings).by_window(charger_ids, grid, clock_bound_s=clock_bound_s)
 
 
 class Registers(NamedTuple):
@@ -72,6 +55,32 @@ class Registers(NamedTuple):
             for known in self
         )
         return charge, discharge
+
+    def by_window(self, charger_ids: Sequence[str], grid: pl.DataFrame, *, clock_bound_s: int = 0) -> pl.DataFrame:
+        """Return the `interval_energy` of some chargers, in their order."""
+        if not charger_ids:
+            return pl.DataFrame(schema=dict(CHARGER_INTERVAL))
+        windows = _Windows.of(grid)
+        into = [windows.energy(self.imported.get(name), clock_bound_s) for name in charger_ids]
+        out_of = [windows.energy(self.exported.get(name), clock_bound_s) for name in charger_ids]
+        both = [name in self.exported for name in charger_ids]
+        covered = [
+            one.known & (other.known | (not states)) for one, other, states in zip(into, out_of, both, strict=True)
+        ]
+        columns = {
+            "charger_id": pl.Series(charger_ids, dtype=pl.String).repeat_by(grid.height).explode(),
+            **{
+                name: pl.concat([grid.get_column(name)] * len(charger_ids)) for name in ("interval_start", "duration_s")
+            },
+            "charge_wh": np.concatenate([one.wh for one in into]),
+            "discharge_wh": np.concatenate([one.wh for one in out_of]),
+            "covered": np.concatenate(covered),
+            "error_wh": np.concatenate(
+                [one.error_wh + other.error_wh for one, other in zip(into, out_of, strict=True)]
+            ),
+        }
+        found = pl.DataFrame(columns, schema=dict(CHARGER_INTERVAL))
+        return found.with_columns(error_wh=pl.when("covered").then("error_wh"))
 
 
 def registers_of(readings: pl.DataFrame) -> Registers:
@@ -98,20 +107,41 @@ def registers_of(readings: pl.DataFrame) -> Registers:
     return Registers(*found)
 
 
-def _window_energy(
-    counter: Counter | None, starts: Integers, lengths: Integers, clock_bound_s: int
-) -> tuple[Integers, Flags, Integers]:
-    """Return a register's rise in each window [Wh], whether it is known, and the bound of its error [Wh].
+class _Rise(NamedTuple):
+    """A register's rise in each window [Wh], whether it is known, and the bound of its error [Wh]."""
 
-    Nothing is known without a reading.
-    """
-    if counter is None:
-        return np.zeros_like(starts), np.zeros(len(starts), dtype=np.bool_), np.zeros_like(starts)
-    ends = starts + lengths
-    energy = counter.at(ends) - counter.at(starts)
-    close = counter.close_to(starts, lengths) & counter.close_to(ends, lengths)
-    error = counter.error_between(starts, ends, clock_bound_s * 1000)
-    return energy, close & ~counter.reset_between(starts, ends), error
+    wh: Integers
+    known: Flags
+    error_wh: Integers
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Windows by the instants they begin and end at [ms], every instant once: neighbours share their edge."""
+
+    instants: Integers
+    first: Integers
+    last: Integers
+    lengths: Integers
+
+    @classmethod
+    def of(cls, grid: pl.DataFrame) -> _Windows:
+        """Return the windows of a grid."""
+        starts = grid.get_column("interval_start").dt.epoch("ms").to_numpy()
+        lengths = grid.get_column("duration_s").to_numpy() * 1000
+        instants, places = np.unique(np.concatenate([starts, starts + lengths]), return_inverse=True)
+        return cls(instants, places[: len(starts)], places[len(starts) :], lengths)
+
+    def energy(self, counter: Counter | None, clock_bound_s: int) -> _Rise:
+        """Return what a register counts in each window; nothing is known without a reading."""
+        if counter is None:
+            nothing = np.zeros_like(self.lengths)
+            return _Rise(nothing, np.zeros(len(nothing), dtype=np.bool_), nothing)
+        total, apart = counter.at(self.instants), counter.apart(self.instants)
+        close = (apart[self.first] <= self.lengths) & (apart[self.last] <= self.lengths)
+        starts, ends = self.instants[self.first], self.instants[self.last]
+        error = counter.error_between(starts, ends, clock_bound_s * 1000)
+        return _Rise(total[self.last] - total[self.first], close & ~counter.reset_between(starts, ends), error)
 
 
 @dataclass(frozen=True)
@@ -154,19 +184,21 @@ class Counter:
         total: Integers = self.totals[piece] + quotient * passed + (2 * rest * passed + length) // (2 * length)
         return total
 
-    def close_to(self, edges: Integers, window_ms: Integers) -> Flags:
-        """Tell at which edges the total is known well enough."""
-        on_reading = np.isin(edges, self.times)
-        if len(self.times) == 1:
-            return on_reading
+    def apart(self, edges: Integers) -> Integers:
+        """Return how far apart the readings lie that tell each total [ms]: 0 on a reading and where nothing flowed."""
         piece, inside = self._piece(edges)
-        near = self.times[piece + 1] - self.times[piece] <= window_ms
-        flat = (self.totals[piece + 1] == self.totals[piece]) & ~self.resets[piece]
-        known: Flags = on_reading | (inside & (near | flat))
-        return known
+        on_reading = (self.times[piece] == edges) | (self.times[-1] == edges)
+        if len(self.times) == 1:
+            return np.where(on_reading, 0, _NEVER)
+        after = piece + 1
+        flat = (self.totals[after] == self.totals[piece]) & ~self.resets[piece]
+        length = np.where(inside, self.times[after] - self.times[piece], _NEVER)
+        return np.where(on_reading | (inside & flat), 0, length)
 
     def reset_between(self, starts: Integers, ends: Integers) -> Flags:
         """Tell in which windows, in part or whole, a piece across a reset lies."""
+        if not self.resets.any():
+            return np.zeros(len(starts), dtype=np.bool_)
         before = np.concatenate(([0], np.cumsum(self.resets)))
         first = np.clip(np.searchsorted(self.times, starts, side="right") - 1, 0, len(self.times) - 1)
         last = np.clip(np.searchsorted(self.times, ends, side="left"), 0, len(self.times) - 1)
@@ -184,16 +216,19 @@ class Counter:
 
     def _off_by(self, starts: Integers, ends: Integers, clock_bound_ms: int) -> Integers:
         """Return how far the rise between two edges can be from the interpolated one [Wh], rounded up."""
-        told = self.at(ends) - self.at(starts)
-        worst = np.zeros(len(starts))
-        for shift in sorted({clock_bound_ms * part // _SHIFTS for part in range(-_SHIFTS, _SHIFTS + 1)}):
-            # The truth lies between the limits at both edges, moved the same way.
-            (low_start, high_start), (low_end, high_end) = self.limits(starts + shift), self.limits(ends + shift)
-            most = np.minimum(high_end - low_start, np.maximum(self.most_wh_per_ms * (ends - starts), told))
-            least = np.maximum(low_end - high_start, 0)
-            worst = np.maximum(worst, np.maximum(most - told, told - least))
+        edges, places = np.unique(np.concatenate([starts, ends]), return_inverse=True)
+        first, last = places[: len(starts)], places[len(starts) :]
+        total = self.at(edges)
+        told = total[last] - total[first]
+        steepest = np.maximum(self.most_wh_per_ms * (ends - starts), told)
+        shifts = np.unique(clock_bound_ms * np.arange(-_SHIFTS, _SHIFTS + 1) // _SHIFTS)
+        # The truth lies between the limits at both edges, moved the same way.
+        low, high = self.limits(np.add.outer(shifts, edges))
+        most = np.minimum(high[:, last] - low[:, first], steepest)
+        least = np.maximum(low[:, last] - high[:, first], 0)
+        worst = np.maximum(most - told, told - least).max(axis=0, initial=0)
         rounding = 1
-        return np.ceil(worst).astype(np.int64) + np.where((worst > 0) | (told > 0), rounding, 0)
+        return np.asarray(np.ceil(worst).astype(np.int64) + np.where((worst > 0) | (told > 0), rounding, 0))
 
     def limits(self, edges: Integers) -> tuple[Reals, Reals]:
         """Return the lowest and highest total there may be at each edge [Wh], by the readings around it.
