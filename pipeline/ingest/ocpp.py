@@ -32,6 +32,7 @@ DESCRIPTION: Final = "OCPP messages, one JSON value a line or one JSON array"
 _ZONE_STEP_S: Final = 1800
 _ZONE_NEAR_S: Final = 180
 _ZONE_FEWEST: Final = 3
+_NEAR_US: Final = 1000
 _LONGEST_RAW: Final = 100_000
 
 _WORKERS: Final = min(4, os.cpu_count() or 1)
@@ -165,6 +166,8 @@ def _in_right_zone(readings: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...
 
 def _broken_open(readings: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
     """Call the end of a transaction with missing messages a sample, so that nobody takes its session for complete."""
+    if broken.is_empty():
+        return readings
     marked = readings.join(
         broken.with_columns(lacks=pl.lit(value=True)),
         on=["charge_point", "transaction"],
@@ -186,17 +189,26 @@ def _merged(readings: pl.DataFrame) -> pl.DataFrame:
     """Return one row a charger and moment: the first value of each column, session boundaries before samples."""
     content = ["energy_import_wh", "energy_export_wh", "power_w", "soc_pct"]
     telling = pl.any_horizontal(pl.col(*content).is_not_null()) | pl.col("kind").is_in(["start", "stop"])
-    key = ["charger_id", "measured_at"]
-    told = _begins_before_ends(readings.filter(telling).rename({"at": "measured_at"}))
-    ordered = part_touching_sessions(told).sort(
-        *key, pl.col("context") == "sample", pl.col("context") == "begin", "line", maintain_order=True
-    )
     content += ["session_id", "vehicle_id", "context"]
-    alone = (pl.struct(key) != pl.struct(key).shift(-1)) & (pl.struct(key) != pl.struct(key).shift(1))
-    marked = ordered.select(*key, *content, alone=alone.fill_null(value=True))
-    shared = marked.filter(~pl.col("alone")).group_by(key, maintain_order=True)
-    first = shared.agg(pl.col(name).drop_nulls().first() for name in content)
-    return pl.concat([marked.filter("alone").drop("alone"), first]).sort(key)
+    key = ["charger_id", "measured_at"]
+    told = readings.rename({"at": "measured_at"}).filter(telling).select(*key, *content, "reading", "line")
+    told = told.cast({"charger_id": pl.Enum(told.get_column("charger_id").unique().sort())}).sort(key)
+    near = _near(told)
+    alone, moved = told.filter(~near), _begins_before_ends(told.filter(near))
+    if moved.is_empty():
+        return alone.select(*key, *content)
+    ordered = part_touching_sessions(moved, pl.concat([alone, moved])).sort(
+        *key, pl.col("context") == "sample", pl.col("context") == "begin", "line", "reading"
+    )
+    first = ordered.group_by(key, maintain_order=True).agg(pl.col(name).drop_nulls().first() for name in content)
+    return pl.concat([alone.select(*key, *content), first]).sort(key)
+
+
+def _near(readings: pl.DataFrame) -> pl.Series:
+    """Tell of readings in order of charger and time which have a moment in common, or could where one is moved."""
+    charger, at = pl.col("charger_id"), pl.col("measured_at")
+    near = (charger == charger.shift(1)) & (at - at.shift(1) <= pl.duration(microseconds=_NEAR_US))
+    return readings.select((near | near.shift(-1)).fill_null(value=False)).to_series()
 
 
 def _begins_before_ends(readings: pl.DataFrame) -> pl.DataFrame:

@@ -173,7 +173,7 @@ class Page:
             content: NDArray[Any] = self._wide(starts, longest)
         else:
             content = self.bytes[np.repeat(starts - bounds[:-1], lengths) + np.arange(bounds[-1])]
-        return pl.Series(pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(bounds), pa.py_buffer(content)))
+        return _series(pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(bounds), pa.py_buffer(content)))
 
     def _short_texts(self, starts: Places, lengths: Places) -> pl.Series:
         """Return texts that Arrow's views hold themselves: their length in four bytes, then their letters."""
@@ -184,13 +184,18 @@ class Page:
         for row in np.flatnonzero(starts > last):
             letters[row, : lengths[row]] = self.bytes[starts[row] : starts[row] + lengths[row]]
         np.bitwise_and(letters, _KEPT[lengths], out=views[:, 4:])
-        return pl.Series(pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(views)]))
+        return _series(pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(views)]))
 
     def _wide(self, at: Places, width: int) -> NDArray[np.void]:
         """Return `width` bytes from each place on; all lie inside the page."""
         count = len(self.data) - width + 1
         windows: NDArray[np.void] = np.ndarray((count,), dtype=f"V{width}", buffer=self.data, strides=(1,))
         return windows[at]
+
+
+def _series(texts: pa.Array) -> pl.Series:
+    """Return an array of Arrow as a column; alone it would go another way, which loads all of Arrow's functions."""
+    return pl.DataFrame(pa.record_batch([texts], names=["text"])).to_series()
 
 
 _AT, _QUOTE = 1, 2

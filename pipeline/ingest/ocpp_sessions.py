@@ -21,10 +21,20 @@ def name_sessions(readings: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame
     id_tag; `results` have line, charge_point, message_id and transaction. Connector 1 is the charge point itself,
     connector n is '<charge point>-n'.
     """
+    readings, results = _with_numbers(readings, results)
     others = readings.filter(pl.col("kind") != "start")
     starts = _starts(readings.filter(pl.col("kind") == "start"), others, results)
     named = _with_sessions(_with_connectors(readings, starts), starts)
-    return _with_vehicles(_with_one_name(named, _repeats(starts, others)))
+    return _with_vehicles(_with_one_name(named, _repeats(starts, others))).cast(dict.fromkeys(_TRANSACTION, pl.String))
+
+
+def _with_numbers(readings: pl.DataFrame, results: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give charge points and transactions as numbers that know their text: they are compared again and again."""
+    for name in _TRANSACTION:
+        texts = pl.concat([readings.get_column(name), results.get_column(name)]).drop_nulls().unique().sort()
+        numbered = pl.col(name).cast(pl.Enum(texts))
+        readings, results = readings.with_columns(numbered), results.with_columns(numbered)
+    return readings, results
 
 
 def _starts(starts: pl.DataFrame, others: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:

@@ -90,8 +90,10 @@ def _doubted(frame: pl.DataFrame, last: pl.DataFrame) -> pl.DataFrame:
     return marked.with_columns(quality=quality).drop("cut")
 
 
-def part_touching_sessions(readings: pl.DataFrame) -> pl.DataFrame:
+def part_touching_sessions(readings: pl.DataFrame, every: pl.DataFrame | None = None) -> pl.DataFrame:
     """Stamp the last reading of a session one microsecond earlier where the next one begins in the same instant.
+
+    Where `readings` are some of them only, `every` reading tells when a session began.
 
     A charger has one reading a moment, and spans are half-open: the session that began first ends just before the
     other begins. Without this, one of the two would lose its boundary reading.
@@ -103,7 +105,9 @@ def part_touching_sessions(readings: pl.DataFrame) -> pl.DataFrame:
     )
     if shared.is_empty():
         return readings
-    began = named.group_by("charger_id", "session_id").agg(pl.col("measured_at").min().alias("began"))
+    touching = named.join(shared, on=moment, how="semi").get_column("session_id").unique()
+    known = (readings if every is None else every).filter(pl.col("session_id").is_in(touching.implode()))
+    began = known.group_by("charger_id", "session_id").agg(pl.col("measured_at").min().alias("began"))
     order = (
         named.join(shared, on=moment)
         .join(began, on=["charger_id", "session_id"])
