@@ -11,7 +11,8 @@ from pipeline.domain import SCENARIOS
 from pipeline.simulate import SimulationOptions, write_portfolio
 from pipeline.steps.months import stored_summaries
 from pipeline.warehouse import Warehouse
-from tests.e2e.conftest import computed, content, v2b
+from tests.e2e.conftest import computed, content
+from tests.e2e.conftest import v2b_here as v2b
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01"
 
