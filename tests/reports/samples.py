@@ -155,10 +155,11 @@ def _line(
     }
 
 
-def parts(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """What the saving came from: a line of the bill each, for nothing is carried or shifted here."""
+def parts(rows: list[dict[str, Any]], *, carried: bool = False) -> dict[str, str]:
+    """What the saving came from: a line of the bill each, for nothing is shifted here; demand perhaps `carried`."""
     by_kind = {row["kind"]: row["saved"] for row in rows}
-    found = {"energy_volume": by_kind["energy"], "demand_own": by_kind["demand"], "tax": by_kind["tax"]}
+    demand = "demand_carried" if carried else "demand_own"
+    found = {"energy_volume": by_kind["energy"], demand: by_kind["demand"], "tax": by_kind["tax"]}
     names = (
         "energy_volume", "energy_shift", "demand_own", "demand_carried", "export", "riders", "tax", "other",
     )  # fmt: skip
@@ -238,11 +239,11 @@ def summary(
             "run_rate": None,
             "run_rate_low": None,
             "run_rate_high": None,
-            "first_paying_month": month if billed[1] < billed[0] else None,
+            "first_paying_month": (carried[0][1] if carried[0] else month) if billed[1] < billed[0] else None,
             "next_roll_off": None,
         },
         "levers": {"hosting": "0", "managed_charging": "0", "discharge": str(totals[2])},
-        "decomposition": parts(rows),
+        "decomposition": parts(rows, carried=carried[0] is not None),
         "lines": rows,
         "reconciliation": {"verdict": "not_supplied", "figures": []},
         "fleet": {
