@@ -51,6 +51,7 @@ _BROKEN: Final = (
 _PLATFORM_FILES: Final = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|\._)")
 _KEYS: Final = {
     "meter": ["meter_id", "interval_start"],
+    "reactive": ["meter_id", "interval_start"],
     "charger": ["charger_id", "measured_at"],
     "session": ["charger_id", "session_id"],
     "weather": ["station_id", "observed_at"],
@@ -259,7 +260,8 @@ def _one_record_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.D
     if frame.select(pl.struct(key).is_unique().all()).item():
         return frame.drop("entry"), empty_rejects()
     said = {name: _said(name).last() for name in content}
-    ordered = frame.sort(pl.col("quality") == "measured", maintain_order=True) if kind == "meter" else frame
+    graded = "quality" in content
+    ordered = frame.sort(pl.col("quality") == "measured", maintain_order=True) if graded else frame
     contradicts = pl.any_horizontal((_said_here(name) != said[name].over(key)).fill_null(value=False) for name in said)
     marked = ordered.with_columns(contradicts=contradicts)
     kept = marked.filter(~pl.col("contradicts")).group_by(key, maintain_order=True).agg(**said)

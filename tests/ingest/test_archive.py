@@ -60,6 +60,16 @@ def test_entries_are_joined_and_each_keeps_its_format(read):
     assert found.rejects.height == 0
 
 
+def test_reactive_energy_of_two_entries_is_joined_and_the_later_word_stands(read):
+    header = HEADER.replace("export_kwh", "export_kwh,reactive_kvarh")
+    first = "M1,2013-07-10T00:00:00Z,3600,1.5,0,0.4\nM1,2013-07-10T01:00:00Z,3600,1.5,0,0.5\n"
+    second = "M1,2013-07-10T01:00:00Z,3600,1.5,0,0.75\n"
+    found = read(zipped(("a.csv", header + first), ("b.csv", header + second)))
+    reactive = found.frames["reactive"].sort("interval_start").get_column("reactive_varh").to_list()
+    assert (reactive, energies(found)) == ([400, 750], [("M1", 1500), ("M1", 1500)])
+    assert found.rejects.select("position", "value").rows() == [("a.csv: record", "M1 2013-07-10 01:00:00.000000+00:00")]
+
+
 def test_positions_begin_with_the_name_of_the_entry(read):
     found = read(zipped(("a.csv", meter(0)), ("b.csv", meter(1, "x"))))
     assert found.rejects.select("position", "field").rows() == [("b.csv: line 2", "import_kwh")]
