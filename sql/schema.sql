@@ -351,7 +351,8 @@ create table load_interval (
     managed_export_wh bigint not null,
     dead_s bigint not null,
     served_wh bigint not null,
-    reactive_varh bigint
+    reactive_varh bigint,
+    standby_wh bigint not null
 );
 comment on table load_interval is 'One row per site and demand window: what each world draws from and feeds into the grid.';
 comment on column load_interval.site_id is 'Site';
@@ -377,6 +378,7 @@ comment on column load_interval.managed_export_wh is 'Fed into the grid, with ca
 comment on column load_interval.dead_s is 'Time in which the grid was dead, by outages.csv [s]';
 comment on column load_interval.served_wh is 'Energy out of cars while the grid was dead, in no other column [Wh]';
 comment on column load_interval.reactive_varh is 'Reactive energy drawn, in all worlds as metered; null where not metered [varh]';
+comment on column load_interval.standby_wh is 'Drawn by chargers outside their registers, by aux_w of the site file [Wh]';
 
 create table billing_determinant (
     site_id varchar not null,

@@ -108,7 +108,9 @@ def test_intervals_outside_the_bill_do_not_count() -> None:
 # --- no_ev: IPMVP Option B, x = d - c
 
 
-def worlds(imported: int, exported: int, charge: int, discharge: int, added: int = 0) -> tuple[int, int, int, int]:
+def worlds(
+    imported: int, exported: int, charge: int, discharge: int, added: int = 0, standby: int = 0
+) -> tuple[int, int, int, int]:
     frame = pl.DataFrame(
         {
             "actual_import_wh": [imported],
@@ -116,6 +118,7 @@ def worlds(imported: int, exported: int, charge: int, discharge: int, added: int
             "charge_wh": [charge],
             "discharge_wh": [discharge],
             "unmanaged_charge_wh": [added],
+            "standby_wh": [standby],
         }
     )
     names = [f"{world}_{side}_wh" for world in ("no_ev", "unmanaged") for side in ("import", "export")]
@@ -140,6 +143,11 @@ def test_no_ev_by_hand(
     imported: int, exported: int, charge: int, discharge: int, without_cars: tuple[int, int]
 ) -> None:
     assert worlds(imported, exported, charge, discharge)[:2] == without_cars
+
+
+def test_standby_of_chargers_is_in_every_world_but_the_one_without_them() -> None:
+    """1,000 metered, 600 of it into a car and 50 of its charger: 350 without; 400 from plug-in come to 800."""
+    assert worlds(1_000, 0, 600, 0, added=400, standby=50) == (350, 0, 800, 0)
 
 
 @pytest.mark.parametrize(
@@ -442,7 +450,9 @@ def test_a_session_across_the_end_of_a_bill_is_matched_as_a_whole() -> None:
 
 
 def test_managed_charging_takes_surplus_first() -> None:
-    frame = pl.DataFrame({"no_ev_import_wh": [0], "no_ev_export_wh": [400], "managed_charge_wh": [600]})
+    frame = pl.DataFrame(
+        {"no_ev_import_wh": [0], "no_ev_export_wh": [400], "managed_charge_wh": [600], "standby_wh": [0]}
+    )
     assert managed(frame).select("managed_import_wh", "managed_export_wh").row(0) == (200, 0)
 
 

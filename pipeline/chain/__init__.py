@@ -12,6 +12,7 @@ from pipeline.chain.inputs import EARLIER_WINDOW, ROUTINE, WEATHER, Earlier, Inp
 from pipeline.chain.sessions import found_sessions, known_sessions
 from pipeline.chain.non_routine import event_findings, unlike_days, with_routine, without_events, without_unlike
 from pipeline.chain.findings import load_findings, log_findings, meter_findings
+from pipeline.chain.standby import with_standby
 from pipeline.chain.loads import prepare
 from pipeline.chain.hashing import input_hash, result_hash
 from pipeline.chain.sources import source_hash
@@ -66,6 +67,7 @@ __all__ = [
     "sources_of",
     "unlike_days",
     "with_routine",
+    "with_standby",
     "with_worth",
     "without_events",
     "without_unlike",

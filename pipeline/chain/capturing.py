@@ -350,7 +350,7 @@ def _spans(sessions: pl.DataFrame) -> Iterator[tuple[str, datetime, datetime | N
 def _load(prepared: Prepared, billed: _Flags, fixed_wh: pl.DataFrame) -> PeakLoad:
     windows = prepared.windows.join(fixed_wh, on="interval_start", how="left").sort("interval_start")
     starts = windows.get_column("interval_start").dt.epoch("s").to_numpy()
-    alone = _net("no_ev") + pl.col("fixed_wh").fill_null(0)
+    alone = _net("no_ev") + pl.col("standby_wh") + pl.col("fixed_wh").fill_null(0)
     return PeakLoad(
         edges_s=np.append(starts, starts[-1] + windows.item(-1, "duration_s")).astype(np.float64),
         no_ev_wh=windows.select(alone).to_series().to_numpy().astype(float),

@@ -16,6 +16,7 @@ from pipeline.chain.inputs import Inputs, Prepared
 from pipeline.chain.outages import with_dead_time, without_served
 from pipeline.chain.plug_in import PlugIn
 from pipeline.chain.sessions import assign_sessions, found_sessions, known_sessions, since_programme
+from pipeline.chain.standby import with_standby
 from pipeline.domain import BillPeriod, V2BError
 
 _OUTSIDE_SESSIONS_TOLERANCE: Final = 0.005
@@ -45,6 +46,7 @@ def prepare(inputs: Inputs) -> Prepared:
     charger_windows = _charger_windows(readings, registers, grid, inputs)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
     windows = without_served(windows, readings, inputs.outages)
+    windows = with_standby(windows, readings, site.chargers)
     sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
     sessions = sessions.filter(pl.col("plugged_in_at") < span[1])
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})

@@ -119,6 +119,7 @@ _LOAD_COLUMNS: Final = (
     "dead_s",
     "served_wh",
     "reactive_varh",
+    "standby_wh",
     *[f"{world}_{side}_wh" for world in SCENARIOS for side in ("import", "export")],
 )
 

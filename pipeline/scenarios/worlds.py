@@ -89,10 +89,12 @@ def _refuse_straddling(rows: pl.DataFrame) -> None:
 def no_ev(windows: pl.DataFrame) -> pl.DataFrame:
     """Take the cars out of the metered load: adds no_ev_import_wh and no_ev_export_wh [Wh].
 
-    With x = discharge - charge per window: what cars gave is first taken back from the export, and what they took is
-    first taken from the import, so that neither side of the meter ever goes below zero (IPMVP Option B, metered flows).
+    With x = discharge - charge - standby of the chargers, per window: what cars gave is first taken back from the
+    export, and what they took is first taken from the import, so that neither side of the meter ever goes below zero
+    (IPMVP Option B, metered flows).
     """
-    return windows.with_columns(with_added("actual", pl.col("discharge_wh") - pl.col("charge_wh"), becomes="no_ev"))
+    cars = pl.col("discharge_wh") - pl.col("charge_wh") - pl.col("standby_wh")
+    return windows.with_columns(with_added("actual", cars, becomes="no_ev"))
 
 
 def with_added(world: str, added: pl.Expr, *, becomes: str) -> list[pl.Expr]:
@@ -116,8 +118,8 @@ def with_added(world: str, added: pl.Expr, *, becomes: str) -> list[pl.Expr]:
 
 
 def _with_charging(windows: pl.DataFrame, world: str) -> pl.DataFrame:
-    """Add a world's charging to the world without cars: surplus is used up first, the rest is bought."""
-    return windows.with_columns(with_added("no_ev", pl.col(f"{world}_charge_wh"), becomes=world))
+    """Add a world's charging and the chargers' standby to the world without cars: surplus is used up first."""
+    return windows.with_columns(with_added("no_ev", pl.col(f"{world}_charge_wh") + pl.col("standby_wh"), becomes=world))
 
 
 def unmanaged(windows: pl.DataFrame) -> pl.DataFrame:

@@ -5,11 +5,11 @@ with nets as (
         site_id,
         month,
         interval_start,
-        actual_import_wh - actual_export_wh - charge_wh + discharge_wh as expected_no_ev_wh,
+        actual_import_wh - actual_export_wh - charge_wh + discharge_wh - standby_wh as expected_no_ev_wh,
         no_ev_import_wh - no_ev_export_wh as no_ev_wh,
-        no_ev_import_wh - no_ev_export_wh + unmanaged_charge_wh as expected_unmanaged_wh,
+        no_ev_import_wh - no_ev_export_wh + unmanaged_charge_wh + standby_wh as expected_unmanaged_wh,
         unmanaged_import_wh - unmanaged_export_wh as unmanaged_wh,
-        no_ev_import_wh - no_ev_export_wh + managed_charge_wh as expected_managed_wh,
+        no_ev_import_wh - no_ev_export_wh + managed_charge_wh + standby_wh as expected_managed_wh,
         managed_import_wh - managed_export_wh as managed_wh
     from load_interval
 )
