@@ -67,7 +67,9 @@ def test_reactive_energy_of_two_entries_is_joined_and_the_later_word_stands(read
     found = read(zipped(("a.csv", header + first), ("b.csv", header + second)))
     reactive = found.frames["reactive"].sort("interval_start").get_column("reactive_varh").to_list()
     assert (reactive, energies(found)) == ([400, 750], [("M1", 1500), ("M1", 1500)])
-    assert found.rejects.select("position", "value").rows() == [("a.csv: record", "M1 2013-07-10 01:00:00.000000+00:00")]
+    assert found.rejects.select("position", "value").rows() == [
+        ("a.csv: record", "M1 2013-07-10 01:00:00.000000+00:00")
+    ]
 
 
 def test_positions_begin_with_the_name_of_the_entry(read):
