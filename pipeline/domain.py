@@ -250,6 +250,9 @@ REASONS: Final[Mapping[str, Reason]] = {
     "vehicles_unknown": Reason("No vehicle capacities are configured.", ("fleet.equivalent_full_cycles",)),
     "wear_not_configured": Reason("No battery wear range is configured.", ("money.wear_low", "money.wear_high")),
     "meter_gap": Reason("Meter data is missing, so neither the energy nor the peak of this bill is known."),
+    "range_biased": Reason(
+        "Noise in the readings lifts the highest window by more than a tenth of the range; the range allows for it."
+    ),
     "meter_gap_bounded": Reason(
         "Meter data is missing where no peak can lie; those windows are billed with an estimate, within a range."
     ),

@@ -55,6 +55,11 @@ class Drawn:
     clock: tuple[float, float]
 
     @property
+    def biased(self) -> bool:
+        """Tell whether noise lifts the peak or the saving by more than a tenth of its range."""
+        return self.money.biased or (self.peak_kw is not None and self.peak_kw.biased)
+
+    @property
     def frames(self) -> dict[str, pl.DataFrame]:
         """Return what later bills need of the draws, by warehouse table."""
         return {"determinant_draw": self.frame, "saving_draw": self.savings.frame}

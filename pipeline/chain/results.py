@@ -45,7 +45,7 @@ def compute(measured: Prepared) -> Result:
     facts = with_worth(prepared, routine, facts, drawn)
     if "unmanaged" in bills:
         facts = replace(facts, outside=outside_of(prepared, determinants))
-    summary = savings.summarise(_with_notes(facts, prepared))
+    summary = savings.summarise(_with_notes(facts, prepared, drawn))
     frames = {
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
@@ -246,7 +246,7 @@ def _coverage_pct(known: pl.Series) -> float:
     return 100.0 if covered == known.len() else min(99.99, round(100 * covered / known.len(), 2))
 
 
-def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
+def _with_notes(facts: savings.Facts, prepared: Prepared, drawn: Drawn | None) -> savings.Facts:
     """Add the codes that explain every figure left null, after those that forbid a proof."""
     inputs = prepared.inputs
     captured = facts.capture or {}
@@ -256,6 +256,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared) -> savings.Facts:
         "meter_gap_bounded": prepared.bridged is not None,
         "wiring_not_compared": bool(inputs.site.chargers) and prepared.wiring.beta is None,
         "range_not_computed": facts.ranges.money is None,
+        "range_biased": drawn is not None and drawn.biased and facts.ranges.money is not None,
         **dict.fromkeys(facts.outlook.gaps, True),
         "levers_not_known": facts.provable and not facts.bills.keys() >= set(SCENARIOS),
         "capture_not_known": facts.demand_line is not None and captured.get("best_possible_peak_kw") is None,
