@@ -6,12 +6,18 @@ from collections.abc import Iterable
 from datetime import UTC as UTC_ZONE
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import holidays as holiday_calendars
+import numpy as np
 import polars as pl
 
-from pipeline.domain import BillPeriod
+from pipeline.domain import UTC, BillPeriod
+
+_SECOND_US: Final = 1_000_000
+_MINUTE_US: Final = 60 * _SECOND_US
 
 
 def month_of(day: date) -> str:
@@ -62,18 +68,15 @@ def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
     Columns: interval_start (UTC), duration_s [s] and those of `with_local_time`. A DST day has 23 or 25 hours of
     windows; where clocks change by a part of a window, the day's last window is shorter.
     """
-    starts, lengths_s = [], []
-    day = period.read_from
-    while day < period.read_to:
-        at, end = local_midnight_utc(day, zone), local_midnight_utc(day + timedelta(days=1), zone)
-        while at < end:
-            starts.append(at)
-            until = min(at + timedelta(minutes=window_min), end)
-            lengths_s.append((until - at) // timedelta(seconds=1))
-            at = until
-        day += timedelta(days=1)
-    schema = {"interval_start": pl.Datetime("us", "UTC"), "duration_s": pl.Int64()}
-    return with_local_time(pl.DataFrame({"interval_start": starts, "duration_s": lengths_s}, schema=schema), zone)
+    days = [period.read_from + timedelta(days=n) for n in range((period.read_to - period.read_from).days + 1)]
+    midnights = [local_midnight_utc(day, zone) for day in days]
+    window_us, edges_us = window_min * _MINUTE_US, [round(at.timestamp()) * _SECOND_US for at in midnights]
+    starts = [at for begin, end in pairwise(edges_us) for at in range(begin, end, window_us)]
+    durations_s = np.diff([*starts, edges_us[-1]]) // _SECOND_US
+    grid = pl.DataFrame(
+        {"interval_start": starts, "duration_s": durations_s}, schema_overrides={"duration_s": pl.Int64}
+    )
+    return with_local_time(grid.with_columns(pl.col("interval_start").cast(UTC)), zone)
 
 
 def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
@@ -82,9 +85,8 @@ def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
     Adds local_start (naive wall clock), local_day, local_month (1-12), local_weekday (ISO, Monday 1), local_minute
     (minute of the wall-clock day, 0-1439).
     """
-    local = pl.col("interval_start").dt.convert_time_zone(zone)
-    return frame.with_columns(
-        local_start=local.dt.replace_time_zone(None),
+    naive, local = pl.col("interval_start").dt.convert_time_zone(zone).dt.replace_time_zone(None), pl.col("local_start")
+    return frame.with_columns(local_start=naive).with_columns(
         local_day=local.dt.date(),
         local_month=local.dt.month().cast(pl.Int64),
         local_weekday=local.dt.weekday().cast(pl.Int64),

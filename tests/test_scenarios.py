@@ -15,6 +15,7 @@ from pipeline.charging import ChargePower, RoundTrip
 from pipeline.domain import REACTIVE_RECORD, BillPeriod, V2BError
 from pipeline.scenarios import (
     Battery,
+    PlugIns,
     Wh,
     as_metered,
     is_reactive_metered,
@@ -210,8 +211,7 @@ def drawn(
 ) -> dict[str, int]:
     """Energy by window [Wh], windows without any left out; keys 'HH:MM', or 'MM-DD HH:MM' over several days."""
     found = unmanaged_by_charger(
-        charging_sessions(sessions),
-        grid,
+        PlugIns.of(charging_sessions(sessions), grid),
         batteries=CAR if batteries is None else batteries,
         curve=lambda *_: power,
         round_trip=ROUND_TRIP,

@@ -60,6 +60,10 @@ class PlugIn:
         return replace(self, sessions=self.sessions.filter(pl.col("plugged_out_at") >= begin - _RUN_UP))
 
     @cached_property
+    def _plug_ins(self) -> scenarios.PlugIns:
+        return scenarios.PlugIns.of(self.sessions, self.windows)
+
+    @cached_property
     def rebuilt(self) -> Mapping[str, scenarios.Wh]:
         """What each charger would have drawn per window [Wh], by what was measured."""
         return self.drawn()
@@ -76,10 +80,9 @@ class PlugIn:
             efficiency=trip.efficiency * efficiency,
         )
 
-        def curve(charger_id: str, account: str) -> charging.ChargePower:
-            found = self.curves.get((charger_id, account), self.curves[charger_id, charger_id])
-            return found.off_by(power) if power else found
+        curves = {key: found.off_by(power) for key, found in self.curves.items()} if power else self.curves
 
-        return scenarios.unmanaged_by_charger(
-            self.sessions, self.windows, batteries=self.batteries, curve=curve, round_trip=changed
-        )
+        def curve(charger_id: str, account: str) -> charging.ChargePower:
+            return curves.get((charger_id, account), curves[charger_id, charger_id])
+
+        return scenarios.unmanaged_by_charger(self._plug_ins, batteries=self.batteries, curve=curve, round_trip=changed)

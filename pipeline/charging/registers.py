@@ -117,7 +117,7 @@ def _integrated_rows(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each register that rises now and did not before."""
 
     def moving(readings: pl.DataFrame, register: str) -> set[str]:
-        return set(readings.filter(pl.col(register) != 0).get_column("charger_id"))
+        return set(readings.filter(pl.col(register) != 0).get_column("charger_id").unique())
 
     rows = [
         (charger_id, register, "integrated")

@@ -5,7 +5,7 @@ plugged_in  what the same cars would have drawn had each charged from plug-in
 repaid     what they would have drawn had they given nothing back
 """
 
-from pipeline.scenarios.plugged_in import Battery, unmanaged_by_charger
+from pipeline.scenarios.plugged_in import Battery, PlugIns, unmanaged_by_charger
 from pipeline.scenarios.repaid import Energy, managed_charge, match_debt
 from pipeline.scenarios.worlds import (
     Wh,
@@ -24,6 +24,7 @@ from pipeline.scenarios.worlds import (
 __all__ = [
     "Battery",
     "Energy",
+    "PlugIns",
     "Wh",
     "as_metered",
     "is_reactive_metered",

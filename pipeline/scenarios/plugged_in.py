@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -27,9 +27,25 @@ class Battery:
     target_soc_pct: float
 
 
+@dataclass(frozen=True)
+class PlugIns:
+    """The sessions of every account in their order, and the edges of the windows they charge in [s since 1970]."""
+
+    stays: Mapping[str, Sequence[_Stay]]
+    edges: Sequence[float]
+
+    @classmethod
+    def of(cls, sessions: pl.DataFrame, grid: pl.DataFrame) -> PlugIns:
+        """Read them once, to be charged again with any power and losses.
+
+        `sessions`: every session since the programme began, in the shape of `domain.CHARGING_SESSION`; `grid` of
+        `calendars.window_grid`.
+        """
+        return cls(_stays(sessions), _edges(grid))
+
+
 def unmanaged_by_charger(
-    sessions: pl.DataFrame,
-    grid: pl.DataFrame,
+    plug_ins: PlugIns,
     *,
     batteries: Mapping[str, Battery],
     curve: Callable[[str, str], ChargePower],
@@ -37,15 +53,13 @@ def unmanaged_by_charger(
 ) -> dict[str, Wh]:
     """Return what the same cars would have drawn at each charger per window had each charged from plug-in [Wh].
 
-    `sessions`: every session since the programme began, in the shape of `domain.CHARGING_SESSION`; `curve(charger_id,
-    vehicle_id)` the measured charging power. With states of charge, each car has a second energy account: it arrives
-    with what this world left in it minus the driving between, and fills to the higher of its actual departure energy
-    and its target if reachable. Without, a running stock of energy owed is kept per car; never a clip per session,
-    which would inflate the driving. One number per window of `grid`.
+    `curve(charger_id, vehicle_id)`: the measured charging power. With states of charge, each car has a second energy
+    account: it arrives with what this world left in it minus the driving between, and fills to the higher of its actual
+    departure energy and its target if reachable. Without, a running stock of energy owed is kept per car; never a clip
+    per session, which would inflate the driving. One number per window.
     """
-    edges = _edges(grid)
-    drawn: dict[str, Wh] = {}
-    for account, stays in _stays(sessions).items():
+    edges, drawn = plug_ins.edges, dict[str, Wh]()
+    for account, stays in plug_ins.stays.items():
         battery = batteries.get(account)
         ahead, owed = 0.0, 0.0
         for stay in stays:
@@ -106,17 +120,18 @@ class Profile(NamedTuple):
         return [min(stay.begin + at, stay.end) for at in self.seconds], [min(wh, most) for wh in self.energies]
 
 
-def _edges(grid: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
-    ends = grid.select(pl.col("interval_start").dt.epoch("us") + pl.col("duration_s") * _SECOND).to_series()
-    starts = grid.get_column("interval_start").dt.epoch("us")
-    return np.append(starts.to_numpy(), ends.to_numpy()[-1:]) / _SECOND
+def _edges(grid: pl.DataFrame) -> list[float]:
+    starts = grid.get_column("interval_start").dt.epoch("us").to_numpy()
+    ends = starts[-1:] + grid.get_column("duration_s").to_numpy()[-1:] * _SECOND
+    edges: list[float] = (np.append(starts, ends) / _SECOND).tolist()
+    return edges
 
 
-def _add(total: Wh, profile: tuple[list[float], list[float]], edges: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+def _add(total: Wh, profile: tuple[list[float], list[float]], edges: Sequence[float]) -> None:
     """Difference the rounded running total, so that the windows sum exactly to what was drawn inside the grid."""
     instants, energies = profile
-    first = max(0, int(np.searchsorted(edges, instants[0], side="right")) - 1)
-    last = min(len(edges) - 1, int(np.searchsorted(edges, instants[-1])))
+    first = max(0, bisect_right(edges, instants[0]) - 1)
+    last = min(len(edges) - 1, bisect_left(edges, instants[-1]))
     if last > first:
         drawn = np.rint(np.interp(edges[first : last + 1], instants, energies)).astype(np.int64)
         total[first:last] += np.diff(drawn)
@@ -128,7 +143,9 @@ def _fill(power: ChargePower, span: tuple[float, float], battery_wh: float, char
     seconds, energies = [0.0], [0.0]
     second = energy = 0.0
     for low, high, step_w in zip(_SOC_STEPS, _SOC_ENDS, (power.power_w, *power.taper_w), strict=True):
-        part = (min(high, end)) - (max(low, begin))
+        if low >= end:
+            break
+        part = min(high, end) - max(low, begin)
         if part > 0:
             drawn = part * battery_wh * charge_wh_per_battery_wh
             second += drawn * 3600 / step_w
