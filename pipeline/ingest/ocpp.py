@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
+import numpy as np
 import polars as pl
 
 from pipeline.domain import REJECT, UTC
@@ -22,7 +23,7 @@ from pipeline.ingest.ocpp_blocks import Block, blocks
 from pipeline.ingest.ocpp_columns import REFUSED_COLUMNS, Decoded
 from pipeline.ingest.ocpp_counts import Counts
 from pipeline.ingest.ocpp_frames import framed
-from pipeline.ingest.ocpp_sessions import name_sessions
+from pipeline.ingest.ocpp_sessions import NAMING, name_sessions
 from pipeline.ingest.ocpp_values import Ignored, measured
 from pipeline.ingest.records import Records, in_schema, part_touching_sessions, refusal, refused
 
@@ -91,7 +92,8 @@ def _columns(
 
 def _named(readings: pl.DataFrame, results: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
     placed, shifted = _in_right_zone(readings)
-    return name_sessions(placed, results), shifted
+    names = name_sessions(placed.select(NAMING), results)
+    return pl.concat([placed.drop("id_tag", "message_id", "connector", "late_s"), names], how="horizontal"), shifted
 
 
 def _side_by_side(pool: ThreadPoolExecutor, work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
@@ -192,7 +194,7 @@ def _merged(readings: pl.DataFrame) -> pl.DataFrame:
     content += ["session_id", "vehicle_id", "context"]
     key = ["charger_id", "measured_at"]
     told = readings.rename({"at": "measured_at"}).filter(telling).select(*key, *content, "reading", "line")
-    told = told.cast({"charger_id": pl.Enum(told.get_column("charger_id").unique().sort())}).sort(key)
+    told = _in_order(told.cast({"charger_id": pl.Enum(told.get_column("charger_id").unique().sort())}))
     near = _near(told)
     alone, moved = told.filter(~near), _begins_before_ends(told.filter(near))
     if moved.is_empty():
@@ -201,7 +203,13 @@ def _merged(readings: pl.DataFrame) -> pl.DataFrame:
         *key, pl.col("context") == "sample", pl.col("context") == "begin", "line", "reading"
     )
     first = ordered.group_by(key, maintain_order=True).agg(pl.col(name).drop_nulls().first() for name in content)
-    return pl.concat([alone.select(*key, *content), first]).sort(key)
+    return _in_order(pl.concat([alone.select(*key, *content), first]))
+
+
+def _in_order(readings: pl.DataFrame) -> pl.DataFrame:
+    """Return readings in order of charger and time; they mostly come in order of time, which this makes use of."""
+    charger, at = (readings.get_column(name).to_physical().to_numpy() for name in ("charger_id", "measured_at"))
+    return readings[np.lexsort((at, charger))]
 
 
 def _near(readings: pl.DataFrame) -> pl.Series:

@@ -7,6 +7,8 @@ nothing (0, -1) or more than one start are replaced by the moment of the start.
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
 _CONNECTOR = ["charge_point", "connector"]
@@ -14,18 +16,32 @@ _TRANSACTION = ["charge_point", "transaction"]
 _REPEATED_WITHIN_S = 900
 
 
-def name_sessions(readings: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
-    """Return OCPP readings with charger_id, session_id and vehicle_id.
+NAMING: Final = (
+    "reading",
+    "line",
+    "kind",
+    "charge_point",
+    "connector",
+    "transaction",
+    "at",
+    "message_id",
+    "id_tag",
+)
+"""The columns of readings that tell of whom they are."""
 
-    `readings` have line, kind (start, meter, stop, data), charge_point, connector, transaction, at, message_id and
-    id_tag; `results` have line, charge_point, message_id and transaction. Connector 1 is the charge point itself,
-    connector n is '<charge point>-n'.
+
+def name_sessions(readings: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+    """Return the charger_id, session_id and vehicle_id of OCPP readings, a row each, in their order.
+
+    `readings` have the columns of NAMING, numbered from 0 and of kind start, meter, stop or data; `results` have line,
+    charge_point, message_id and transaction. Connector 1 is the charge point itself, connector n is
+    '<charge point>-n'.
     """
     readings, results = _with_numbers(readings, results)
     others = readings.filter(pl.col("kind") != "start")
     starts = _starts(readings.filter(pl.col("kind") == "start"), others, results)
-    named = _with_sessions(_with_connectors(readings, starts), starts)
-    return _with_vehicles(_with_one_name(named, _repeats(starts, others))).cast(dict.fromkeys(_TRANSACTION, pl.String))
+    named = _with_sessions(_with_connectors(readings.drop("line", "message_id"), starts), starts)
+    return _with_vehicles(_with_one_name(named, _repeats(starts, others)))
 
 
 def _with_numbers(readings: pl.DataFrame, results: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -177,4 +193,5 @@ def _with_vehicles(readings: pl.DataFrame) -> pl.DataFrame:
     """Name the car of a session by the id tag of its start, else of its stop."""
     tagged = readings.drop_nulls(["session_id", "id_tag"]).sort(pl.col("kind") != "start", "at", "reading")
     vehicles = tagged.group_by("session_id", maintain_order=True).agg(pl.col("id_tag").first().alias("vehicle_id"))
-    return readings.join(vehicles, on="session_id", how="left", maintain_order="left")
+    named = readings.select("reading", "charger_id", "session_id").sort("reading").drop("reading")
+    return named.join(vehicles, on="session_id", how="left", maintain_order="left")
