@@ -40,27 +40,31 @@ def day_grid(windows: pl.DataFrame, slot_min: int) -> DayGrid:
     `windows`: local_start (naive wall clock), duration_s [s], energy_wh [Wh], null where not known. Windows that do not
     lie on the slots (a day's last window where clocks change by half an hour) count by their share of time.
     """
-    power = pl.col("energy_wh").sum() * 3.6 / pl.col("duration_s").sum()
-    return _by_slot(windows.drop_nulls("energy_wh"), power, slot_min)
+    known = windows.drop_nulls("energy_wh")
+    kw_s = known.get_column("energy_wh") * 3.6
+    return _by_slot(known, kw_s, known.get_column("duration_s"), slot_min)
 
 
 def hourly_grid(observed: pl.DataFrame, column: str) -> DayGrid:
     """Return the hourly means of a column, in its own unit; `observed` holds local_start (naive wall clock) too."""
-    return _by_slot(observed.drop_nulls(column), pl.col(column).mean(), 60)
+    known = observed.drop_nulls(column)
+    return _by_slot(known, known.get_column(column), pl.repeat(1, known.height, eager=True), 60)
 
 
-def _by_slot(frame: pl.DataFrame, value: pl.Expr, slot_min: int) -> DayGrid:
-    start = pl.col("local_start")
-    minute = start.dt.hour().cast(pl.Int64) * 60 + start.dt.minute().cast(pl.Int64)
-    found = frame.group_by(day=start.dt.date(), slot=minute // slot_min).agg(value=value)
+def _by_slot(frame: pl.DataFrame, value: pl.Series, weight: pl.Series, slot_min: int) -> DayGrid:
+    """The sum of a value over that of its weight, by local day and slot."""
     slots = _MINUTES_OF_DAY // slot_min
-    if found.is_empty():
+    if frame.is_empty():
         return DayGrid((), slot_min, np.empty((0, slots)))
-    first, last = found.select(first=pl.col("day").min(), last=pl.col("day").max()).row(0)
-    table = np.full(((last - first).days + 1, slots), np.nan)
-    at_day = found.select((pl.col("day") - first).dt.total_days()).to_series().to_numpy()
-    table[at_day, found.get_column("slot").to_numpy()] = found.get_column("value").to_numpy()
-    return DayGrid(tuple(first + timedelta(days=step) for step in range(table.shape[0])), slot_min, table)
+    minutes = frame.get_column("local_start").dt.epoch("s").to_numpy() // 60
+    day, minute = np.divmod(minutes, _MINUTES_OF_DAY)
+    first = int(day.min())
+    days = int(day.max()) - first + 1
+    place = (day - first) * slots + minute // slot_min
+    total, weighs = (np.bincount(place, each.to_numpy(), minlength=days * slots) for each in (value, weight))
+    table = np.divide(total, weighs, out=np.full(days * slots, np.nan), where=weighs > 0).reshape(days, slots)
+    began = date(1970, 1, 1) + timedelta(days=first)
+    return DayGrid(tuple(began + timedelta(days=step) for step in range(days)), slot_min, table)
 
 
 def aligned(grid: DayGrid, days: Sequence[date]) -> Floats:

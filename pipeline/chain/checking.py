@@ -6,7 +6,7 @@ The look-back takes the loads of earlier bills as they were stored, the placebo 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Final
 
@@ -53,6 +53,9 @@ _SEASON: Final = (
 )
 _NO_WINDOW: Final = Check("no_check", "the site has no peak window and its tariff no dearest hours", 0, 0)
 _MINUTES_OF_DAY: Final = 1440
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Reals = np.ndarray[Any, np.dtype[np.float64]]
+Whole = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,7 @@ def check_days(prepared: Prepared) -> Checked:
     asked = own.filter(pl.col("day_class") != "excluded").select("local_day", "day_class")
     found = baselines_of(site, dict(asked.iter_rows()))
     known = pl.concat([inputs.earlier.baseline_days.select(BASELINE_DAY.keys()), found])
-    method = _method(known, found)
-    check = _verdict(known, found, method, armed=inputs.armed is not None)
+    check, method = _verdict(known, found, armed=inputs.armed is not None)
     return Checked(own, _with_intervals(found, known), check, method)
 
 
@@ -161,7 +163,7 @@ def _site_days(prepared: Prepared, windows: pl.DataFrame, inside: pl.DataFrame, 
     )
 
 
-def _temperatures(prepared: Prepared, days: tuple[date, ...]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+def _temperatures(prepared: Prepared, days: tuple[date, ...]) -> Reals | None:
     """Hourly means on the slots of the load [degF]; None where the site has no weather."""
     weather = prepared.inputs.weather
     if weather.is_empty():
@@ -172,77 +174,123 @@ def _temperatures(prepared: Prepared, days: tuple[date, ...]) -> np.ndarray[Any,
     return np.asarray(hourly[:, slots])
 
 
-def _errors(days: pl.DataFrame, value: pl.Expr) -> DayErrors:
-    kw = days.select(value.cast(pl.Float64)).to_series().fill_null(float("nan")).to_numpy()
-    return DayErrors(days.select(pl.col("local_day").to_physical().cast(pl.Int64)).to_series().to_numpy(), kw)
+@dataclass(frozen=True)
+class _Days:
+    """Days by one rule: which are V2B days and which reference days, and when they were [days since 1970].
+
+    What the baseline is above the metered load, the cut by the logs [kW], and the baseline's age [days]; NaN where one
+    is not known.
+    """
+
+    v2b: Flags
+    reference: Flags
+    day: Whole
+    estimated_kw: Reals
+    logged_kw: Reals
+    age_days: Reals
+
+    @property
+    def placebo_kw(self) -> Reals:
+        """Baseline - load without cars: the baseline's own error [kW]."""
+        return self.estimated_kw - self.logged_kw
+
+    @property
+    def month(self) -> np.ndarray[Any, np.dtype[np.datetime64]]:
+        """The month of every day."""
+        return self.day.astype("datetime64[D]").astype("datetime64[M]")
+
+    def where(self, chosen: Flags) -> _Days:
+        """Return some of the days."""
+        return _Days(*(getattr(self, one.name)[chosen] for one in fields(self)))
 
 
-_ESTIMATED: Final = pl.col("difference_kw")
-_LOGGED: Final = pl.col("logged_cut_kw")
-_PLACEBO: Final = _ESTIMATED - _LOGGED  # baseline - load without cars: the baseline's own error
+_READ: Final = {
+    "v2b": pl.col("day_class") == "v2b",
+    "reference": pl.col("day_class") == "reference",
+    "day": pl.col("local_day").to_physical().cast(pl.Int64),
+    "estimated_kw": pl.col("difference_kw").fill_null(float("nan")),
+    "logged_kw": pl.col("logged_cut_kw").fill_null(float("nan")),
+    "age_days": pl.col("age_days").fill_null(float("nan")),
+}
+_ByRule = Mapping[str, _Days]
 
 
-def _vouched(known: pl.DataFrame, days: pl.DataFrame, method: str, further: float) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The V2B days of `days` and the placebo days whose baselines by one rule are about equally old.
+def _all_days(days: pl.DataFrame) -> _Days:
+    """Read BASELINE_DAY."""
+    return _Days(*(column.to_numpy() for column in days.select(**_READ).get_columns()))
+
+
+_NO_DAYS: Final = _all_days(pl.DataFrame(schema=pl.Schema(BASELINE_DAY)))
+
+
+def _by_rule(days: pl.DataFrame) -> _ByRule:
+    every, methods = _all_days(days), np.array(days.get_column("method").to_list(), dtype=np.str_)
+    return {str(name): every.where(methods == name) for name in np.unique(methods)}
+
+
+def _vouched(known: _Days, days: _Days, further: float) -> tuple[_Days, _Days]:
+    """The V2B days of `days` and the placebo days whose baselines are about equally old.
 
     V2B days are at most `further` times as old as most placebo days; placebo days are not far fresher than the V2B
     days, since the fresh baselines of a time before V2B tell nothing of what a season does to old ones.
     """
-    by_rule = pl.col("method") == method
-    references = known.filter(by_rule & (pl.col("day_class") == "reference") & _PLACEBO.is_not_null())
-    oldest_days = references.get_column("age_days").quantile(_OLDEST, "lower") or 0.0
-    v2b = days.filter(by_rule & (pl.col("day_class") == "v2b") & (pl.col("age_days") <= further * oldest_days))
-    age_days = v2b.select(pl.col("age_days").mean()).item() or 0.0
-    return v2b, references.filter(pl.col("age_days") * _FRESHER >= age_days)
+    references = known.where(known.reference & np.isfinite(known.placebo_kw))
+    ages = np.sort(references.age_days[np.isfinite(references.age_days)])
+    oldest_days = ages[int((ages.size - 1) * _OLDEST)] if ages.size else 0.0
+    v2b = days.where(days.v2b & (days.age_days <= further * oldest_days))
+    age_days = v2b.age_days.mean() if v2b.day.size else 0.0
+    return v2b, references.where(references.age_days * _FRESHER >= age_days)
 
 
-def _over(known: pl.DataFrame, days: pl.DataFrame, method: str, further: float, *, armed: bool) -> Check:
+def _over(known: _ByRule, days: _ByRule, method: str, further: float, *, armed: bool) -> Check:
     """The verdict of one rule on the V2B days of `days`."""
-    v2b, references = _vouched(known, days, method, further)
-    logged, estimated, placebo = _errors(v2b, _LOGGED), _errors(v2b, _ESTIMATED), _errors(references, _PLACEBO)
+    v2b, references = _vouched(known.get(method, _NO_DAYS), days.get(method, _NO_DAYS), further)
+    logged, estimated = (DayErrors(v2b.day, kw) for kw in (v2b.logged_kw, v2b.estimated_kw))
+    placebo = DayErrors(references.day, references.placebo_kw)
     check = independent_check(logged, estimated, placebo, armed=armed, shared=_shared_error(method))
     if check.verdict == "no_check" or _show_season(v2b, references):
         return check
     return replace(check, verdict="no_check", reason=_SEASON)
 
 
-def _show_season(v2b: pl.DataFrame, references: pl.DataFrame) -> bool:
+def _show_season(v2b: _Days, references: _Days) -> bool:
     """Whether placebo days lie thick enough among the V2B days, or are spread over enough months.
 
     Months count by Kish's effective number, (sum of days)^2 / sum of squares: one day of a month shows little of it.
     """
-    month = pl.col("local_day").dt.truncate("1mo")
-    here = references.join(v2b.select(month.alias("month")).unique(), left_on=month, right_on="month", how="semi")
-    days = references.group_by(month).len().get_column("len").cast(pl.Float64)
-    return here.height >= _AMONG * v2b.height or float(days.sum()) ** 2 >= _MONTHS * float((days**2).sum())
+    here = np.isin(references.month, v2b.month).sum()
+    days = np.unique(references.month, return_counts=True)[1]
+    return bool(here >= _AMONG * v2b.day.size or days.sum() ** 2 >= _MONTHS * (days**2).sum())
 
 
-def _method(known: pl.DataFrame, found: pl.DataFrame) -> str | None:
+def _method(known: _ByRule, found: _ByRule) -> str | None:
     """The rule that would tell the smallest cut by its placebo days, whatever it says of the V2B days."""
     ranked = []
-    for method in found.get_column("method").unique():
+    for method in found:
         check = _over(known, found, method, _FURTHER, armed=False)
         least_kw, possible = check.smallest_detectable_kw or 0.0, check.verdict != "no_check"
         ranked.append((possible, -least_kw, check.v2b_days, check.reference_days, method))
     return max(ranked)[-1] if ranked else None
 
 
-def _verdict(known: pl.DataFrame, found: pl.DataFrame, method: str | None, *, armed: bool) -> Check:
-    """This month's verdict; a contradiction over all known V2B days, which a month can be too short to show, counts.
+def _verdict(known: pl.DataFrame, found: pl.DataFrame, *, armed: bool) -> tuple[Check, str | None]:
+    """This month's verdict and its rule; a contradiction over all known V2B days counts: a month may be too short.
 
     Placebo days vouch for baselines up to twice as old as theirs, and only days no older can contradict: what a season
     does to older baselines no placebo day shows.
     """
+    every, these = _by_rule(known), _by_rule(found)
+    method = _method(every, these)
     rule = method or ""
-    month = _over(known, found, rule, _FURTHER, armed=armed)
+    month = _over(every, these, rule, _FURTHER, armed=armed)
     if not month.v2b_days:
-        return replace(month, reason=_why_no_day(found, method))
-    if month.verdict == "contradicts" and _over(known, found, rule, 1.0, armed=armed).verdict != "contradicts":
-        return replace(month, verdict="no_check", reason=_OLDER)
-    year = _over(known, _last_year(known), rule, 1.0, armed=armed)
+        return replace(month, reason=_why_no_day(found, method)), method
+    if month.verdict == "contradicts" and _over(every, these, rule, 1.0, armed=armed).verdict != "contradicts":
+        return replace(month, verdict="no_check", reason=_OLDER), method
+    year = _over(every, _last_year(known, every), rule, 1.0, armed=armed)
     if month.verdict in ("confirms", "consistent") and year.verdict == "contradicts":
-        return replace(month, verdict="contradicts", reason=f"over twelve months, {year.reason}")
-    return month
+        return replace(month, verdict="contradicts", reason=f"over twelve months, {year.reason}"), method
+    return month, method
 
 
 def _shared_error(method: str | None) -> float:
@@ -261,8 +309,14 @@ def _why_no_day(found: pl.DataFrame, method: str | None) -> str:
     return f"none of the {days} V2B days has the {least} days like it before it that a baseline takes at least"
 
 
-def _last_year(known: pl.DataFrame) -> pl.DataFrame:
-    return known.filter(pl.col("local_day") > pl.col("local_day").max().dt.offset_by("-12mo"))
+def _last_year(known: pl.DataFrame, every: _ByRule) -> _ByRule:
+    """The days of twelve months up to the last one known."""
+    before = known.select(pl.col("local_day").max().dt.offset_by("-12mo").to_physical()).item()
+    return {name: days.where(days.day > before) for name, days in every.items()}
+
+
+_ESTIMATED: Final = pl.col("difference_kw")
+_PLACEBO: Final = _ESTIMATED - pl.col("logged_cut_kw")
 
 
 def _with_intervals(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -56,13 +56,13 @@ def test_only_baselines_as_fresh_as_the_reference_days_contradict(age_days: floa
     found = pl.DataFrame(
         days("v2b", 10, date(2013, 7, 1), age_days, CLAIMED_KW - MISSED_KW, CLAIMED_KW), schema=SCHEMA, orient="row"
     )
-    check = _verdict(pl.concat([placebo, found]), found, "rule", armed=True)
+    check = _verdict(pl.concat([placebo, found]), found, armed=True)[0]
     assert check.verdict == verdict
     assert reason in check.reason
 
 
 def verdict(placebo: pl.DataFrame, found: pl.DataFrame) -> Check:
-    return _verdict(pl.concat([placebo, found]), found, "rule", armed=True)
+    return _verdict(pl.concat([placebo, found]), found, armed=True)[0]
 
 
 def test_a_true_log_is_confirmed_up_to_twice_their_age() -> None:
