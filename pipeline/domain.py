@@ -31,7 +31,7 @@ METER_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "duration_s": pl.Int64,
     "import_wh": pl.Int64,
     "export_wh": pl.Int64,
-    "quality": pl.String,  # measured | estimated
+    "quality": pl.String,  # measured | estimated | outage: 0, and the meter says that it had no power
 }
 REACTIVE_RECORD: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "meter_id": pl.String,

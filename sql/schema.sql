@@ -1,7 +1,7 @@
 -- Every table of the warehouse. Each column has a comment; those with numbers end in their unit.
 
 -- Texts of which there are few, stored as numbers: as text they cost a load a fifth of its time.
-create type reading_quality as enum('measured', 'estimated');
+create type reading_quality as enum('measured', 'estimated', 'outage');
 create type bill_month as enum ( -- noqa: CV07
     select strftime(unnest(range(timestamp '1900-01-01', timestamp '2300-01-01', interval 1 month)), '%Y-%m')
 );
@@ -85,7 +85,7 @@ comment on column meter_interval.interval_start is 'Start of the interval, UTC';
 comment on column meter_interval.duration_s is 'Length of the interval [s]';
 comment on column meter_interval.import_wh is 'Energy drawn from the grid [Wh]';
 comment on column meter_interval.export_wh is 'Energy fed into the grid [Wh]';
-comment on column meter_interval.quality is 'measured or estimated';
+comment on column meter_interval.quality is 'measured, estimated, or outage: 0 because the meter had no power';
 comment on column meter_interval.load_id is 'The file the value came from, as in source_file [1]';
 comment on column meter_interval.local_day is 'Local calendar day at the site';
 comment on column meter_interval.bill_month is 'Bill the interval belongs to, YYYY-MM';
@@ -110,7 +110,7 @@ comment on column meter_interval_history.interval_start is 'Start of the interva
 comment on column meter_interval_history.duration_s is 'Length of the interval [s]';
 comment on column meter_interval_history.import_wh is 'Energy drawn from the grid [Wh]';
 comment on column meter_interval_history.export_wh is 'Energy fed into the grid [Wh]';
-comment on column meter_interval_history.quality is 'measured or estimated';
+comment on column meter_interval_history.quality is 'measured, estimated, or outage: 0 because the meter had no power';
 comment on column meter_interval_history.load_id is 'The file the value came from, as in source_file [1]';
 comment on column meter_interval_history.local_day is 'Local calendar day at the site';
 comment on column meter_interval_history.bill_month is 'Bill the interval belongs to, YYYY-MM';
@@ -375,7 +375,7 @@ comment on column load_interval.unmanaged_export_wh is 'Fed into the grid, with 
 comment on column load_interval.managed_charge_wh is 'Energy into cars had they given nothing back, when they charged [Wh]';
 comment on column load_interval.managed_import_wh is 'Drawn from the grid, with cars charging when they did and giving nothing back [Wh]';
 comment on column load_interval.managed_export_wh is 'Fed into the grid, with cars charging when they did and giving nothing back [Wh]';
-comment on column load_interval.dead_s is 'Time in which the grid was dead, by outages.csv [s]';
+comment on column load_interval.dead_s is 'Time in which the grid was dead, by outages.csv or the meter [s]';
 comment on column load_interval.served_wh is 'Energy out of cars while the grid was dead, in no other column [Wh]';
 comment on column load_interval.reactive_varh is 'Reactive energy drawn, in all worlds as metered; null where not metered [varh]';
 comment on column load_interval.standby_wh is 'Drawn by chargers outside their registers, by aux_w of the site file [Wh]';
@@ -634,7 +634,7 @@ comment on column savings_month.saved_by_other is 'Part of the saving: every oth
 comment on column savings_month.locked is 'What past peaks still bring if V2B stopped today and last year repeated [money]';
 comment on column savings_month.run_rate is 'What twelve months like the last would save at today''s tariff [money]';
 comment on column savings_month.reconciliation is 'Whether the utility''s bill bears out ours: agrees, differs or not_supplied';
-comment on column savings_month.outage_hours is 'Time without a grid, by outages.csv [h]';
+comment on column savings_month.outage_hours is 'Time without a grid, by outages.csv or the meter [h]';
 comment on column savings_month.ridden_through_hours is 'Time without a grid in which a car gave energy [h]';
 comment on column savings_month.served_kwh is 'Energy cars gave while the grid was dead, in no saving [kWh]';
 comment on column savings_month.reduction_low_kw is 'Low end of the 95 % range of the peak reduction [kW]';

@@ -6,7 +6,7 @@
 
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
-from pipeline.chain.outages import Served, served
+from pipeline.chain.outages import Served, outages_of, served
 from pipeline.chain.plug_in import PlugIn
 from pipeline.chain.inputs import EARLIER_WINDOW, ROUTINE, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
 from pipeline.chain.sessions import found_sessions, known_sessions
@@ -59,6 +59,7 @@ __all__ = [
     "load_findings",
     "log_findings",
     "meter_findings",
+    "outages_of",
     "outside_of",
     "prepare",
     "result_hash",

@@ -2,12 +2,14 @@
 
 What a car gives then is served energy, not a saving: no world without V2B would have bought it. It is taken out of the
 flows that the worlds are rebuilt from and counted apart; what charging it again costs stays in the metered bill.
+Outages are listed in outages.csv or told by the meter itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -36,6 +38,22 @@ def with_dead_time(windows: pl.DataFrame, outages: Sequence[Outage]) -> pl.DataF
         metered=pl.col("metered") | (whole & _NOTHING_PASSED),
         dead_s=pl.when(whole & ~_NOTHING_PASSED).then(0).otherwise("dead_s"),
     )
+
+
+def outages_of(listed: Sequence[Outage], told: pl.DataFrame) -> tuple[Outage, ...]:
+    """Return the outages of a site in order: those listed and those its meters tell of, each time counted once.
+
+    `told`: interval_start and duration_s [s] of the intervals in which every billing meter had no power.
+    """
+    spans = [(outage.begin, outage.end) for outage in listed]
+    spans += told.select("interval_start", _ENDS.alias("end")).iter_rows()
+    found: list[tuple[datetime, datetime]] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((begin, end))
+    return tuple(Outage(begin, end) for begin, end in found)
 
 
 def contradictions(windows: pl.DataFrame, outages: Sequence[Outage], source: str) -> pl.DataFrame:

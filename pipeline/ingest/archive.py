@@ -261,7 +261,7 @@ def _one_record_each(frame: pl.DataFrame, kind: str) -> tuple[pl.DataFrame, pl.D
         return frame.drop("entry"), empty_rejects()
     said = {name: _said(name).last() for name in content}
     graded = "quality" in content
-    ordered = frame.sort(pl.col("quality") == "measured", maintain_order=True) if graded else frame
+    ordered = frame.sort(pl.col("quality") != "estimated", maintain_order=True) if graded else frame
     contradicts = pl.any_horizontal((_said_here(name) != said[name].over(key)).fill_null(value=False) for name in said)
     marked = ordered.with_columns(contradicts=contradicts)
     kept = marked.filter(~pl.col("contradicts")).group_by(key, maintain_order=True).agg(**said)

@@ -100,14 +100,14 @@ def _whole_intervals(found: nem12_days.Days) -> tuple[pl.DataFrame, pl.DataFrame
     interval = ["nmi", "at"]
     is_import, known = pl.col("suffix").str.starts_with("E"), pl.col("wh").is_not_null()
     summed = same.select(
-        *(*interval, "minutes", "estimated"),
+        *(*interval, "minutes", "estimated", "alarm"),
         pl.when(is_import).then("wh").alias("import"),
         pl.when(~is_import).then("wh").alias("export"),
         (is_import & known).alias("imports"),
         (~is_import & known).alias("exports"),
     )
     summed = summed.group_by(*interval, "minutes").agg(
-        pl.col("import", "export", "imports", "exports").sum(), pl.col("estimated").any()
+        pl.col("import", "export", "imports", "exports").sum(), pl.col("estimated", "alarm").any()
     )
     summed = summed.join(wanted, on="nmi")
     present = summed.filter((pl.col("imports") >= pl.col("E")) & (pl.col("imports") + pl.col("exports") > 0))
@@ -148,16 +148,25 @@ def _configured(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def _whole_wh(intervals: pl.DataFrame) -> pl.DataFrame:
-    """Round each meter's running total, then difference: the sum of any span is right to half a Wh at either end."""
+    """Round each meter's running total, then difference: the sum of any span is right to half a Wh at either end.
+
+    An interval under a power outage alarm that measured nothing was dead throughout; one that measured something was
+    dead for a part that nobody tells.
+    """
     ordered = intervals.sort("nmi", "at")
     estimated = pl.col("estimated") | (pl.col("exports") < pl.col("B"))
+    dead = pl.col("alarm") & (pl.col("import") == 0) & (pl.col("export") == 0)
     totals = {name: cells.rounded(pl.col(name).cum_sum().over("nmi")) for name in ("import", "export")}
     return ordered.select(
         pl.col("nmi").alias("meter_id"),
         pl.col("at").cast(UTC).alias("interval_start"),
         (pl.col("minutes") * 60).alias("duration_s"),
         *((total - total.shift(1, fill_value=0).over("nmi")).alias(f"{name}_wh") for name, total in totals.items()),
-        pl.when(estimated).then(pl.lit("estimated")).otherwise(pl.lit("measured")).alias("quality"),
+        quality=pl.when(estimated)
+        .then(pl.lit("estimated"))
+        .when(dead)
+        .then(pl.lit("outage"))
+        .otherwise(pl.lit("measured")),
     )
 
 

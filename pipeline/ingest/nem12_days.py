@@ -14,6 +14,8 @@ MINUTES: Final = (5, 15, 30)
 _WH: Final = {"WH": "1", "KWH": "1000", "MWH": "1000000"}
 _VARH: Final = {"VARH": "1", "KVARH": "1000", "MVARH": "1000000"}
 _QUALITY: Final = "^[AEFNSV](?:[0-9]{2})?$"
+_POWER_OUTAGE: Final = "79"
+"""The reason code of a range in which the meter raised its power outage alarm."""
 _LARGEST_WH: Final = 10**12
 _DAYS_AT_ONCE: Final = 500
 
@@ -23,8 +25,8 @@ class Days:
     """The whole days of a file.
 
     `intervals`: one row for each stream and interval: line, nmi, suffix, minutes, at [UTC], wh [exact decimal, null for
-    no data; varh of Q and K streams], estimated. `days`: one row for each of their lines: line, raw, nmi,
-    configuration, suffix, minutes, day.
+    no data; varh of Q and K streams], estimated, alarm (of a power outage). `days`: one row for each of their lines:
+    line, raw, nmi, configuration, suffix, minutes, day.
     """
 
     intervals: pl.DataFrame
@@ -140,6 +142,7 @@ def _qualities(lines: pl.DataFrame, days: pl.DataFrame) -> tuple[pl.DataFrame, p
         start=cells.whole(_cell(1), 1, 1440),
         end=cells.whole(_cell(2), 1, 1440),
         range_flag=_cell(3).str.to_uppercase(),
+        reason=_cell(4),
     )
     of_days = days.select(pl.col("line").alias("day_line"), "count")
     strangers = ranges.join(of_days, on="day_line", how="anti")
@@ -164,6 +167,7 @@ def _qualities(lines: pl.DataFrame, days: pl.DataFrame) -> tuple[pl.DataFrame, p
         "start",
         "end",
         "range_flag",
+        "reason",
     )
     days = days.join(told, left_on="line", right_on="day_line", how="left", maintain_order="left")
     variable = pl.col("flag").str.starts_with("V")
@@ -185,13 +189,16 @@ def _listed(days: pl.DataFrame) -> pl.DataFrame:
         text=pl.col("cell").list.slice(2, pl.col("count")).list.eval(pl.element().str.strip_chars(' "\t')),
         number=pl.int_ranges(1, pl.col("count") + 1),
     ).explode("text", "number")
-    spans = days.select("line", "start", "end", "range_flag").filter(pl.col("start").is_not_null())
-    spans = spans.explode("start", "end", "range_flag").sort("line", "start")
+    spans = days.select("line", "start", "end", "range_flag", "reason").filter(pl.col("start").is_not_null())
+    spans = spans.explode("start", "end", "range_flag", "reason").sort("line", "start")
     ranged = listed.sort("line", "number").join_asof(
         spans, left_on="number", right_on="start", by="line", strategy="backward", check_sortedness=False
     )
     inside = pl.col("number") <= pl.col("end")
-    return ranged.with_columns(flag=pl.when(inside).then("range_flag").otherwise("flag"))
+    return ranged.with_columns(
+        flag=pl.when(inside).then("range_flag").otherwise("flag"),
+        alarm=(inside & (pl.col("reason") == _POWER_OUTAGE)).fill_null(value=False),
+    )
 
 
 def _values(days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -217,6 +224,7 @@ def _values(days: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         at=(nem_time - pl.duration(hours=10)).dt.replace_time_zone("UTC"),
         wh=pl.when(~no_data).then("wh"),
         estimated=~pl.col("flag").str.starts_with("A"),
+        alarm="alarm",
     ), refused
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -13,10 +13,10 @@ import polars as pl
 
 from pipeline import __version__
 from pipeline.calendars import holiday_dates, months_between, period_utc
-from pipeline.chain import Inputs, Result, compute, input_hash, prepare, source_hash
+from pipeline.chain import Inputs, Result, compute, input_hash, outages_of, prepare, source_hash
 from pipeline.domain import CHARGING_SESSION, REASONS, BillPeriod, ConfigError, InputError, V2BError
 from pipeline.fleet import unstated_fleet
-from pipeline.portfolio import Co2Factor, Portfolio, Site, Span
+from pipeline.portfolio import Co2Factor, Outage, Portfolio, Site, Span
 from pipeline.savings import coming_tariffs, unstated
 from pipeline.steps.columns import savings_row
 from pipeline.steps.history import SiteHistory, stored_history
@@ -55,6 +55,7 @@ class _SiteRun:
     hashes: dict[str, str]
     sources: dict[str, str]
     programme_start: date | None
+    outages: Sequence[Outage]
     tariffs: dict[str, Tariff] = field(default_factory=dict)
 
 
@@ -106,7 +107,19 @@ def _opened(portfolio: Portfolio, warehouse: Warehouse, site: Site, now: datetim
     read = warehouse.query("select month, source_hash from bill_source where site_id = ?", [site.site_id])
     history = stored_history(warehouse, site, summaries)
     start = _programme_start(warehouse, site, periods)
-    return _SiteRun(portfolio, warehouse, site, history, summaries, hashes, dict(read.iter_rows()), start), periods
+    outages = _outages(portfolio, warehouse, site)
+    run = _SiteRun(portfolio, warehouse, site, history, summaries, hashes, dict(read.iter_rows()), start, outages)
+    return run, periods
+
+
+def _outages(portfolio: Portfolio, warehouse: Warehouse, site: Site) -> tuple[Outage, ...]:
+    """The listed outages, and the intervals in which every billing meter says that it had no power."""
+    told = warehouse.query(
+        "select interval_start, duration_s from meter_interval where site_id = ? and quality = 'outage' "
+        "and list_contains(?, meter_id) group by all having count(*) = ? order by all",
+        [site.site_id, site.billing_meter_ids, len(site.billing_meter_ids)],
+    )
+    return outages_of(portfolio.outages.get(site.site_id, ()), told)
 
 
 def _programme_start(warehouse: Warehouse, site: Site, periods: list[BillPeriod]) -> date | None:
@@ -223,7 +236,7 @@ def _inputs(run: _SiteRun, period: BillPeriod, tariff: Tariff) -> Inputs:
         armed=run.portfolio.armed.get(run.site.site_id),
         weather=_weather(run, begin, end),
         events=_near(run.portfolio.events.get(run.site.site_id, ()), begin, end),
-        outages=_near(run.portfolio.outages.get(run.site.site_id, ()), begin, end),
+        outages=_near(run.outages, begin, end),
         marginal_co2=_marginal_co2(run, begin, end),
     )
 

@@ -17,13 +17,13 @@ _SHARE_A_MOMENT: Final = """
     and c.interval_start < k.interval_start + to_seconds(k.duration_s)
     and k.interval_start < c.interval_start + to_seconds(c.duration_s)
 """
-_BELOW: Final = "(c.quality = 'measured', c.load_id) < (k.quality = 'measured', k.load_id)"
+_BELOW: Final = "(c.quality <> 'estimated', c.load_id) < (k.quality <> 'estimated', k.load_id)"
 _IS_THERE: Final = "t.site_id = o.site_id and t.meter_id = o.meter_id and t.interval_start = o.interval_start"
 _NEIGHBOURS: Final = """
     span as (
         select site_id, meter_id, min(interval_start) - interval 1 day as low,
                max(interval_start) + interval 1 day as high,
-               bool_or(quality <> 'measured') as some_estimated
+               bool_or(quality = 'estimated') as some_estimated
         from given group by site_id, meter_id
     ),
     neighbours as (
@@ -37,7 +37,7 @@ _NEIGHBOURS: Final = """
         from meter_interval_history as c
         inner join span on c.site_id = span.site_id and c.meter_id = span.meter_id
             and c.interval_start between span.low and span.high
-            and (c.load_id > $load_id or (span.some_estimated and c.quality = 'measured'))
+            and (c.load_id > $load_id or (span.some_estimated and c.quality <> 'estimated'))
         where c.interval_start between $low and $high
     )
 """

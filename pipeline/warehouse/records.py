@@ -249,7 +249,7 @@ def _outranks(target: _Target, one: str, other: str) -> str:
     """SQL that tells whether row `one` stands above row `other`: measured over estimated, then the later load."""
     if "quality" not in target.values:
         return f"{one}.load_id > {other}.load_id"
-    return f"({one}.quality = 'measured', {one}.load_id) > ({other}.quality = 'measured', {other}.load_id)"
+    return f"({one}.quality <> 'estimated', {one}.load_id) > ({other}.quality <> 'estimated', {other}.load_id)"
 
 
 def _compared(target: _Target) -> str:

@@ -110,7 +110,7 @@ comment on column monthly_savings.locked is 'What past peaks still bring if V2B 
 comment on column monthly_savings.run_rate is 'What twelve months like the last would save at today''s tariff [money]';
 comment on column monthly_savings.first_paying_month is 'First bill whose billed demand was lower, YYYY-MM';
 comment on column monthly_savings.reconciliation is 'Whether the utility''s bill bears out ours: agrees, differs or not_supplied';
-comment on column monthly_savings.outage_hours is 'Time without a grid, by outages.csv [h]';
+comment on column monthly_savings.outage_hours is 'Time without a grid, by outages.csv or the meter [h]';
 comment on column monthly_savings.ridden_through_hours is 'Time without a grid in which a car gave energy [h]';
 comment on column monthly_savings.served_kwh is 'Energy cars gave while the grid was dead, in no saving [kWh]';
 comment on column monthly_savings.reduction_low_kw is 'Low end of the 95 % range of the peak reduction [kW]';

@@ -87,14 +87,17 @@ def test_an_earlier_load_that_arrives_late_goes_to_history(warehouse: Warehouse)
     assert retired(warehouse) == [(90, 3, 5)]
 
 
+@pytest.mark.parametrize("quality", ["measured", "outage"])
 @pytest.mark.parametrize("measured_first", [True, False])
-def test_measured_beats_estimated_whichever_comes_first(warehouse: Warehouse, measured_first: bool) -> None:
-    measured = meter_records([("07-01 00:00", 100)])
+def test_measured_beats_estimated_whichever_comes_first(
+    warehouse: Warehouse, measured_first: bool, quality: str
+) -> None:
+    measured = meter_records([("07-01 00:00", 100)], quality=quality)
     estimated = meter_records([("07-01 00:00", 999)], quality="estimated")
     first, second = (measured, estimated) if measured_first else (estimated, measured)
     load(warehouse, first, 1)
     load(warehouse, second, 2)
-    assert warehouse.query("select import_wh, quality from meter_interval").rows() == [(100, "measured")]
+    assert warehouse.query("select import_wh, quality from meter_interval").rows() == [(100, quality)]
     assert [row[0] for row in retired(warehouse)] == [999]
 
 
