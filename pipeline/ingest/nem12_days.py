@@ -164,10 +164,7 @@ def _qualities(lines: pl.DataFrame, days: pl.DataFrame) -> tuple[pl.DataFrame, p
     told = ordered.group_by("day_line").agg(
         (right.all() & pl.col("follows").all()).alias("sound"),
         (pl.col("end") - pl.col("start") + 1).sum().alias("covered"),
-        "start",
-        "end",
-        "range_flag",
-        "reason",
+        *("start", "end", "range_flag", "reason"),
     )
     days = days.join(told, left_on="line", right_on="day_line", how="left", maintain_order="left")
     variable = pl.col("flag").str.starts_with("V")

@@ -50,7 +50,7 @@ def test_what_is_one_of_a_few_texts_comes_back_as_a_text(warehouse: Warehouse) -
     found = warehouse.query("select quality, bill_month, site_id from meter_interval")
     assert found.dtypes == [pl.String, pl.String, pl.String]
     kept = warehouse.query("select typeof(null::reading_quality)").item()
-    assert kept == "ENUM('measured', 'estimated')"
+    assert kept == "ENUM('measured', 'estimated', 'outage')"
 
 
 @pytest.mark.parametrize("month", ["1900-01", "2299-12"])
