@@ -43,10 +43,16 @@ def _add(digest: hashlib._Hash, frame: pl.DataFrame) -> None:
         plain = column.to_physical()
         digest.update(column.name.encode() + str(column.dtype).encode())
         if column.dtype == pl.String:
-            digest.update("\0".join(value or "" for value in plain).encode())
+            digest.update(texts(plain))
         else:
             digest.update(plain.fill_null(0).to_numpy().tobytes())
         digest.update(column.is_null().to_numpy().tobytes())
+
+
+def texts(column: pl.Series) -> bytes:
+    """Return the texts of a column one after the other, missing ones as empty."""
+    joined = column.fill_null("").str.join("\0").item()
+    return str(joined).encode()
 
 
 def _sessions_of_bill(prepared: Prepared) -> pl.DataFrame:

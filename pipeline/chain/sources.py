@@ -9,9 +9,11 @@ from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
+from pipeline.chain.hashing import texts
 from pipeline.chain.inputs import Inputs
 from pipeline.tariff import ResolvedTariff
 
@@ -36,6 +38,9 @@ def _parts(value: Any) -> Iterator[bytes]:
         value = pl.concat([frame.with_columns(_key=pl.lit(str(key))) for key, frame in value.items()])
     if isinstance(value, pl.DataFrame):
         yield from _frame_parts(value)
+        return
+    if isinstance(value, np.ndarray):
+        yield f"{value.dtype} {value.shape}".encode() + value.tobytes()
         return
     members = _members(value)
     if members is None:
@@ -84,4 +89,4 @@ def _column_parts(column: pl.Series) -> Iterator[bytes]:
     elif plain.dtype.is_numeric() or plain.dtype == pl.Boolean:
         yield plain.fill_null(strategy="zero").to_numpy().tobytes()
     else:
-        yield "\0".join(plain.cast(pl.String).fill_null("")).encode()
+        yield texts(plain.cast(pl.String))

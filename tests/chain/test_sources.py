@@ -4,11 +4,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from pipeline.chain import Earlier, source_hash
 from pipeline.chain.sources import _frame_parts
+from pipeline.uncertainty import DrawnSaving
 from tests.chain.cases import RATCHET, V2B_DAY, inputs, meter, peaks, tariff
 from tests.factories import charger_records, site
 
@@ -66,3 +68,11 @@ def test_columns_of_lists_are_read_with_their_lengths() -> None:
     different = {parts([1, 2], [3]), parts([1], [2, 3]), parts([1, 2], [4]), parts([1, 2], None), parts([1, 2], [])}
     assert len(different) == 5
     assert parts([1, 2], [3]) == parts([3], [1, 2])
+
+
+def test_what_draws_saved_is_read_to_its_last_digit() -> None:
+    one, two = (
+        Earlier({}, frozenset(), {}, [], drawn_savings={"2013-06": DrawnSaving(np.array([0.1, last]), 0.0)})
+        for last in (0.2, np.nextafter(0.2, 1))
+    )
+    assert hashed(earlier=one) != hashed(earlier=two)
