@@ -28,7 +28,7 @@ from pipeline.simulate.draws import Draws
 from pipeline.simulate.registers import Reading, SimulationOptions, charger_readings
 from pipeline.simulate.sites import draw_recipe, series_text, site_text, tariff_text
 from pipeline.simulate.world import SimulatedSite, run_site
-from pipeline.tariff import load_tariff, measure, price, resolve
+from pipeline.tariff import Bill, load_tariff, measure, price, resolve
 
 SAMPLES_S = (60, 300, 300, 900)
 STEPS_WH = (1, 1, 10, 100)
@@ -207,16 +207,16 @@ def case_of(number: int, seed: int, folder: Path) -> Case:
     return Case(inputs, simulated, flaws)
 
 
-def _truth(case: Case) -> tuple[float, float]:
-    """The exact peak reduction [kW] and saving [money]."""
+def _true_bills(case: Case, read: np.ndarray[Any, Any]) -> dict[str, Bill]:
+    """The bills of the exact worlds, had only the windows `read` held anything."""
     inputs, starts = case.inputs, _meter(case.site)
     load = pl.concat(
         starts.select(
             pl.lit(world).alias("scenario"),
             "interval_start",
             "duration_s",
-            import_wh=pl.Series(np.maximum(wh, 0)),
-            export_wh=pl.Series(np.maximum(-wh, 0)),
+            import_wh=pl.Series(np.maximum(wh, 0) * read),
+            export_wh=pl.Series(np.maximum(-wh, 0) * read),
         )
         for world, wh in (
             ("actual", (starts["import_wh"] - starts["export_wh"]).to_numpy()),
@@ -225,11 +225,30 @@ def _truth(case: Case) -> tuple[float, float]:
     )
     zone = inputs.site.timezone
     measured = measure(inputs.tariff, inputs.period, load, zone=zone, holidays=inputs.tariff_holidays)
-    bills = price(inputs.tariff, inputs.period, measured, {})
+    return price(inputs.tariff, inputs.period, measured, {})
+
+
+def _truth(case: Case) -> tuple[float, float]:
+    """The exact peak reduction [kW] and saving [money]."""
+    bills = _true_bills(case, np.ones(case.site.timeline.windows, dtype=np.int64))
     line = savings.main_demand_line(bills["unmanaged"], {})
     peaks = [savings.line_of(bills[world], line) for world in ("unmanaged", "actual")]
     base, actual = (Decimal(0) if peak is None or peak.own_peak_kw is None else peak.own_peak_kw for peak in peaks)
     return float(base - actual), float(bills["unmanaged"].total - bills["actual"].total)
+
+
+def peak_in_gap(case: Case) -> bool:
+    """Whether a peak of either exact world lies in a window the meter did not measure."""
+    if not case.flaws.meter_gap_windows:
+        return False
+    starts, known = _meter(case.site)["interval_start"], case.inputs.meter["interval_start"]
+    read = starts.is_in(known.implode()).to_numpy().astype(np.int64)
+    whole, seen = (_true_bills(case, windows) for windows in (np.ones_like(read), read))
+    return any(
+        own.own_peak_kw != without.own_peak_kw
+        for world in whole
+        for own, without in zip(whole[world].lines, seen[world].lines, strict=True)
+    )
 
 
 Pair = tuple[float, float]
@@ -293,6 +312,7 @@ class Outcome:
     money: Pair | None
     seconds: float
     oracle: tuple[Pair | None, Pair] | None
+    peak_in_gap: bool
 
     def widths(self, which: int) -> Pair | None:
         """The width of a range and of the oracle's, [kW] and [share of the bill]; None where ours has no width."""
@@ -333,6 +353,7 @@ def outcome_of(number: int, seed: int, folder: Path) -> Outcome:
         _pair(money),
         took,
         oracle_of(case, prepared) if summary["provable"] else None,
+        peak_in_gap(case),
     )
 
 
@@ -348,6 +369,11 @@ def table(found: Sequence[Outcome]) -> Iterator[str]:
     yield f"sites {len(found)}, provable {len(proved)}, clean {len(clean)}"
     if clean:
         yield f"provable of clean months {100 * sum(one.provable for one in clean) / len(clean):.1f} %"
+    gaps = [one for one in found if one.flaws.meter_gap_windows]
+    if gaps:
+        hidden = [one for one in gaps if one.peak_in_gap]
+        yield f"meter gaps {len(gaps)}, provable {sum(one.provable for one in gaps)}"
+        yield f"meter gaps that hide a peak {len(hidden)}, provable {sum(one.provable for one in hidden)}"
     for which, name in enumerate(("peak reduction", "money")):
         held = [one.held(which) for one in proved]
         told = [one for one in held if one is not None]
