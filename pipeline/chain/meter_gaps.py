@@ -180,9 +180,11 @@ def bridge_of(prepared: Prepared, bills: Bills) -> Bridge | None:
     """
     windows = prepared.windows
     missing = ~windows.get_column("metered").to_numpy()
+    if not missing.any() or missing.all():
+        return None
     known = prepared.inputs.is_seed or bool(windows.get_column("covered").to_numpy()[missing].all())
     unlike = bool(_of(prepared, "actual_export_wh").any()) or scenarios.is_reactive_metered(windows)
-    if not missing.any() or missing.all() or unlike or not known:
+    if unlike or not known:
         return None
     net_charge, above = _beside(prepared, missing)
     least = np.maximum(net_charge, _of(prepared, "actual_import_wh")[missing])

@@ -207,7 +207,7 @@ def case_of(number: int, seed: int, folder: Path) -> Case:
     return Case(inputs, simulated, flaws)
 
 
-def _true_bills(case: Case, read: np.ndarray[Any, Any]) -> dict[str, Bill]:
+def true_bills(case: Case, read: np.ndarray[Any, Any]) -> dict[str, Bill]:
     """The bills of the exact worlds, had only the windows `read` held anything."""
     inputs, starts = case.inputs, _meter(case.site)
     load = pl.concat(
@@ -230,7 +230,7 @@ def _true_bills(case: Case, read: np.ndarray[Any, Any]) -> dict[str, Bill]:
 
 def _truth(case: Case) -> tuple[float, float]:
     """The exact peak reduction [kW] and saving [money]."""
-    bills = _true_bills(case, np.ones(case.site.timeline.windows, dtype=np.int64))
+    bills = true_bills(case, np.ones(case.site.timeline.windows, dtype=np.int64))
     line = savings.main_demand_line(bills["unmanaged"], {})
     peaks = [savings.line_of(bills[world], line) for world in ("unmanaged", "actual")]
     base, actual = (Decimal(0) if peak is None or peak.own_peak_kw is None else peak.own_peak_kw for peak in peaks)
@@ -243,7 +243,7 @@ def peak_in_gap(case: Case) -> bool:
         return False
     starts, known = _meter(case.site)["interval_start"], case.inputs.meter["interval_start"]
     read = starts.is_in(known.implode()).to_numpy().astype(np.int64)
-    whole, seen = (_true_bills(case, windows) for windows in (np.ones_like(read), read))
+    whole, seen = (true_bills(case, windows) for windows in (np.ones_like(read), read))
     return any(
         own.own_peak_kw != without.own_peak_kw
         for world in whole

@@ -1,11 +1,16 @@
 """The ranges hold the truth on simulated sites with flaws of their own; `tests.bench.coverage` counts more."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
-from tests.bench.coverage import Outcome, outcome_of, outcomes
+from pipeline.chain import bridged, prepare
+from pipeline.chain.results import bills_of
+from tests.bench.coverage import Outcome, case_of, outcome_of, outcomes, peak_in_gap, true_bills
 
 SEED = 1
 
@@ -27,6 +32,25 @@ def test_a_meter_gap_is_proved_where_no_peak_can_lie_and_nowhere_else(tmp_path: 
     assert (night.flaws.meter_gap_windows, night.provable, "meter_gap_bounded" in night.reasons) == (8, True, True)
     assert (peak.flaws.meter_gap_windows, peak.provable, "meter_gap" in peak.reasons) == (4, False, True)
     assert share([night], 0) == share([night], 1) == 1
+
+
+@pytest.mark.parametrize("number", [3, 8])
+@pytest.mark.parametrize("length", [1, 4])
+def test_a_gap_laid_over_a_peak_is_never_billed(tmp_path: Path, number: int, length: int) -> None:
+    """Over the window that set a peak of either exact world, at the gap's beginning or inside it."""
+    case = case_of(number, SEED, tmp_path)
+    starts = case.inputs.meter["interval_start"].to_list()
+    lines = [line for bill in true_bills(case, np.ones(len(starts), dtype=np.int64)).values() for line in bill.lines]
+    peaks = sorted({starts.index(line.set_at) for line in lines if line.set_at is not None})
+    assert peaks
+    for peak in peaks:
+        first = max(1, peak - length // 2)
+        meter = pl.concat([case.inputs.meter[:first], case.inputs.meter[first + length :]])
+        hidden = replace(
+            case, inputs=replace(case.inputs, meter=meter), flaws=replace(case.flaws, meter_gap_windows=length)
+        )
+        assert peak_in_gap(hidden)
+        assert bridged(prepare(hidden.inputs), bills_of).bridged is None
 
 
 @pytest.mark.soak
