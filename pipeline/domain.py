@@ -215,7 +215,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "availability_not_known": Reason(
         "No hours to work in, no chargers, or sessions without an end: the plugged-in share is not known.",
-        ("fleet.availability_pct",),
+        ("fleet.availability_pct", "fleet.available_at_peak_pct"),
     ),
     "reserve_not_known": Reason(
         "No reading states the charge of a configured car, so whether one gave from its reserve is not known.",
@@ -239,7 +239,7 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "no_demand_charge": Reason(
         "The tariff has no demand charge, so there is no billed peak.",
-        ("peak_kw.*", "billing_demand_kw.*", "percent_saved.peak"),
+        ("peak_kw.*", "billing_demand_kw.*", "percent_saved.peak", "fleet.available_at_peak_pct"),
     ),
     "no_peak_window": Reason(
         "No peak window is set and the tariff has no dearest hours.", ("percent_saved.moved_out_of_window",)
@@ -247,7 +247,10 @@ REASONS: Final[Mapping[str, Reason]] = {
     "no_departures": Reason("No car departed in this bill.", ("fleet.ready_pct",)),
     "no_discharge": Reason("No car discharged in this bill.", ("fleet.round_trip_efficiency",)),
     "efficiency_assumed": Reason("Too few discharges to measure the round trip; an efficiency of 0.835 is assumed."),
-    "vehicles_unknown": Reason("No vehicle capacities are configured.", ("fleet.equivalent_full_cycles",)),
+    "vehicles_unknown": Reason(
+        "No vehicle capacities are configured.",
+        ("fleet.equivalent_full_cycles", "fleet.short_kwh", "fleet.short_minutes"),
+    ),
     "wear_not_configured": Reason("No battery wear range is configured.", ("money.wear_low", "money.wear_high")),
     "meter_gap": Reason("Meter data is missing, so neither the energy nor the peak of this bill is known."),
     "range_biased": Reason(

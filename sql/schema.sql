@@ -554,7 +554,11 @@ create table savings_month (
     co2_change_kg double,
     co2_missing_hours double,
     outside_kwh double,
-    outside_value decimal(38, 12)
+    outside_value decimal(38, 12),
+    reduction_at_baseline_peak_kw double,
+    short_kwh double,
+    short_minutes double,
+    available_at_peak_pct double
 );
 comment on table savings_month is 'One row per site and bill: the result, as in summary.json.';
 comment on column savings_month.site_id is 'Site';
@@ -653,6 +657,10 @@ comment on column savings_month.co2_change_kg is 'CO2 emitted beside the headlin
 comment on column savings_month.co2_missing_hours is 'Time in which V2B changed the load and no marginal CO2 factor is given [h]';
 comment on column savings_month.outside_kwh is 'By how much fuller the cars ended the bill than charging from plug-in would have left them, below 0 emptier [kWh]';
 comment on column savings_month.outside_value is 'That energy at the cheapest rate of the bill, in no saving [money]';
+comment on column savings_month.reduction_at_baseline_peak_kw is 'Less drawn than the headline world in the window that set its peak [kW]';
+comment on column savings_month.short_kwh is 'What cars that left short of their target lacked, all together [kWh]';
+comment on column savings_month.short_minutes is 'How long full power would have taken to make good what they lacked [min]';
+comment on column savings_month.available_at_peak_pct is 'Share of chargers with a car while the metered peak was set [%]';
 
 create table utility_bill (
     site_id varchar not null,

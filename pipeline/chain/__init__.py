@@ -19,6 +19,7 @@ from pipeline.chain.sources import source_hash
 from pipeline.chain.event_window import in_event_window
 from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
 from pipeline.chain.capturing import Capture, capture_of
+from pipeline.chain.fleet_facts import cut_at_baseline_peak_kw, fleet_of, peak_span
 from pipeline.chain.gap_corners import corners_of
 from pipeline.chain.ranging import Drawn, draw_savings, sources_of
 from pipeline.chain.meter_gaps import bridged
@@ -49,8 +50,10 @@ __all__ = [
     "check_days",
     "compute",
     "corners_of",
+    "cut_at_baseline_peak_kw",
     "draw_savings",
     "event_findings",
+    "fleet_of",
     "found_sessions",
     "in_event_window",
     "input_hash",
@@ -61,6 +64,7 @@ __all__ = [
     "meter_findings",
     "outages_of",
     "outside_of",
+    "peak_span",
     "prepare",
     "result_hash",
     "served",

@@ -53,6 +53,7 @@ def prepare(inputs: Inputs) -> Prepared:
     outside = _flows_outside_sessions(windows, sessions, span)
     windows, plug_in = _rebuilt(inputs, windows, sessions, readings, registers, round_trip)
     found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
+    found.append(quality.efficiency_too_high(windows, round_trip))
     findings = pl.concat([findings, *found])
     clock = quality.clock_of(fits, inputs.clock_bound_s)
     return Prepared(

@@ -16,6 +16,7 @@ from pipeline.chain.assumptions import assumptions_of
 from pipeline.chain.capturing import capture_of
 from pipeline.chain.checking import Checked, check_days
 from pipeline.chain.event_window import in_event_window
+from pipeline.chain.fleet_facts import cut_at_baseline_peak_kw, fleet_of, peak_span
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
 from pipeline.chain.meter_gaps import bridged
@@ -150,7 +151,7 @@ def _facts(
         bills=bills,
         demand_line=_demand_line(prepared, bills),
         energy=energy,
-        fleet=_fleet(prepared, energy),
+        fleet=fleet_of(prepared, energy, peak_span(prepared, bills, "actual")),
         meter_coverage_pct=_coverage_pct(prepared.meter_measured),
         charger_coverage_pct=_coverage_pct(windows.get_column("covered")),
         estimated_intervals=inputs.estimated_intervals,
@@ -167,6 +168,7 @@ def _facts(
         assumptions=assumptions_of(prepared),
         commissioned=is_commissioned(prepared),
         outages=served(windows).section,
+        at_baseline_peak_kw=cut_at_baseline_peak_kw(prepared, bills),
         co2=_co2(prepared),
     )
 
@@ -280,31 +282,6 @@ def _with_notes(facts: savings.Facts, prepared: Prepared, drawn: Drawn | None) -
     if facts.state == "seed":
         notes = {"programme_not_started": True, "meter_gap_bounded": prepared.bridged is not None}
     return savings.with_reasons(facts, [code for code, holds in notes.items() if holds])
-
-
-def _fleet(prepared: Prepared, energy: savings.Energy) -> dict[str, Any]:
-    site, span = prepared.inputs.site, period_utc(prepared.inputs.period, prepared.inputs.site.timezone)
-    targets = {vehicle.vehicle_id: vehicle.target_soc_pct for vehicle in site.vehicles}
-    reserves = {vehicle.vehicle_id: vehicle.min_soc_pct for vehicle in site.vehicles}
-    return fleet.fleet_section(
-        fleet.departures(prepared.known_sessions, span, targets),
-        energy.charge_wh,
-        energy.discharge_wh,
-        sum(vehicle.usable_kwh for vehicle in site.vehicles) * 1000,
-        prepared.round_trip.efficiency,
-        _availability_pct(prepared),
-        fleet.reserve_violations(prepared.inputs.readings, span, reserves),
-    )
-
-
-def _availability_pct(prepared: Prepared) -> float | None:
-    """The plugged-in share of charger time in the hours V2B works in."""
-    inside = in_event_window(prepared.inputs, prepared.windows)
-    sessions = prepared.known_sessions
-    if inside is None or sessions.get_column("plugged_out_at").null_count():
-        return None
-    share = fleet.availability_pct(sessions, inside, len(prepared.inputs.site.chargers))
-    return None if share is None else round(share, 2)
 
 
 def _energy(prepared: Prepared) -> savings.Energy:

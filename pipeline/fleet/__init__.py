@@ -13,9 +13,12 @@ emissions     what the grid emitted more or less for it, at the margin
 
 from pipeline.fleet.readiness import (
     Departures,
+    Missing,
+    Observed,
     departures,
     equivalent_full_cycles,
     fleet_section,
+    missing_at_departure,
     reserve_violations,
     unstated_fleet,
 )
@@ -31,6 +34,8 @@ __all__ = [
     "DemandPrice",
     "Departures",
     "Losses",
+    "Missing",
+    "Observed",
     "PeakLoad",
     "Plan",
     "Prices",
@@ -46,6 +51,7 @@ __all__ = [
     "equivalent_full_cycles",
     "fleet_section",
     "marginal_prices",
+    "missing_at_departure",
     "reserve_violations",
     "unstated_fleet",
 ]

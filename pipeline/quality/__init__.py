@@ -30,7 +30,7 @@ from pipeline.quality.meter import (
 )
 from pipeline.quality.slip import window_slips
 from pipeline.quality.stays import overlapping_sessions
-from pipeline.quality.wiring import Wiring, wiring_faults, wiring_of
+from pipeline.quality.wiring import Wiring, efficiency_too_high, wiring_faults, wiring_of
 
 __all__ = [
     "FINDING",
@@ -44,6 +44,7 @@ __all__ = [
     "conservation",
     "copied_hours",
     "corrections_s",
+    "efficiency_too_high",
     "fitted_offsets",
     "gaps",
     "incomplete_sessions",

@@ -12,6 +12,7 @@ from typing import Final, TypeGuard
 
 import polars as pl
 
+from pipeline.charging import RoundTrip
 from pipeline.quality.changes import ALL_CHARGERS
 from pipeline.quality.clock import Fit, Sides
 from pipeline.quality.findings import ENDS, as_findings, nothing_found
@@ -35,6 +36,9 @@ to 0.3, five standard errors off.
 
 ONE_CONVERSION: Final = 0.03
 """How far from 1 the product of both directions' gains may lie where one conversion stands between car and meter."""
+
+HIGHEST_EFFICIENCY: Final = 0.92
+"""The best round trip of a small bidirectional charger and its battery; more says that conversions are not counted."""
 
 DIAGNOSES: Final[tuple[tuple[float, str], ...]] = (
     (-1.0, "its import and export are turned round (sign)"),
@@ -87,6 +91,23 @@ def wiring_faults(windows: pl.DataFrame, fits: Sequence[Fit]) -> pl.DataFrame:
     span = windows.select(span_from=pl.col("interval_start").min(), span_to=ENDS.max())
     found = pl.DataFrame(rows).join(span, how="cross")
     return as_findings(found, "charger.wiring", pl.col("source"), "1", pl.col("said"))
+
+
+def efficiency_too_high(windows: pl.DataFrame, round_trip: RoundTrip) -> pl.DataFrame:
+    """Return a finding where cars gave back more of what they took than batteries and chargers can [1].
+
+    `windows`: interval_start (UTC), duration_s [s] of the bill. Assumed round trips say nothing.
+    """
+    if round_trip.source == "assumed" or round_trip.efficiency <= HIGHEST_EFFICIENCY:
+        return nothing_found()
+    span = windows.select(span_from=pl.col("interval_start").min(), span_to=ENDS.max())
+    found = span.with_columns(value=pl.lit(round(round_trip.efficiency, 3)))
+    sentence = pl.format(
+        "Cars gave back {} of what they took, more than any charger and battery: registers probably count on the DC "
+        "side, behind the conversion.",
+        "value",
+    )
+    return as_findings(found, "charger.efficiency", pl.lit("chargers"), "1", sentence)
 
 
 def _doubted(fits: Sequence[Fit]) -> list[tuple[Fit, str]]:

@@ -157,6 +157,7 @@ class Facts:
     ranges: Ranges = Ranges()
     assumptions: Sequence[Assumption] = ()
     commissioned: bool = False  # wiring and clocks were told by the meter within a year
+    at_baseline_peak_kw: float | None = None  # less drawn than the compared world while that set its peak [kW]
     co2: Mapping[str, Any] | None = None  # the co2 section; None where the site has no marginal factors
     outside: Mapping[str, Any] | None = None  # the outside section; None where the unmanaged world is not known
     outages: Mapping[str, Any] | None = None  # the outages section; None where the bill could not be computed

@@ -153,6 +153,10 @@ def _number(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
 
 
+def _to_watts(kw: float | None) -> float | None:
+    return None if kw is None else round(kw, 3)
+
+
 def _local_text(at: datetime | None, zone: str) -> str | None:
     return None if at is None else at.astimezone(ZoneInfo(zone)).isoformat()
 
@@ -169,6 +173,7 @@ def _peaks(facts: Facts) -> dict[str, Any]:
         "actual": _number(own["actual"]),
         "reduction": _number(difference(own[facts.site.headline], own["actual"])) if facts.provable else None,
         **_ends(facts.ranges.peak_kw, _number),
+        "reduction_at_baseline_peak": _to_watts(facts.at_baseline_peak_kw) if facts.provable else None,
         "baseline_set_at": _local_text(headline.set_at if headline else None, zone),
         "actual_set_at": _local_text(actual.set_at if actual else None, zone),
     }

@@ -141,3 +141,20 @@ def test_the_plugged_in_share_of_the_peak_hours():
     assert "availability_not_known" not in found["reasons"]
     assert inputs().site.peak_window is None
     assert "availability_not_known" in summary()["reasons"]
+
+
+def test_the_plugged_in_share_while_the_peak_was_set():
+    """The car stands there from 8 to 18 h on the first day: a peak at 13:00 finds it, one of the second day none."""
+    day, next_day = (
+        summary(tariff=tariff(DEMAND), meter=meter({at: 30_000}), site=site(headline="no_ev"))["fleet"]
+        for at in ("07-01 13:00", "07-02 13:00")
+    )
+    assert (day["available_at_peak_pct"], next_day["available_at_peak_pct"]) == (100.0, 0.0)
+    assert summary()["fleet"]["available_at_peak_pct"] is None
+
+
+def test_what_was_cut_while_the_compared_world_set_its_peak():
+    """Without cars 30 kWh at 13:00, 2 of them from the car: 60 kW and 4 less; the recharge at 15:00 peaks at 61."""
+    recharge = meter({"07-01 13:00": 28_000, "07-01 15:00": 30_500})
+    found = summary(tariff=tariff(DEMAND), meter=recharge, site=site(headline="no_ev"))["peak_kw"]
+    assert (found["reduction"], found["reduction_at_baseline_peak"]) == (-1.0, 4.0)

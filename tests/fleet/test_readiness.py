@@ -6,9 +6,12 @@ import pytest
 
 from pipeline.fleet import (
     Departures,
+    Missing,
+    Observed,
     departures,
     equivalent_full_cycles,
     fleet_section,
+    missing_at_departure,
     reserve_violations,
     unstated_fleet,
 )
@@ -65,6 +68,22 @@ def test_without_departures_there_is_no_share() -> None:
     assert Departures(8, 6, 1, 1).ready_pct == 75.0
 
 
+def missing(*sessions: dict[str, Any], usable_wh: float | None = 20_000.0) -> Missing | None:
+    cars = {} if usable_wh is None else {"LEAF1": usable_wh}
+    return missing_at_departure(charging_sessions(sessions), JULY, {"LEAF1": 80.0}, cars, {"CP1": 5_000.0})
+
+
+def test_what_short_departures_lacked_is_told_in_energy_and_time() -> None:
+    """10 and 5 points of 20 kWh are 2 and 1 kWh; at 5 kW into the battery 24 and 12 minutes."""
+    assert missing(leaving(70.0), leaving(75.0), leaving(95.0), leaving(None)) == Missing(3.0, 36.0)
+    assert missing(leaving(80.0)) == Missing(0.0, 0.0)
+
+
+def test_a_capacity_that_is_not_known_leaves_it_open_only_where_a_car_was_short() -> None:
+    assert missing(leaving(70.0), usable_wh=None) is None
+    assert missing(leaving(90.0), usable_wh=None) == Missing(0.0, 0.0)
+
+
 def test_cycles_are_throughput_over_twice_the_capacity() -> None:
     """30 kWh in and 10 kWh out of 20 kWh: one full cycle."""
     assert equivalent_full_cycles(30_000, 10_000, 20_000) == 1.0
@@ -72,7 +91,7 @@ def test_cycles_are_throughput_over_twice_the_capacity() -> None:
 
 
 def test_the_block_of_the_summary_by_hand() -> None:
-    block = fleet_section(Departures(4, 3, 1, 0), 30_000, 10_000, 20_000, 0.83)
+    block = fleet_section(Departures(4, 3, 1, 0), 30_000, 10_000, 20_000, 0.83, Observed())
     assert block == {
         "departures": 4,
         "ready": 3,
@@ -85,13 +104,19 @@ def test_the_block_of_the_summary_by_hand() -> None:
         "equivalent_full_cycles": 1.0,
         "availability_pct": None,
         "reserve_violations": None,
+        "short_kwh": None,
+        "short_minutes": None,
+        "available_at_peak_pct": None,
     }
     assert unstated_fleet() == dict.fromkeys(block)
 
 
 @pytest.mark.parametrize(("discharge_wh", "efficiency"), [(0, None), (1, 0.83)])
 def test_without_discharge_no_round_trip_is_stated(discharge_wh: int, efficiency: float | None) -> None:
-    assert fleet_section(Departures(0, 0, 0, 0), 5, discharge_wh, 1.0, 0.83)["round_trip_efficiency"] == efficiency
+    assert (
+        fleet_section(Departures(0, 0, 0, 0), 5, discharge_wh, 1.0, 0.83, Observed())["round_trip_efficiency"]
+        == efficiency
+    )
 
 
 JULY = (instant("07-01 00:00"), instant("08-01 00:00"))

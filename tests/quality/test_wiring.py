@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline import quality
+from pipeline.charging import RoundTrip
 from pipeline.quality.clock import Fit
 from tests.quality.worlds import charges, load_wh, readings, windows
 
@@ -73,3 +74,15 @@ def test_the_gain_of_all_is_weighted_by_what_is_known_of_each():
     assert quality.wiring_of([fit(1.0, 0.01), fit(1.1, 0.02, "CP2")]).beta == pytest.approx(1.02)
     assert quality.wiring_of([]).beta is None
     assert quality.wiring_of([fit(1.0, float("inf"))]).beta is None
+
+
+@pytest.mark.parametrize(
+    ("efficiency", "source", "found"), [(0.93, "fit", 1), (0.92, "fit", 0), (0.95, "ratio", 1), (0.95, "assumed", 0)]
+)
+def test_a_round_trip_better_than_any_charger_is_a_finding(efficiency, source, found):
+    rows = quality.efficiency_too_high(windows(load_wh()), RoundTrip(1.0, efficiency, source))
+    assert rows.height == found
+    if found:
+        row = rows.row(0, named=True)
+        assert (row["name"], row["value"]) == ("charger.efficiency", efficiency)
+        assert "DC side" in row["sentence"]
