@@ -126,17 +126,12 @@ def _names(ordered: pl.DataFrame, places: Values) -> tuple[Values, Values]:
 
     A session that names its car in one reading means it in all.
     """
-    columns = (ordered.get_column(name).to_list() for name in ("charger_id", "session_id", "vehicle_id"))
-    charger_ids, session_ids, vehicle_ids = columns
-    cars: dict[tuple[str, str | None], str] = {}
-    for charger_id, session_id, vehicle_id in zip(charger_ids, session_ids, vehicle_ids, strict=True):
-        if vehicle_id is not None and session_id is not None:
-            cars.setdefault((charger_id, session_id), vehicle_id)
-    accounts = [
-        cars.get((charger_ids[place], session_ids[place])) or vehicle_ids[place] or charger_ids[place]
-        for place in places
-    ]
-    return np.array([charger_ids[place] for place in places], dtype=object), np.array(accounts, dtype=object)
+    session = ["charger_id", "session_id"]
+    named = ordered.select(*session, "vehicle_id").drop_nulls().unique(session, keep="first", maintain_order=True)
+    cars = {(charger_id, session_id): car for charger_id, session_id, car in named.iter_rows()}
+    here = ordered.select(*session, "vehicle_id")[places].rows()
+    accounts = [cars.get((charger_id, session_id)) or car or charger_id for charger_id, session_id, car in here]
+    return np.array([row[0] for row in here], dtype=object), np.array(accounts, dtype=object)
 
 
 def _curve(samples: _Samples, fallback: ChargePower, rated_w: int, step_wh: int) -> ChargePower:

@@ -10,6 +10,8 @@ import polars as pl
 from pipeline.domain import CHARGING_SESSION
 
 _LATE_COUNT: Final = timedelta(minutes=15)
+_REGISTERS: Final = ("energy_import_wh", "energy_export_wh")
+_READ: Final = ("charger_id", "measured_at", "session_id", "vehicle_id", "context", "soc_pct", *_REGISTERS)
 
 
 def sessions(readings: pl.DataFrame) -> pl.DataFrame:
@@ -23,10 +25,11 @@ def sessions(readings: pl.DataFrame) -> pl.DataFrame:
     the registers takes it from the idle readings beside it. `complete`: both begin and end were seen. Target and
     departure are not in readings and stay null.
     """
-    ordered = readings.sort("charger_id", "measured_at").with_columns(
-        _bridged("energy_import_wh"), _bridged("energy_export_wh")
-    )
-    ordered = ordered.with_columns(*_after("energy_import_wh"), *_after("energy_export_wh"))
+    ordered = readings.select(_READ).sort("charger_id", "measured_at")
+    bare = pl.col("context").is_in(["begin", "end"]) & pl.any_horizontal(pl.col(*_REGISTERS).is_null())
+    if ordered.select(bare.any()).item():
+        ordered = ordered.with_columns(_bridged(register) for register in _REGISTERS)
+    ordered = ordered.with_columns(after for register in _REGISTERS for after in _after(register))
     key = ["charger_id", "session_id"]
     at, context = pl.col("measured_at"), pl.col("context")
     named = ordered.filter(pl.col("session_id").is_not_null()).with_columns(

@@ -93,7 +93,8 @@ def reserve_violations(
     less than its reserve violates nothing while it gives nothing. None where no reading of these cars states a charge.
     """
     session = ["charger_id", "session_id"]
-    ordered = readings.drop_nulls("session_id").sort("charger_id", "measured_at")
+    columns = (*session, "measured_at", "vehicle_id", "energy_export_wh", "soc_pct")
+    ordered = readings.select(columns).drop_nulls("session_id").sort("charger_id", "measured_at")
     told = ordered.with_columns(
         car=pl.col("vehicle_id").drop_nulls().first().over(session),
         given_wh=pl.col("energy_export_wh").forward_fill().diff().over(session),

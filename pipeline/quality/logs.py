@@ -47,6 +47,8 @@ def register_repairs(
     """
     begin, end = span
     ours = repairs.filter((pl.col("span_from") < end) & (pl.col("span_to") >= begin))
+    if ours.is_empty():
+        return nothing_found()
     energies = charger_windows.group_by("charger_id").agg(pl.col(column).sum() / 1000 for _, column in _WAYS.values())
     found = [nothing_found()]
     for register, (way, column) in _WAYS.items():
@@ -81,7 +83,8 @@ def missing_samples(readings: pl.DataFrame, span: tuple[datetime, datetime]) -> 
     rose between two readings, and only of logs that keep a usual step.
     """
     begin, end = span
-    ordered = readings.filter(pl.col("measured_at").is_between(begin, end)).sort("charger_id", "measured_at")
+    inside = readings.filter(pl.col("measured_at").is_between(begin, end))
+    ordered = inside.select("charger_id", "measured_at", "session_id", *_WAYS).sort("charger_id", "measured_at")
     rose = pl.any_horizontal(pl.col(name).diff().over("charger_id") > 0 for name in _WAYS)
     same = pl.col("session_id") == pl.col("session_id").shift().over("charger_id")
     steps = (
@@ -123,7 +126,8 @@ def incomplete_sessions(sessions: pl.DataFrame, readings: pl.DataFrame) -> pl.Da
     over, and none; nor is any of a charger whose log never marks a begin or an end (a table of registers).
     """
     chargers = (
-        readings.sort("measured_at")
+        readings.select("charger_id", "measured_at", "session_id", "context")
+        .sort("measured_at")
         .group_by("charger_id")
         .agg(current=pl.col("session_id").last(), marked=pl.col("context").is_in(["begin", "end"]).any())
     )

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from pipeline.quality.findings import ENDS, HOURS, as_findings, local_text
+from pipeline.quality.findings import ENDS, HOURS, as_findings, local_text, nothing_found
 
 ZERO_RUN_INTERVALS: Final = 2
 """One zero may be a switching operation; two in a row are no load."""
@@ -95,6 +95,8 @@ def overlaps(meter: pl.DataFrame) -> pl.DataFrame:
 
 def twins(meter: pl.DataFrame) -> pl.DataFrame:
     """Return pairs of meters that measure the same: one meter under two names, billed twice; the value is intervals."""
+    if meter.get_column("meter_id").n_unique() < 2:
+        return nothing_found()
     table = meter.select("meter_id", "interval_start", "duration_s", "import_wh", "local_start")
     pairs = table.join(table, on="interval_start", suffix="_other").filter(
         pl.col("meter_id") < pl.col("meter_id_other")
@@ -141,6 +143,8 @@ def copied_hours(meter: pl.DataFrame) -> pl.DataFrame:
     How often the meter's other intervals equal those an hour before tells what chance would do.
     """
     measured = meter.filter(pl.col("quality") == "measured")
+    if not measured.select(pl.struct("meter_id", "local_start").is_duplicated().any()).item():
+        return nothing_found()  # no hour came twice
     table = measured.select("meter_id", "interval_start", "duration_s", "import_wh", "local_start", "local_day")
     hour_before = table.select(
         "meter_id", pl.col("interval_start").dt.offset_by("1h"), before_wh="import_wh", local_before="local_start"
