@@ -21,6 +21,8 @@ TIMES = [
     "2024-05-06T24:00:00Z",
     "2024-05-06T08:00:00",
     "2024-05-06T08:00:00ZZ",
+    "2024-05-06T08:00:00Z2",
+    "024-05-06T08:00:00Z",
     "2024-05-06T08:00:0Zürich",
     "",
     None,
@@ -43,3 +45,9 @@ def test_offsets_are_taken_off():
 @pytest.mark.parametrize("wrong", ["2023-02-29T08:00:00Z", "2024-05-06T24:00:00Z", "2024-05-06T08:00:00.5Z"])
 def test_one_time_that_is_not_plain_leaves_all_to_the_expression(wrong):
     assert instants(pl.Series(["2024-05-06T08:00:00Z", wrong])) is None
+
+
+def test_letters_that_slipped_into_the_line_before_are_not_put_right():
+    slipped = pl.Series(["2024-05-06T08:00:00Z2", "024-05-06T08:00:00Z"])
+    assert instants(slipped) is None
+    assert utc(slipped).to_list() == [None, None]
