@@ -20,6 +20,7 @@ from pipeline.ingest.ocpp_shapes import UNUSUAL, Known, Matcher, matcher, specia
 
 FEWEST_LINES: Final = 64  # below that, reading each line is faster than learning their shape
 _SAMPLED_LINES: Final = 4096
+_SEED: Final = 1
 _MOST_SHAPES: Final = 48
 _MOST_MET: Final = 5_000
 _KINDS: Final = tuple(map(Known._make, product((False, True), repeat=3)))
@@ -62,9 +63,10 @@ class Shapes:
         """Yield the shapes that are frequent in a sample of lines and were not met before."""
         if len(self._met) > _MOST_MET:
             self._met.clear()
-        step = max(1, len(lines) // _SAMPLED_LINES)
-        frequent = pl.len().over("text") >= max(1, FEWEST_LINES // step)
-        sampled = tokens(_bodies(page, lines.at(slice(None, None, step)))).filter(frequent)
+        # Calls and answers alternate: every so-and-so-many line could be answers only.
+        sample = np.sort(np.random.default_rng(_SEED).permutation(len(lines))[:_SAMPLED_LINES])
+        frequent = pl.len().over("text") >= max(1, FEWEST_LINES * len(sample) // len(lines))
+        sampled = tokens(_bodies(page, lines.at(sample))).filter(frequent)
         for (text,), group in sampled.partition_by(["text"], as_dict=True, maintain_order=True).items():
             if (slots := special_slots(text, known)) is None:
                 continue

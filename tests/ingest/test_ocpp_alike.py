@@ -242,3 +242,16 @@ def test_a_message_without_end_is_refused_by_its_length(monkeypatch, tmp_path, b
     assert found.rejects.select("field", "value", "allowed").rows() == [
         ("length", "over 5000 bytes", "a message of at most 5000 bytes")
     ]
+
+
+def test_calls_and_answers_that_alternate_are_all_learnt(tmp_path):
+    """Of 50,000 lines in turn a call and its answer, every twelfth one is a call: a sample by steps would miss half."""
+    path = tmp_path / "CP1.log"
+    sample = '{"value":"17","measurand":"Energy.Active.Import.Register","unit":"Wh"}'
+    value = f'{{"timestamp":"2024-05-06T08:00:00Z","sampledValue":[{sample}]}}'
+    pair = '[2,"{0}","MeterValues",{{"connectorId":1,"meterValue":[' + value.replace("{", "{{").replace("}", "}}")
+    pair += ']}}]\n[3,"{0}",{{}}]\n'
+    path.write_text("".join(pair.format(number) for number in range(25_000)), encoding="utf-8")
+    (block,) = ocpp_blocks.blocks(path)
+    groups = ocpp_alike.Shapes().alike(ocpp_frames.framed(block, "CP1"))
+    assert sum(len(group.lines) for group in groups) == 50_000
