@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.charging.order import in_order
 from pipeline.portfolio import Charger, Vehicle
 
 RATED_ERROR: Final = 0.10
@@ -90,7 +91,7 @@ class _Samples(NamedTuple):
 
 
 def _power_samples(readings: pl.DataFrame) -> _Samples:
-    ordered = readings.drop_nulls("energy_import_wh").sort("charger_id", "measured_at")
+    ordered = in_order(readings.drop_nulls("energy_import_wh"))
     if ordered.is_empty():
         return _Samples(*(np.zeros(0, dtype=np.int64),) * 8)
     new = _changes(ordered.get_column("charger_id"))

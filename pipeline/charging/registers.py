@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from pipeline.charging.order import in_order
 from pipeline.domain import UTC
 from pipeline.portfolio import Charger
 
@@ -54,7 +55,7 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
     lifetime or as counted from the session's begin, whichever a charger of that rating can have reached; a begin of 0
     that is neither is ignored; a fall is a reset, or a rollover where it starts just below a power of ten.
     """
-    ordered = readings.sort("charger_id", "measured_at", maintain_order=True)
+    ordered = in_order(readings)
     ordered = _integrated(_signed(ordered, chargers))
     integrated = _integrated_rows(readings, ordered)
     repairs = [integrated]

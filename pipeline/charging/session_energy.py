@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from pipeline.charging.order import in_order
 from pipeline.domain import CHARGING_SESSION
 
 _LATE_COUNT: Final = timedelta(minutes=15)
@@ -25,7 +26,7 @@ def sessions(readings: pl.DataFrame) -> pl.DataFrame:
     the registers takes it from the idle readings beside it. `complete`: both begin and end were seen. Target and
     departure are not in readings and stay null.
     """
-    ordered = readings.select(_READ).sort("charger_id", "measured_at")
+    ordered = in_order(readings.select(_READ))
     bare = pl.col("context").is_in(["begin", "end"]) & pl.any_horizontal(pl.col(*_REGISTERS).is_null())
     if ordered.select(bare.any()).item():
         ordered = ordered.with_columns(_bridged(register) for register in _REGISTERS)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.charging.order import in_order
 from pipeline.domain import CHARGER_INTERVAL
 
 Integers = np.ndarray[Any, np.dtype[np.int64]]
@@ -89,8 +90,7 @@ def registers_of(readings: pl.DataFrame) -> Registers:
     Of readings at one instant the highest counts.
     """
     names = ("energy_import_wh", "energy_export_wh")
-    in_order = readings.lazy().select("charger_id", pl.col("measured_at").dt.epoch("ms"), *names)
-    ordered = in_order.sort("charger_id", "measured_at").collect()
+    ordered = in_order(readings.select("charger_id", pl.col("measured_at").dt.epoch("ms"), *names))
     times, ids = ordered.get_column("measured_at").to_numpy(), ordered.get_column("charger_id")
     begins = [*ids.ne_missing(ids.shift()).arg_true(), len(ids)]
     found: list[dict[str, Counter]] = []
