@@ -1,6 +1,7 @@
 """Meter gaps: two weeks with one meter, one car on the first day, and windows that nobody measured."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 
 from pipeline.calendars import window_grid
 from pipeline.chain import Prepared, compute, prepare
+from pipeline.chain.inputs import EARLIER_WINDOW
 from pipeline.chain.meter_gaps import bridge_of, bridged, left_open
 from pipeline.chain.results import bills_of
 from pipeline.domain import SCENARIOS, BillPeriod
 from pipeline.portfolio import UtilityBill
 from pipeline.tariff import Bill, BillLine, ResolvedTariff, resolve
-from tests.chain.cases import DEMAND, ENERGY, V2B_DAY, inputs
+from tests.chain.cases import DEMAND, ENERGY, NOTHING_EARLIER, V2B_DAY, inputs
 from tests.factories import charger_records, instant, meter_records, site
 from tests.tariff.bench import native
 
@@ -31,8 +33,8 @@ tiers = [{ up_to = 5594, rate = "0.10" }, { rate = "0.20" }]
 """ + DEMAND.removeprefix(ENERGY)
 
 
-def tariff(text: str = DEMAND) -> ResolvedTariff:
-    return resolve(native(text, head='name = "test"\ncurrency = "USD"\n'), PERIOD)
+def tariff(text: str = DEMAND, period: BillPeriod = PERIOD) -> ResolvedTariff:
+    return resolve(native(text, head='name = "test"\ncurrency = "USD"\n'), period)
 
 
 def starts(zone: str = "UTC", period: BillPeriod = PERIOD) -> list[datetime]:
@@ -180,10 +182,24 @@ def test_a_gap_on_the_night_clocks_change() -> None:
     frame = meter_records([row for row in rows if row[0] != gone])
     flat = charger_records([("2013-03-30 00:00", 7, 7), ("2013-04-16 00:00", 7, 7)])
     changes = {"site": site(timezone=zone), "period": period, "meter": frame, "readings": flat}
-    priced = resolve(native(DEMAND, head='name = "test"\ncurrency = "USD"\n'), period)
-    found = compute(prepare(inputs(**changes, tariff=priced, programme_start=date(2013, 3, 1)))).summary
+    found = compute(prepare(inputs(**changes, tariff=tariff(period=period), programme_start=date(2013, 3, 1)))).summary
     assert (found["provable"], found["money"]["saved"], found["peak_kw"]["reduction"]) == (True, "0.00", 0.0)
     assert "meter_gap_bounded" in found["reasons"]
+
+
+@pytest.mark.parametrize(("also_before", "provable"), [([], True), (["07-14 23:30"], False)])
+def test_a_gap_at_a_bills_beginning_is_seen_with_the_bill_before(also_before: list[str], provable: bool) -> None:
+    """The first half hour is missing: like nights show 6 kWh. With the one before, the gap goes from a Sunday into a
+    Monday, and four weeks have fewer than five such nights."""
+    later = BillPeriod("2013-08", date(2013, 7, 15), date(2013, 7, 29))
+    before = compute(case(meter=meter(*also_before))).frames["load_interval"].select(EARLIER_WINDOW.keys())
+    rows = [(at, 6_000 if at.hour >= 20 or at.hour < 6 else 10_000) for at in starts(period=later)]
+    flat = charger_records([("07-01 00:00", 7, 7), ("07-30 00:00", 7, 7)])
+    changes = {"period": later, "meter": meter_records(rows[1:]), "readings": flat, "tariff": tariff(period=later)}
+    assert not summary(**changes)["provable"]
+    found = summary(**changes, earlier=replace(NOTHING_EARLIER, windows=before))
+    assert found["provable"] is provable
+    assert found["energy_kwh"]["actual"] == (5600.0 if provable else None)  # 6 kWh are billed for the gap
 
 
 def test_before_the_programme_a_bounded_gap_leaves_the_peaks_known() -> None:
