@@ -8,6 +8,7 @@ here is a difference of registers; power is integrated only where a charger has 
 from pipeline.charging.ac_side import on_ac_side
 from pipeline.charging.clock_shift import on_the_meters_clock
 from pipeline.charging.efficiency import ASSUMED_EFFICIENCY, RoundTrip, round_trip
+from pipeline.charging.order import in_order
 from pipeline.charging.power import ChargePower, charge_power
 from pipeline.charging.registers import Repaired, repair_registers
 from pipeline.charging.session_energy import sessions
@@ -21,6 +22,7 @@ __all__ = [
     "Repaired",
     "RoundTrip",
     "charge_power",
+    "in_order",
     "interval_energy",
     "on_ac_side",
     "on_the_meters_clock",
