@@ -1,8 +1,16 @@
 """From charger readings to energy per window, sessions, round-trip efficiency and charging power.
 
-Registers count energy into the car (import) and out of it (export); `registers` makes one counter of each, `ac_side`
-brings those behind a converter to the charger's grid side, `clock_shift` their times to the meter's clock. Every energy
-here is a difference of registers; power is integrated only where a charger has none.
+Registers count energy into the car (import) and out of it (export). Every energy here is a difference of registers;
+power is integrated only where a charger has none.
+
+order           readings charger by charger in order of time
+ac_side         registers behind a converter, brought to the charger's grid side
+clock_shift     readings on the meter's clock
+efficiency      what a charger takes for what it stores and gives back
+power           charging power: what each car was seen to draw at each charger
+registers       one counter of each register
+session_energy  when a car was plugged in, and what went in and out
+window_energy   registers read at the edges of windows
 """
 
 from pipeline.charging.ac_side import on_ac_side
