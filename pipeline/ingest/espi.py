@@ -1,6 +1,7 @@
 """Green Button: ESPI XML feeds of utilities (NAESB REQ.21), interval energy of electricity only.
 
-Times are seconds since 1970 UTC. Energy comes in Wh (uom 72) or as mean power in W (uom 38) times ten to a power.
+Times are seconds since 1970 UTC. Energy comes in Wh (uom 72), as mean power in W (uom 38) or, reactive, in varh (uom
+73), times ten to a power.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from pipeline.domain import REJECT, UTC
+from pipeline.domain import REJECT
 from pipeline.ingest import cells, espi_intervals
 from pipeline.ingest.espi_intervals import rejects
 from pipeline.ingest.espi_series import series_of
@@ -37,27 +38,30 @@ def read(path: Path, hints: Sequence[str]) -> Records:
     feed = parse(path)
     readings, unknown, notes = _meant(feed, hints[-1] if hints else "meter")
     values, wrong = _values(readings)
-    intervals, refusals, more = espi_intervals.combined(values)
-    rejects = pl.concat([feed.rejects, joined_rejects([_with_raw(pl.concat([unknown, wrong, refusals]), feed)])])
-    notes += more
-    if intervals.is_empty():
+    intervals, refusals, more = espi_intervals.combined(values.filter(~pl.col("reactive")))
+    varh, refusals_of_varh, more_of_varh = espi_intervals.reactive(values.filter("reactive"))
+    refusals = pl.concat([unknown, wrong, refusals, refusals_of_varh])
+    rejects = pl.concat([feed.rejects, joined_rejects([_with_raw(refusals, feed)])])
+    notes += more + more_of_varh
+    found = {"meter": intervals, "reactive": varh}
+    frames = {kind: in_schema(frame, kind) for kind, frame in found.items() if frame.height}
+    if not frames:
         return refused(FORMAT, rejects if rejects.height else _nothing(notes), "meter", notes)
-    frame = in_schema(intervals.with_columns(pl.col("interval_start").cast(UTC)), "meter")
-    return Records(FORMAT, "meter", {"meter": frame}, rejects, notes)
+    return Records(FORMAT, next(iter(frames)), frames, rejects, notes)
 
 
 def _nothing(notes: tuple[str, ...]) -> pl.DataFrame:
-    allowed = "at least one IntervalReading of electric energy (uom 72) or power (uom 38)"
+    allowed = "at least one IntervalReading of electric energy (uom 72 or 73) or power (uom 38)"
     return refusal("file", "IntervalReading", "; ".join(notes), allowed).select(*REJECT)
 
 
 def _meant(feed: Feed, fallback_name: str) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
     """Return (readings of electricity with their meaning, rejects, notes)."""
     series = series_of(feed, fallback_name)
-    names = ("meter", "direction", "power", "factor", "tou", "phase", "passed", "wrong")
+    names = ("meter", "direction", "power", "reactive", "factor", "tou", "phase", "passed", "wrong")
     columns = {name: [getattr(one, name) for one in series] for name in names}
     defaults = {f"default_{name}": [getattr(one, name) for one in series] for name in ("duration", "quality")}
-    strings = {name: pl.Boolean if name == "power" else pl.String for name in [*columns, *defaults]}
+    strings = {name: pl.Boolean if name in {"power", "reactive"} else pl.String for name in [*columns, *defaults]}
     table = pl.DataFrame(columns | defaults, schema=strings).rename({"tou": "default_tou"})
     table = table.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("block"))
     readings = feed.readings.with_row_index("line_order").join(table, on="block", how="left", maintain_order="left")
@@ -115,6 +119,7 @@ def _values(readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         "direction",
         "part",
         "power",
+        "reactive",
         interval_start=pl.from_epoch(pl.col("start_us"), "us").dt.replace_time_zone("UTC"),
         duration_s=pl.col("seconds").cast(pl.Int64),
         ws=ws,

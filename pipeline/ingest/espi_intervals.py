@@ -38,18 +38,50 @@ def rejects(readings: pl.DataFrame, field: str, value: pl.Expr, allowed: str | p
 
 def combined(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
     """Return (meter records in whole Wh, rejects, notes) of parsed readings."""
-    directed = _directed(values)
-    single, contradicted = _last_of_each(directed)
-    whole, some_phases, notes_of_phases = _of_whole_service(single)
-    total, parts_passed = _without_parts(whole)
-    shortest, long_passed = _shortest(total)
+    shortest, refusals, passed = _each_once(values)
     intervals, alone, notes = _both_directions(shortest)
     power = values.filter("power").select(pl.col("meter").unique().sort()).to_series()
     notes += tuple(f"{meter}: power in W counts as the mean of its interval" for meter in power)
-    notes += notes_of_phases
+    return _whole_wh(intervals), pl.concat([refusals, alone]), notes + passed
+
+
+def reactive(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Return (records of reactive energy in whole varh, rejects, notes) of parsed readings; `ws` in var-seconds.
+
+    What is given back counts below zero. Where a meter tells of both directions, an interval of one is passed over:
+    without what is given back, what is drawn is not the reactive energy.
+    """
+    shortest, refusals, passed = _each_once(values)
+    sign = pl.when(pl.col("direction") == "import").then(1).otherwise(-1)
+    directions = shortest.group_by("meter").agg(of_meter=pl.col("direction").n_unique())
+    summed = shortest.group_by(_INTERVAL).agg(
+        (pl.col("ws") * sign).sum(), pl.col("estimated").any(), told=pl.col("direction").n_unique()
+    )
+    marked = summed.join(directions, on="meter").sort("meter", "interval_start")
+    half = pl.col("told") < pl.col("of_meter")
+    why = "reactive energy of one direction, without the other of its interval"
+    kept = marked.filter(~half)
+    total = cells.rounded(pl.col("ws").cum_sum().over("meter") / 3600)
+    frame = kept.select(
+        "interval_start",
+        "duration_s",
+        meter_id="meter",
+        reactive_varh=total - total.shift(1, fill_value=0).over("meter"),
+        quality=pl.when("estimated").then(pl.lit("estimated")).otherwise(pl.lit("measured")),
+    )
+    return frame, refusals, passed + _counted(marked.filter(half), why)
+
+
+def _each_once(values: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Return the reading of each meter, direction and time, what is refused and what is passed over."""
+    directed = _directed(values)
+    single, contradicted = _last_of_each(directed)
+    whole, some_phases, notes = _of_whole_service(single)
+    total, parts_passed = _without_parts(whole)
+    shortest, long_passed = _shortest(total)
     notes += _counted(parts_passed, "parts by time of use or phase, beside their total")
     notes += _counted(long_passed, "of longer intervals, where shorter ones lie in the same time")
-    return _whole_wh(intervals), pl.concat([contradicted, some_phases, alone]), notes
+    return shortest, pl.concat([contradicted, some_phases]), notes
 
 
 def _counted(passed: pl.DataFrame, why: str) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ _UNITS: Final = {
     "61": "apparent power in VA",
     "63": "reactive power in var",
     "71": "apparent energy in VAh",
-    "73": "reactive energy in varh",
     "119": "volume in cubic feet",
     "128": "volume in US gallons",
     "132": "heat in BTU",
@@ -24,9 +23,9 @@ _UNITS: Final = {
 }
 _SERVICES: Final = {"1": "gas", "2": "water", "3": "time", "4": "heat", "5": "refuse", "6": "sewerage", "7": "rates"}
 _ELECTRICITY: Final = {"", "0", "1", "2"}  # none, secondary and primary metered
-_ENERGY, _POWER = "72", "38"
+_ENERGY, _POWER, _REACTIVE = "72", "38", "73"
 _DIRECTIONS: Final = {"": "import", "0": "import", "1": "import", "19": "export", "4": "net"}
-_ACCUMULATIONS: Final = {_ENERGY: {"", "0", "4"}, _POWER: {"", "0", "4", "6", "12"}}
+_ACCUMULATIONS: Final = {_ENERGY: {"", "0", "4"}, _REACTIVE: {"", "0", "4"}, _POWER: {"", "0", "4", "6", "12"}}
 _WHOLE_VALUES: Final = {"", "0", "2", "12"}  # none, average and normal: not a minimum or maximum
 _SINGLE_PHASES: Final = {"128", "129", "64", "65", "32", "33"}
 
@@ -38,6 +37,7 @@ class Series:
     meter: str
     direction: str = ""
     power: bool = False
+    reactive: bool = False
     factor: str = "1"
     duration: str = ""
     quality: str = ""
@@ -131,13 +131,14 @@ def _meaning(name: str, fields: Mapping[str, str]) -> Series:
     if passed:
         return Series(name, passed=passed)
     if uom not in _ACCUMULATIONS:
-        return Series(name, wrong=f"a ReadingType with uom 72 (Wh) or 38 (W), not {uom or 'none'}")
+        return Series(name, wrong=f"a ReadingType with uom 72 (Wh), 38 (W) or 73 (varh), not {uom or 'none'}")
     if multiplier is None:
         return Series(name, wrong=f"a powerOfTenMultiplier from -9 to 9, not {get('powerOfTenMultiplier')}")
     return Series(
         name,
         direction=_DIRECTIONS[get("flowDirection")],
         power=uom == _POWER,
+        reactive=uom == _REACTIVE,
         factor=multiplier,
         duration=get("intervalLength"),
         quality=get("defaultQuality"),

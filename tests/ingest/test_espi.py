@@ -50,7 +50,7 @@ def test_a_feed_without_readings_is_refused_by_name():
     found = read_file(DATA / "openespi__ServiceCategory.xml", ("site",))
     assert (found.format, dict(found.frames)) == ("green_button", {})
     assert found.rejects["allowed"].to_list() == [
-        "at least one IntervalReading of electric energy (uom 72) or power (uom 38)"
+        "at least one IntervalReading of electric energy (uom 72 or 73) or power (uom 38)"
     ]
 
 
