@@ -417,7 +417,7 @@ comment on column billing_determinant.expected is 'Windows of these hours in the
 comment on column billing_determinant.reactive_varh is 'Reactive energy, null where not metered throughout [varh]';
 comment on column billing_determinant.own_peak_low_w is 'Least apparent or reactive power of a rebuilt world [W]';
 comment on column billing_determinant.own_peak_high_w is 'Most apparent or reactive power of a rebuilt world [W]';
-comment on column billing_determinant.routine_import_wh is 'import_wh without the load of events.csv, null where no event of the bill had a known one [Wh]';
+comment on column billing_determinant.routine_import_wh is 'import_wh without the load of events.csv, null where none is known [Wh]';
 comment on column billing_determinant.routine_export_wh is 'export_wh without the load of events.csv, likewise [Wh]';
 comment on column billing_determinant.routine_peak_w is 'own_peak_w without the load of events.csv, likewise [W]';
 comment on column billing_determinant.routine_peak_set_at is 'Start of the window that would have set it, UTC';
@@ -655,7 +655,7 @@ comment on column savings_month.run_rate_low is 'Low end of the 95 % range of th
 comment on column savings_month.run_rate_high is 'High end of the 95 % range of the run-rate [money]';
 comment on column savings_month.co2_change_kg is 'CO2 emitted beside the headline world by marginal factors, below 0 where less [kg]';
 comment on column savings_month.co2_missing_hours is 'Time in which V2B changed the load and no marginal CO2 factor is given [h]';
-comment on column savings_month.outside_kwh is 'By how much fuller the cars ended the bill than charging from plug-in would have left them, below 0 emptier [kWh]';
+comment on column savings_month.outside_kwh is 'Energy the cars ended the bill with beyond what charging from plug-in leaves [kWh]';
 comment on column savings_month.outside_value is 'That energy at the cheapest rate of the bill, in no saving [money]';
 comment on column savings_month.reduction_at_baseline_peak_kw is 'Less drawn than the headline world in the window that set its peak [kW]';
 comment on column savings_month.short_kwh is 'What cars that left short of their target lacked, all together [kWh]';
