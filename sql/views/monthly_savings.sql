@@ -59,7 +59,14 @@ select
     realised_low,
     realised_high,
     run_rate_low,
-    run_rate_high
+    run_rate_high,
+    co2_change_kg,
+    outside_kwh,
+    outside_value,
+    reduction_at_baseline_peak_kw,
+    short_kwh,
+    short_minutes,
+    available_at_peak_pct
 from savings_month;
 comment on view monthly_savings is 'One row per site and bill: what V2B was worth, with the month''s state and proof.';
 comment on column monthly_savings.site_id is 'Site';
@@ -121,3 +128,10 @@ comment on column monthly_savings.realised_low is 'Low end of the 95 % range of 
 comment on column monthly_savings.realised_high is 'High end of the 95 % range of the savings of the last twelve bills [money]';
 comment on column monthly_savings.run_rate_low is 'Low end of the 95 % range of the run-rate [money]';
 comment on column monthly_savings.run_rate_high is 'High end of the 95 % range of the run-rate [money]';
+comment on column monthly_savings.co2_change_kg is 'CO2 emitted beside the headline world by marginal factors, below 0 where less [kg]';
+comment on column monthly_savings.outside_kwh is 'Energy the cars ended the bill with beyond what charging from plug-in leaves [kWh]';
+comment on column monthly_savings.outside_value is 'That energy at the cheapest rate of the bill, in no saving [money]';
+comment on column monthly_savings.reduction_at_baseline_peak_kw is 'Less drawn than the headline world in the window that set its peak [kW]';
+comment on column monthly_savings.short_kwh is 'What cars that left short of their target lacked, all together [kWh]';
+comment on column monthly_savings.short_minutes is 'How long full power would have taken to make good what they lacked [min]';
+comment on column monthly_savings.available_at_peak_pct is 'Share of chargers with a car while the metered peak was set [%]';
