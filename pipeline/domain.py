@@ -185,6 +185,11 @@ REASONS: Final[Mapping[str, Reason]] = {
             "annual.run_rate_high",
         ),
     ),
+    "charging_does_not_fit": Reason(
+        "Cars took more than fits into their stays at the power measured or rated, so the saving is not split into "
+        "levers: a rating, a capacity or a clock is wrong.",
+        ("levers.hosting", "levers.managed_charging", "levers.discharge"),
+    ),
     "levers_not_known": Reason(
         "Energy flowed through chargers outside any logged session, so the saving is not split into levers.",
         ("levers.hosting", "levers.managed_charging", "levers.discharge", "outside.kwh", "outside.value"),

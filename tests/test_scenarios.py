@@ -26,6 +26,7 @@ from pipeline.scenarios import (
     metered_windows,
     no_ev,
     reactive_windows,
+    unfit_by_charger,
     unmanaged,
     unmanaged_by_charger,
 )
@@ -301,6 +302,25 @@ def test_a_car_that_left_short_in_this_world_comes_back_lower() -> None:
     found = drawn(short, second, grid=TWO_DAYS)
     assert sum(wh for at, wh in found.items() if at.startswith("07-01")) == 3000
     assert sum(wh for at, wh in found.items() if at.startswith("07-02")) == 12_217
+
+
+@pytest.mark.parametrize(
+    ("stay", "unfit_wh"),
+    [
+        ({**HALF_FULL, "plugged_out_at": "07-01 08:30"}, 10_869.565 - 3000),
+        ({**HALF_FULL, "plugged_out_at": "07-01 08:30", "soc_out_pct": 60.0}, 0),  # the target cannot be reached
+        (HALF_FULL, 0),
+        (
+            {**HALF_FULL, "plugged_in_at": "07-01 23:45", "plugged_out_at": "07-02 00:15"},
+            None,
+        ),  # ends after the windows
+    ],
+)
+def test_what_the_cars_did_charge_and_from_plug_in_does_not_fit(stay: dict[str, Any], unfit_wh: float | None) -> None:
+    found = unfit_by_charger(
+        PlugIns.of(charging_sessions([stay]), GRID), batteries=CAR, curve=lambda *_: SIX_KW, round_trip=ROUND_TRIP
+    )
+    assert found == ({} if unfit_wh is None else {"CP1": pytest.approx(unfit_wh, abs=0.01)})
 
 
 def test_cars_and_chargers_do_not_share_an_account() -> None:

@@ -54,6 +54,7 @@ def prepare(inputs: Inputs) -> Prepared:
     windows, plug_in = _rebuilt(inputs, windows, sessions, readings, registers, round_trip)
     found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
     found.append(quality.efficiency_too_high(windows, round_trip))
+    found.append(quality.charging_that_does_not_fit(charger_windows, plug_in.unfit_wh if plug_in else {}))
     findings = pl.concat([findings, *found])
     clock = quality.clock_of(fits, inputs.clock_bound_s)
     return Prepared(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Final
+from functools import cached_property, partial
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -15,6 +15,7 @@ from pipeline.chain.outages import in_live_time
 from pipeline.portfolio import Outage, Site
 
 _PLUGGED: Final = ("plugged_in_at", "plugged_out_at")
+Curves: TypeAlias = Mapping[tuple[str, str], charging.ChargePower]
 _RUN_UP: Final = timedelta(days=14)  # before a bill, in which an account that was changed has settled
 
 
@@ -25,7 +26,7 @@ class PlugIn:
     sessions: pl.DataFrame
     windows: pl.DataFrame
     batteries: Mapping[str, scenarios.Battery]
-    curves: Mapping[tuple[str, str], charging.ChargePower]
+    curves: Curves
     round_trip: charging.RoundTrip
 
     @classmethod
@@ -68,6 +69,13 @@ class PlugIn:
         """What each charger would have drawn per window [Wh], by what was measured."""
         return self.drawn()
 
+    @cached_property
+    def unfit_wh(self) -> Mapping[str, float]:
+        """What each charger would have had to draw by what was measured, and could not before plug-out [Wh]."""
+        return scenarios.unfit_by_charger(
+            self._plug_ins, batteries=self.batteries, curve=partial(_curve, self.curves), round_trip=self.round_trip
+        )
+
     def drawn(self, *, charge: float = 1.0, efficiency: float = 1.0, power: float = 0.0) -> dict[str, scenarios.Wh]:
         """Return what each charger would have drawn per window [Wh].
 
@@ -79,10 +87,12 @@ class PlugIn:
             charge_wh_per_battery_wh=trip.charge_wh_per_battery_wh * charge,
             efficiency=trip.efficiency * efficiency,
         )
-
         curves = {key: found.off_by(power) for key, found in self.curves.items()} if power else self.curves
+        return scenarios.unmanaged_by_charger(
+            self._plug_ins, batteries=self.batteries, curve=partial(_curve, curves), round_trip=changed
+        )
 
-        def curve(charger_id: str, account: str) -> charging.ChargePower:
-            return curves.get((charger_id, account), curves[charger_id, charger_id])
 
-        return scenarios.unmanaged_by_charger(self._plug_ins, batteries=self.batteries, curve=curve, round_trip=changed)
+def _curve(curves: Curves, charger_id: str, account: str) -> charging.ChargePower:
+    """The charging power of a car at a charger, or of the charger where the pair has none of its own."""
+    return curves.get((charger_id, account), curves[charger_id, charger_id])

@@ -29,14 +29,16 @@ from pipeline.quality.meter import (
     zero_runs,
 )
 from pipeline.quality.slip import window_slips
-from pipeline.quality.stays import overlapping_sessions
+from pipeline.quality.stays import UNFIT, charging_that_does_not_fit, overlapping_sessions
 from pipeline.quality.wiring import Wiring, efficiency_too_high, wiring_faults, wiring_of
 
 __all__ = [
     "FINDING",
+    "UNFIT",
     "Clock",
     "Fit",
     "Wiring",
+    "charging_that_does_not_fit",
     "clock_change_gaps",
     "clock_corrections",
     "clock_of",

@@ -1,15 +1,20 @@
-"""Charging sessions that cannot all be true: one charger with two cars, one car at two chargers."""
+"""Charging sessions that cannot all be true: a charger with two cars, a car at two chargers, too much for one stay."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
 
-from pipeline.quality.findings import as_findings
+from pipeline.quality.findings import ENDS, as_findings, nothing_found
 
 SHARED_S: Final = 120
 """Two clocks that are each a minute off make sessions touch by two minutes."""
+UNFIT_SHARE: Final = 0.05
+"""Measured charging power varies by some percent; what a wrong rating or clock leaves out is more than that."""
+UNFIT_WH: Final = 1000
+UNFIT: Final = "charger.unfit_charging"
 
 
 def overlapping_sessions(sessions: pl.DataFrame, zone: str) -> pl.DataFrame:
@@ -41,3 +46,28 @@ def _shared(sessions: pl.DataFrame, column: str, told: str, zone: str) -> pl.Dat
         pl.col("value").round(1),
     )
     return as_findings(found, "session.overlap", pl.col(column), "min", sentence)
+
+
+def charging_that_does_not_fit(charger_windows: pl.DataFrame, unfit_wh: Mapping[str, float]) -> pl.DataFrame:
+    """Return chargers at which the cars cannot have charged from plug-in what they did charge; the value is kWh.
+
+    `charger_windows`: charger_id, interval_start, duration_s [s], charge_wh [Wh] of the bill. Told where more than
+    `UNFIT_SHARE` of a charger's energy, and `UNFIT_WH`, does not fit.
+    """
+    if max(unfit_wh.values(), default=0.0) <= UNFIT_WH:
+        return nothing_found()
+    unfit = pl.DataFrame({"charger_id": list(unfit_wh), "unfit_wh": list(unfit_wh.values())})
+    charged = charger_windows.group_by("charger_id").agg(
+        pl.col("charge_wh").sum(), span_from=pl.col("interval_start").min(), span_to=ENDS.max()
+    )
+    told = charged.join(unfit, on="charger_id").filter(
+        (pl.col("unfit_wh") > UNFIT_WH) & (pl.col("unfit_wh") > UNFIT_SHARE * pl.col("charge_wh"))
+    )
+    found = told.with_columns(value=(pl.col("unfit_wh") / 1000).round(1))
+    sentence = pl.format(
+        "Charger {}: {} kWh that cars took in this bill do not fit into their stays at the power measured or rated: "
+        "rating, capacity, state of charge or clock is wrong.",
+        "charger_id",
+        "value",
+    )
+    return as_findings(found, UNFIT, pl.col("charger_id"), "kWh", sentence)

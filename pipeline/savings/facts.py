@@ -156,6 +156,7 @@ class Facts:
     beta: float | None = None  # what the meter saw of each kWh the chargers logged [1]
     ranges: Ranges = Ranges()
     assumptions: Sequence[Assumption] = ()
+    charging_fits: bool = True  # into the stays, at the power measured or rated
     commissioned: bool = False  # wiring and clocks were told by the meter within a year
     at_baseline_peak_kw: float | None = None  # less drawn than the compared world while that set its peak [kW]
     co2: Mapping[str, Any] | None = None  # the co2 section; None where the site has no marginal factors

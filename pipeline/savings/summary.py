@@ -292,7 +292,7 @@ _LEVERS: Final[Mapping[str, tuple[Scenario, Scenario]]] = {
 
 def _levers(facts: Facts) -> dict[str, str | None]:
     """Tell what of the saving came from which lever; hosting is 0 where the cars are there in both worlds compared."""
-    if not facts.provable or any(world not in facts.bills for world in SCENARIOS):
+    if not (facts.provable and facts.charging_fits and facts.bills.keys() >= set(SCENARIOS)):
         return dict.fromkeys(_LEVERS)
     worth = {name: facts.bills[one].total - facts.bills[two].total for name, (one, two) in _LEVERS.items()}
     if facts.site.headline != "no_ev":

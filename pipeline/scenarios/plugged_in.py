@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -59,6 +59,41 @@ def unmanaged_by_charger(
     per session, which would inflate the driving. One number per window.
     """
     edges, drawn = plug_ins.edges, dict[str, Wh]()
+    for stay, profile in _charged(plug_ins, batteries, curve, round_trip):
+        if stay.charger_id not in drawn:
+            drawn[stay.charger_id] = np.zeros(len(edges) - 1, dtype=np.int64)
+        if stay.end > edges[0] and stay.begin < edges[-1]:
+            _add(drawn[stay.charger_id], profile.between(stay), edges)
+    return drawn
+
+
+def unfit_by_charger(
+    plug_ins: PlugIns,
+    *,
+    batteries: Mapping[str, Battery],
+    curve: Callable[[str, str], ChargePower],
+    round_trip: RoundTrip,
+) -> dict[str, float]:
+    """Return what charging from plug-in wanted and could not draw before plug-out, per charger [Wh].
+
+    Of the stays that end within the windows; arguments as of `unmanaged_by_charger`. The cars did charge it there, so a
+    rating, a state of charge or a clock is wrong where it is more than a little.
+    """
+    edges, unfit = plug_ins.edges, dict[str, float]()
+    for stay, profile in _charged(plug_ins, batteries, curve, round_trip):
+        if edges[0] < stay.end <= edges[-1]:
+            left = profile.energies[-1] - profile.by(stay.end - stay.begin)
+            unfit[stay.charger_id] = unfit.get(stay.charger_id, 0.0) + left
+    return unfit
+
+
+def _charged(
+    plug_ins: PlugIns,
+    batteries: Mapping[str, Battery],
+    curve: Callable[[str, str], ChargePower],
+    round_trip: RoundTrip,
+) -> Iterator[tuple[_Stay, Profile]]:
+    """Every stay and what it wanted from plug-in, account by account."""
     for account, stays in plug_ins.stays.items():
         battery = batteries.get(account)
         ahead, owed = 0.0, 0.0
@@ -68,11 +103,7 @@ def unmanaged_by_charger(
                 profile, ahead = _from_account(stay, battery, power, round_trip, ahead)
             else:
                 profile, owed = _from_stock(stay, power, round_trip, owed)
-            if stay.charger_id not in drawn:
-                drawn[stay.charger_id] = np.zeros(len(edges) - 1, dtype=np.int64)
-            if stay.end > edges[0] and stay.begin < edges[-1]:
-                _add(drawn[stay.charger_id], profile.between(stay), edges)
-    return drawn
+            yield stay, profile
 
 
 class _Stay(NamedTuple):
@@ -177,6 +208,5 @@ def _from_stock(stay: _Stay, power: ChargePower, round_trip: RoundTrip, owed: fl
     """Charge one session by its net energy; `owed` is the (negative) stock carried from session to session [Wh]."""
     net = stay.charge_wh - stay.discharge_wh / round_trip.efficiency
     wanted = max(0.0, owed + net)
-    fits_s = min(wanted * 3600 / power.power_w, stay.end - stay.begin)
-    drawn = fits_s * power.power_w / 3600
-    return Profile([0.0, fits_s], [0.0, drawn]), min(0.0, owed + net) + wanted - drawn
+    profile = Profile([0.0, wanted * 3600 / power.power_w], [0.0, wanted])
+    return profile, min(0.0, owed + net) + wanted - profile.by(stay.end - stay.begin)
