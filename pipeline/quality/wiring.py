@@ -104,7 +104,7 @@ def efficiency_too_high(windows: pl.DataFrame, round_trip: RoundTrip) -> pl.Data
     found = span.with_columns(value=pl.lit(round(round_trip.efficiency, 3)))
     sentence = pl.format(
         "Cars gave back {} of what they took, more than any charger and battery: registers probably count on the DC "
-        "side, behind the conversion.",
+        "side, behind the conversion, or a battery's capacity is not as configured.",
         "value",
     )
     return as_findings(found, "charger.efficiency", pl.lit("chargers"), "1", sentence)

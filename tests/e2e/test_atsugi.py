@@ -19,7 +19,7 @@ from pipeline.steps.scope import Scope
 from pipeline.steps.sending import Mailer, send_due
 from pipeline.warehouse import Warehouse, read_copy
 from tests.delivery.servers import PASSWORD, USER, Mailbox, certificates, serving
-from tests.e2e.conftest import tables, v2b
+from tests.e2e.conftest import tables, v2b, v2b_here
 from tests.e2e.truth import month_differences, sums_that_do_not_close, window_differences
 
 MONTHS = [*(f"2013-{month:02d}" for month in range(7, 13)), *(f"2014-{month:02d}" for month in range(1, 7))]
@@ -121,7 +121,7 @@ def test_files_of_a_report(atsugi: Path) -> None:
 
 
 def test_analysts_read_the_published_copy(atsugi: Path) -> None:
-    answer = v2b("query", "months", "site=atsugi", "--portfolio", str(atsugi), "--format", "json")
+    answer = v2b_here("query", "months", "site=atsugi", "--portfolio", str(atsugi), "--format", "json")
     assert answer.returncode == 0, answer.stderr
     months = json.loads(answer.stdout)
     assert next(row["month"] for row in months) == "2013-07"
@@ -133,7 +133,7 @@ def test_analysts_read_the_published_copy(atsugi: Path) -> None:
 
 
 def test_due_e_mails_are_named_and_nothing_is_sent(atsugi: Path) -> None:
-    dry = v2b("send", "--dry-run", "--portfolio", str(atsugi))
+    dry = v2b_here("send", "--dry-run", "--portfolio", str(atsugi))
     assert dry.returncode == 0, dry.stderr
     assert len(re.findall(r"^report +atsugi +20\d\d-\d\d +1 +energy@example.com ", dry.stdout, re.MULTILINE)) == 12
     with sqlite3.connect(atsugi / "journal.sqlite") as journal:
@@ -168,7 +168,7 @@ def test_the_mail_of_july_arrives_whole_and_small_enough(
 
 
 def test_v2b_bill_prices_the_meter_file_as_the_reports_do(atsugi: Path) -> None:
-    bill = v2b(
+    bill = v2b_here(
         "bill",
         *("--tariff", str(atsugi / "tariffs" / "tepco-hv-2013.toml")),
         *("--load", str(atsugi / "landing" / "atsugi" / "meter.csv")),
@@ -191,7 +191,7 @@ def test_ranking_the_tariffs_repeats_the_saving_under_the_present_one(atsugi: Pa
     tariffs = atsugi / "tariffs"
     cheaper = tariffs / "cheaper.toml"
     cheaper.write_text((tariffs / "tepco-hv-2013.toml").read_text().replace('"1560.00"', '"1000.00"'))
-    ranked = v2b("query", "rank_tariffs", "site=atsugi", "--format", "json", "--portfolio", str(atsugi))
+    ranked = v2b_here("query", "rank_tariffs", "site=atsugi", "--format", "json", "--portfolio", str(atsugi))
     cheaper.unlink()
     assert ranked.returncode == 0, ranked.stderr
     first, second = json.loads(ranked.stdout)
@@ -208,7 +208,7 @@ def test_ranking_the_tariffs_repeats_the_saving_under_the_present_one(atsugi: Pa
 
 def test_a_named_month_is_printed_though_nothing_is_written(atsugi: Path) -> None:
     rows = tables(atsugi)
-    named = v2b("run", "--month", "2013-07", "--portfolio", str(atsugi), "--json")
+    named = v2b_here("run", "--month", "2013-07", "--portfolio", str(atsugi), "--json")
     assert named.returncode == 0, named.stderr
     (july,) = json.loads(named.stdout)
     assert july == summary(atsugi, "2013-07")
@@ -216,7 +216,7 @@ def test_a_named_month_is_printed_though_nothing_is_written(atsugi: Path) -> Non
 
 
 def test_status_has_a_row_per_month(atsugi: Path) -> None:
-    status = v2b("status", "--portfolio", str(atsugi), "--json")
+    status = v2b_here("status", "--portfolio", str(atsugi), "--json")
     rows = pl.DataFrame(json.loads(status.stdout))
     assert rows.height == 24
     assert rows.filter(pl.col("state") == "ok").get_column("grade").unique().to_list() == ["B"]

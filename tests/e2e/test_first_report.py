@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.domain import REASONS
 from pipeline.simulate import SimulationOptions, write_portfolio
-from tests.e2e.conftest import v2b
+from tests.e2e.conftest import v2b_here as v2b
 
 
 def test_from_own_files_to_a_first_report(tmp_path: Path) -> None:
@@ -22,8 +22,9 @@ def test_from_own_files_to_a_first_report(tmp_path: Path) -> None:
     assert [month["state"] for month in months] == ["ok"]
     assert months[0]["provable"], months[0]["reasons"]
     assert months[0]["money"]["partial"]  # at the template's prices no sum is money yet
-    [finding] = months[0]["data"]["findings"]
-    assert "placeholder" in finding
+    capacity, prices = months[0]["data"]["findings"]
+    assert "capacity is not as configured" in capacity  # the template guesses it, and the logs tell
+    assert "placeholder" in prices
     assert "placeholder_prices" in months[0]["reasons"]
     page = (folder / "out" / "my-building" / months[0]["month"] / "report.html").read_text(encoding="utf-8")
     assert REASONS["placeholder_prices"].sentence in unescape(page)

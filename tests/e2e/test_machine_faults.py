@@ -19,7 +19,7 @@ from pipeline.portfolio import load_portfolio
 from pipeline.simulate import SimulationOptions, write_portfolio
 from pipeline.steps.loading import ingest
 from pipeline.warehouse import Warehouse, exclusive_lock
-from tests.e2e.conftest import COMMAND, content, tables, v2b
+from tests.e2e.conftest import COMMAND, content, tables, v2b, v2b_here
 
 COUNT = "select count(*) from meter_interval"
 
@@ -51,7 +51,7 @@ def test_a_file_that_may_not_grow_is_one_sentence_and_the_next_run_goes_on(portf
     )  # fmt: skip
     assert "cannot be written" in told(full)
     assert "what was committed stands: make room" in told(full)
-    assert v2b("ingest", "--portfolio", str(portfolio)).returncode == 0
+    assert v2b_here("ingest", "--portfolio", str(portfolio)).returncode == 0
     with Warehouse(portfolio) as warehouse:
         assert warehouse.query(COUNT).item() > 2000
 
@@ -82,7 +82,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(made: Path, small_
         assert "make room" in told(run) or "No space left" in told(run)
         ballast.unlink()
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    assert v2b("run", "--portfolio", str(folder)).returncode == 0
+    assert v2b_here("run", "--portfolio", str(folder)).returncode == 0
     assert len(list(folder.glob("out/*/*/report.html"))) == 1
 
 
@@ -100,7 +100,7 @@ def test_an_output_folder_nobody_may_write_fails_the_reports_alone(portfolio: Pa
         out.unlink()
     else:
         out.chmod(0o755)
-    assert v2b("run", "--portfolio", str(portfolio)).returncode == 0
+    assert v2b_here("run", "--portfolio", str(portfolio)).returncode == 0
     assert len(list(out.glob("*/*/report.html"))) == 1
 
 
@@ -140,7 +140,7 @@ def test_a_second_run_names_who_holds_the_warehouse(portfolio: Path) -> None:
 @pytest.mark.soak
 def test_two_runs_at_once_are_as_one(portfolio: Path, tmp_path: Path) -> None:
     alone = shutil.copytree(portfolio, tmp_path / "alone")
-    assert v2b("run", "--portfolio", str(alone)).returncode == 0
+    assert v2b_here("run", "--portfolio", str(alone)).returncode == 0
     both = [
         subprocess.Popen([*COMMAND, "run", "--portfolio", str(portfolio)], stderr=subprocess.PIPE, text=True)
         for _ in range(2)
