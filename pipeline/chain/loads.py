@@ -56,7 +56,6 @@ def prepare(inputs: Inputs) -> Prepared:
     found.append(quality.efficiency_too_high(windows, round_trip))
     found.append(quality.charging_that_does_not_fit(charger_windows, plug_in.unfit_wh if plug_in else {}))
     findings = pl.concat([findings, *found])
-    clock = quality.clock_of(fits, inputs.clock_bound_s)
     return Prepared(
         inputs=inputs,
         window_min=window_min,
@@ -66,7 +65,7 @@ def prepare(inputs: Inputs) -> Prepared:
         round_trip=round_trip,
         outside_sessions=outside,
         findings=findings,
-        clock=clock,
+        clock=quality.clock_of(fits, inputs.clock_bound_s),
         wiring=quality.wiring_of(fits),
         readings=readings,
         registers=registers,
