@@ -58,7 +58,7 @@ check: $(READY)
 	@$(BIN)/pytest tests/test_architecture.py
 
 test: check
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak"
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 soak: $(READY)
 	@seed=$${SEED:-$$(date +%s)}; \

@@ -64,6 +64,7 @@ def line(minute: int, kwh: str = "1", meter: str = "main") -> str:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(
     st.lists(meter_lines(), min_size=1, max_size=14),
     st.sampled_from(["\n", "\r\n", "\r", "\n\n"]),
