@@ -131,7 +131,7 @@ comment on column monthly_savings.run_rate_high is 'High end of the 95 % range o
 comment on column monthly_savings.co2_change_kg is 'CO2 emitted beside the headline world by marginal factors, below 0 where less [kg]';
 comment on column monthly_savings.outside_kwh is 'Energy the cars ended the bill with beyond what charging from plug-in leaves [kWh]';
 comment on column monthly_savings.outside_value is 'That energy at the cheapest rate of the bill, in no saving [money]';
-comment on column monthly_savings.reduction_at_baseline_peak_kw is 'Less drawn than the headline world in the window that set its peak [kW]';
+comment on column monthly_savings.reduction_at_baseline_peak_kw is 'Less drawn than the headline world while its peak was set [kW]';
 comment on column monthly_savings.short_kwh is 'What cars that left short of their target lacked, all together [kWh]';
 comment on column monthly_savings.short_minutes is 'How long full power would have taken to make good what they lacked [min]';
 comment on column monthly_savings.available_at_peak_pct is 'Share of chargers with a car while the metered peak was set [%]';

@@ -63,8 +63,7 @@ def line(minute: int, kwh: str = "1", meter: str = "main") -> str:
     return f"{meter},2013-07-01T{minute // 60:02}:{minute % 60:02}:00Z,900,{kwh},0\n"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@settings(max_examples=50)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(meter_lines(), min_size=1, max_size=14),
     st.sampled_from(["\n", "\r\n", "\r", "\n\n"]),
