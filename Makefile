@@ -57,8 +57,9 @@ check: $(READY)
 	@$(BIN)/sqlfluff lint --disable-progress-bar sql
 	@$(BIN)/pytest tests/test_architecture.py
 
+# Four workers, for some wait; each with one Polars thread, for they share the cores.
 test: check
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not soak"
+	@POLARS_MAX_THREADS=1 $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 soak: $(READY)
 	@seed=$${SEED:-$$(date +%s)}; \

@@ -657,7 +657,7 @@ comment on column savings_month.co2_change_kg is 'CO2 emitted beside the headlin
 comment on column savings_month.co2_missing_hours is 'Time in which V2B changed the load and no marginal CO2 factor is given [h]';
 comment on column savings_month.outside_kwh is 'Energy the cars ended the bill with beyond what charging from plug-in leaves [kWh]';
 comment on column savings_month.outside_value is 'That energy at the cheapest rate of the bill, in no saving [money]';
-comment on column savings_month.reduction_at_baseline_peak_kw is 'Less drawn than the headline world in the window that set its peak [kW]';
+comment on column savings_month.reduction_at_baseline_peak_kw is 'Less drawn than the headline world while its peak was set [kW]';
 comment on column savings_month.short_kwh is 'What cars that left short of their target lacked, all together [kWh]';
 comment on column savings_month.short_minutes is 'How long full power would have taken to make good what they lacked [min]';
 comment on column savings_month.available_at_peak_pct is 'Share of chargers with a car while the metered peak was set [%]';

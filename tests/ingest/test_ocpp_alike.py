@@ -127,7 +127,7 @@ def place(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("alike") / "CP1.log"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(log_lines(), min_size=1, max_size=30))
 def test_any_lines_are_read_alike_as_one_by_one(monkeypatch, place, lines):
     place.write_text("\n".join(lines), encoding="utf-8")
@@ -144,7 +144,7 @@ def test_many_lines_are_read_alike_as_one_by_one(monkeypatch, place, lines):
     assert alike == one_by_one
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     log=st.sampled_from(LOGS),
     places=st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=4),
