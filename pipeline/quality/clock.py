@@ -39,6 +39,7 @@ GAIN_TOLERANCE: Final = 0.25
 GAIN_ERROR: Final = 0.05
 UNIT_TOLERANCE: Final = 0.1
 """How near to a factor of units a gain must be, and how well it must be known (both as shares)."""
+_SIDE: Final = pl.when(pl.col("value") > 0).then(pl.lit("ahead of")).otherwise(pl.lit("behind"))
 
 
 @dataclass(frozen=True)
@@ -155,12 +156,11 @@ def clock_offsets(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s: int
     if not rows:
         return nothing_found()
     found = pl.DataFrame(rows).join(_span(windows), how="cross")
-    side = pl.when(pl.col("value") > 0).then(pl.lit("ahead of")).otherwise(pl.lit("behind"))
     sentence = pl.format(
         "The {} about {} s {} the meter's (give or take {} s).",
         "whose",
         pl.col("value").abs(),
-        side,
+        _SIDE,
         "error",
     )
     return as_findings(found, "charger.clock_offset", pl.col("source"), "s", sentence)
@@ -177,12 +177,11 @@ def clock_corrections(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s:
         if fit.charger_id in corrected
     ]
     found = pl.DataFrame(rows).join(_span(windows), how="cross")
-    side = pl.when(pl.col("value") > 0).then(pl.lit("ahead of")).otherwise(pl.lit("behind"))
     sentence = pl.format(
         "The clock of charger {} is {} s {} the meter's (give or take {} s): its readings were moved by as much.",
         "source",
         pl.col("value").abs(),
-        side,
+        _SIDE,
         "error",
     )
     return as_findings(found, "charger.clock_corrected", pl.col("source"), "s", sentence)
