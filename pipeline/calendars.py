@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import UTC as UTC_ZONE
 from datetime import date, datetime, timedelta
@@ -13,10 +14,13 @@ from zoneinfo import ZoneInfo
 import holidays as holiday_calendars
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.domain import UTC, BillPeriod
 
+Ints = NDArray[np.int64]
 _SECOND_US: Final = 1_000_000
+_DAY_S: Final = 86_400
 _MINUTE_US: Final = 60 * _SECOND_US
 
 
@@ -92,6 +96,36 @@ def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
         local_weekday=local.dt.weekday().cast(pl.Int64),
         local_minute=local.dt.hour().cast(pl.Int64) * 60 + local.dt.minute().cast(pl.Int64),
     )
+
+
+@lru_cache(maxsize=256)
+def _clock_changes(zone: str, year: int) -> tuple[tuple[int, int], ...]:
+    """From when on [µs UTC] the wall clock is how far ahead of UTC [µs], from the beginning of a year [UTC] on."""
+    wall = ZoneInfo(zone)
+
+    def ahead_s(at_s: int) -> int:
+        return round((datetime.fromtimestamp(at_s, wall).utcoffset() or timedelta()).total_seconds())
+
+    def changed_s(day: range) -> int:
+        before = ahead_s(day[0])
+        return day[bisect_left(day, x=True, key=lambda at_s: ahead_s(at_s) != before)]
+
+    first, until = (round(datetime(begun, 1, 1, tzinfo=UTC_ZONE).timestamp()) for begun in (year, year + 1))
+    days = [range(at, at + _DAY_S + 1) for at in range(first, until, _DAY_S)]
+    changes = [first, *(changed_s(day) for day in days if ahead_s(day[0]) != ahead_s(day[-1]))]
+    return tuple((at_s * _SECOND_US, ahead_s(at_s) * _SECOND_US) for at_s in changes)
+
+
+def wall_clock_us(instants: Ints, zone: str) -> Ints:
+    """Return what the wall clock shows at instants [µs UTC], as microseconds since its own 1970-01-01 00:00."""
+    if not instants.size:
+        return instants
+    first, last = (
+        datetime.fromtimestamp(int(at) // _SECOND_US, UTC_ZONE).year for at in (instants.min(), instants.max())
+    )
+    changes = [change for year in range(first, last + 1) for change in _clock_changes(zone, year)]
+    begun, ahead = np.array(changes, dtype=np.int64).T
+    return np.asarray(instants + ahead[np.searchsorted(begun, instants, side="right") - 1])
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from pipeline.calendars import (
     month_of,
     months_between,
     period_utc,
+    wall_clock_us,
     window_grid,
 )
 from pipeline.domain import BillPeriod
@@ -53,6 +55,16 @@ def test_months_added_and_taken_away_cancel(day: date, count: int) -> None:
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         first_day(text)
+
+
+@pytest.mark.parametrize("zone", [*ZONES, "Australia/Lord_Howe", "Africa/Casablanca"])
+def test_the_wall_clock_of_every_quarter_hour_is_that_of_the_zone(zone: str) -> None:
+    """Over years in which Samoa skipped a day and clocks changed by an hour or by half of one."""
+    starts = np.arange(1_290_000_000, 1_450_000_000, 900, dtype=np.int64) * 1_000_000
+    zoned = pl.Series(starts).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
+    wanted = zoned.dt.replace_time_zone(None).to_physical().to_numpy()
+    np.testing.assert_array_equal(wall_clock_us(starts, zone), wanted)
+    assert wall_clock_us(starts[:0], zone).size == 0
 
 
 def test_a_calendar_month_ends_where_the_next_begins() -> None:
