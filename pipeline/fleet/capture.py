@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.fleet.programme import Flags, Floats, Losses, Programme, Stay, Terms, add_stay
+from pipeline.fleet.programme import Flags, Floats, Flows, Losses, Programme, Stay, Terms, add_stay
 
 _LEAST_GAIN_KW: Final = 1.0  # below it a share of the possible cut says nothing
 
@@ -94,20 +94,25 @@ def _group(stays: Sequence[Stay], first: int, until: int, count: int) -> _Group:
 
 
 def _lowest(load: PeakLoad, group: _Group, losses: Losses) -> float:
-    """The lowest peak of one group [kW]; column 0 is the peak."""
-    programme = Programme()
-    peak = programme.column(-np.inf, None, cost=1.0)
-    windows = [int(window) for window in np.flatnonzero(group.windows)]
-    terms: dict[int, Terms] = {window: [] for window in windows if load.billed[window]}
-    for stay in group.stays:
-        for window, flow in add_stay(programme, load.edges_s, windows, stay, losses).items():
-            if window in terms:
-                terms[window] += [(flow.charge, 1.0), (flow.discharge, -1.0)]
-    for window, flows in terms.items():
-        programme.limit([*flows, (peak, -float(load.hours[window]))], -float(load.no_ev_wh[window]) / 1000)
-    if not terms:
+    """The lowest peak of one group [kW]."""
+    billed = np.flatnonzero(group.windows & load.billed)
+    if not billed.size:
         return -np.inf
+    programme = Programme()
+    peak = programme.column(-np.inf, np.inf, cost=1.0)
+    windows = np.flatnonzero(group.windows)
+    flows = Flows.joined([add_stay(programme, load.edges_s, windows, stay, losses) for stay in group.stays])
+    rows = np.full(load.billed.size, -1)
+    rows[billed] = np.arange(billed.size)
+    row_of_flow = rows[flows.windows]
+    programme.limits(
+        Terms.joined(
+            flows.net(row_of_flow >= 0, row_of_flow),
+            Terms.of((rows[billed], np.repeat(peak, billed.size), -load.hours[billed])),
+        ),
+        -load.no_ev_wh[billed] / 1000,
+    )
     solved = programme.solve()
     # the metered load is a plan of this group: where the logs contradict the limits, nothing better is claimed
     metered = load.peak_kw(load.actual_wh, group.windows)
-    return metered if solved is None else min(float(solved[peak]), metered)
+    return metered if solved is None else min(float(solved[peak[0]]), metered)

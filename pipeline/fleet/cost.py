@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.fleet.programme import Flags, Floats, Flow, Losses, Programme, Stay, Terms, add_stay
+from pipeline.fleet.programme import Flags, Floats, Flows, Losses, Numbers, Programme, Stay, Terms, add_stay
 
 
 @dataclass(frozen=True)
@@ -47,54 +47,73 @@ def cheapest_plan(
 
     `edges_s` [s since 1970] are one more than windows, `no_ev_wh` the net load without these cars [Wh].
     """
-    programme, flows = Programme(), list[tuple[int, Flow]]()
-    windows = range(no_ev_wh.size)
-    for stay in stays:
-        first, last = np.searchsorted(edges_s, [stay.begin_s, stay.end_s])
-        near = windows[max(int(first) - 1, 0) : int(last) + 1]
-        flows += add_stay(programme, edges_s, near, stay, losses).items()
-    touched: dict[int, list[Flow]] = {}
-    for window, flow in flows:
-        touched.setdefault(window, []).append(flow)
-    for window, found in touched.items():
-        _price_energy(programme, window, found, float(no_ev_wh[window]) / 1000, prices)
+    programme = Programme()
+    flows = Flows.joined([add_stay(programme, edges_s, _near(edges_s, stay), stay, losses) for stay in stays])
+    touched = _Touched.by(flows)
+    _price_energy(programme, touched, no_ev_wh, prices)
     for demand in prices.demands:
         _price_demand(programme, edges_s, no_ev_wh, touched, demand)
     solved = programme.solve()
     if solved is None:
         return None
-    net_wh = no_ev_wh.astype(np.float64).copy()
-    for window, flow in flows:
-        net_wh[window] += 1000 * (solved[flow.charge] - solved[flow.discharge])
-    return Plan(net_wh, 1000 * float(sum(solved[flow.discharge] for _, flow in flows)))
+    net_wh = no_ev_wh.astype(np.float64)
+    np.add.at(net_wh, flows.windows, 1000 * (solved[flows.charge] - solved[flows.discharge]))
+    return Plan(net_wh, 1000 * float(sum(solved[flows.discharge].tolist())))
 
 
-def _price_energy(programme: Programme, window: int, flows: Sequence[Flow], load_kwh: float, prices: Prices) -> None:
+def _near(edges_s: Floats, stay: Stay) -> Numbers:
+    first, last = np.searchsorted(edges_s, [stay.begin_s, stay.end_s])
+    return np.arange(max(int(first) - 1, 0), min(int(last) + 1, edges_s.size - 1))
+
+
+@dataclass(frozen=True)
+class _Touched:
+    """The windows that some flows touch, in the order they are met in, and for each flow its place among them."""
+
+    flows: Flows
+    windows: Numbers
+    place: Numbers
+
+    @staticmethod
+    def by(flows: Flows) -> _Touched:
+        windows, first, sorted_place = np.unique(flows.windows, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        place = np.empty_like(order)
+        place[order] = np.arange(order.size)
+        return _Touched(flows, windows[order], place[sorted_place])
+
+    def net_of(self, among: Flags) -> Terms:
+        """A row for each window `among` them: charge less discharge."""
+        rows = np.cumsum(among) - 1
+        return self.flows.net(among[self.place], rows[self.place])
+
+
+def _price_energy(programme: Programme, touched: _Touched, no_ev_wh: Floats, prices: Prices) -> None:
     """A kWh that goes in costs its import price and one that comes out saves it, but for what is fed in."""
-    bought = float(prices.per_import_kwh[window])
-    sold = min(float(prices.per_export_kwh[window]), bought)  # else feeding in and drawing at once would pay
-    feeds_in = load_kwh < sum(flow.most_given for flow in flows)
-    price = sold if feeds_in else bought
-    for flow in flows:
-        programme.cost[flow.charge] += price
-        programme.cost[flow.discharge] += prices.wear_per_kwh - price
-    if feeds_in:
-        drawn = programme.column(0.0, None, cost=bought - sold)
-        programme.limit([*_net(flows), (drawn, -1.0)], -load_kwh)
+    flows, load_kwh = touched.flows, no_ev_wh[touched.windows] / 1000
+    bought = prices.per_import_kwh[touched.windows]
+    sold = np.minimum(prices.per_export_kwh[touched.windows], bought)  # else feeding in and drawing at once would pay
+    feeds_in = load_kwh < np.bincount(touched.place, weights=flows.most_given, minlength=touched.windows.size)
+    price = np.where(feeds_in, sold, bought)[touched.place]
+    programme.price(flows.charge, price)
+    programme.price(flows.discharge, prices.wear_per_kwh - price)
+    count = int(feeds_in.sum())
+    drawn = programme.columns(np.zeros(count), np.full(count, np.inf))
+    programme.price(drawn, (bought - sold)[feeds_in])
+    programme.limits(
+        Terms.joined(touched.net_of(feeds_in), Terms.of((np.arange(count), drawn, -1.0))), -load_kwh[feeds_in]
+    )
 
 
 def _price_demand(
-    programme: Programme, edges_s: Floats, no_ev_wh: Floats, touched: dict[int, list[Flow]], demand: DemandPrice
+    programme: Programme, edges_s: Floats, no_ev_wh: Floats, touched: _Touched, demand: DemandPrice
 ) -> None:
     hours = np.diff(edges_s) / 3600
     alone = demand.windows.copy()
-    alone[list(touched)] = False
+    alone[touched.windows] = False
     floor = max(demand.floor_kw, float(np.max(no_ev_wh[alone] / hours[alone] / 1000, initial=0.0)))
-    peak = programme.column(floor, None, cost=demand.per_kw)
-    for window, flows in touched.items():
-        if demand.windows[window]:
-            programme.limit([*_net(flows), (peak, -float(hours[window]))], -float(no_ev_wh[window]) / 1000)
-
-
-def _net(flows: Sequence[Flow]) -> Terms:
-    return [term for flow in flows for term in ((flow.charge, 1.0), (flow.discharge, -1.0))]
+    peak = programme.column(floor, np.inf, cost=demand.per_kw)
+    among = demand.windows[touched.windows]
+    mine = touched.windows[among]
+    lengths = Terms.of((np.arange(mine.size), np.repeat(peak, mine.size), -hours[mine]))
+    programme.limits(Terms.joined(touched.net_of(among), lengths), -no_ev_wh[mine] / 1000)
