@@ -9,10 +9,16 @@ from types import TracebackType
 from typing import Final, Self
 
 from reports.inputs import RenderedReport, ReportInput
-from reports.monthly import render_report
 
 WORTH_A_PROCESS: Final = 12
 """Reports per process from which on starting one takes less time than it saves."""
+
+
+def _rendered(data: ReportInput) -> RenderedReport:
+    """Render one report; the charts' libraries take half a second to import, and only a report has charts."""
+    from reports.monthly import render_report  # noqa: PLC0415
+
+    return render_report(data)
 
 
 class Renderers:
@@ -41,10 +47,10 @@ class Renderers:
     def submit(self, data: ReportInput) -> Future[RenderedReport]:
         """Return the report to come; its `result()` raises what rendering raised."""
         if self._pool is not None:
-            return self._pool.submit(render_report, data)
+            return self._pool.submit(_rendered, data)
         made: Future[RenderedReport] = Future()
         try:
-            made.set_result(render_report(data))
+            made.set_result(_rendered(data))
         except Exception as error:  # noqa: BLE001 - kept for `result()`, as a pool keeps it
             made.set_exception(error)
         return made
