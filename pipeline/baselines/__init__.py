@@ -18,7 +18,7 @@ check         placebo days -> the interval around the mean cut, and the verdict
 from pipeline.baselines.methods import DAY_MATCHING, REGRESSIONS, DayMatching, Regression
 from pipeline.baselines.day_grid import DayGrid, aligned, day_grid, hourly_grid
 from pipeline.baselines.day_class import DAY_CLASS, classify_days
-from pipeline.baselines.day_matching import DayBaseline, Event, match_days
+from pipeline.baselines.day_matching import DayBaselines, Events, match_days
 from pipeline.baselines.towt import Towt, fit_towt
 from pipeline.baselines.events import BASELINE_DAY, SiteDays, baselines_of
 from pipeline.baselines.fit import Fit, goodness_of_fit
@@ -31,11 +31,11 @@ __all__ = [
     "PLACEBO_DAYS",
     "REGRESSIONS",
     "Check",
-    "DayBaseline",
+    "DayBaselines",
     "DayErrors",
     "DayGrid",
     "DayMatching",
-    "Event",
+    "Events",
     "Fit",
     "Regression",
     "SiteDays",

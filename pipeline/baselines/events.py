@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.baselines.day_grid import Flags, Floats
-from pipeline.baselines.day_matching import Event, adjusted, match_days
+from pipeline.baselines.day_matching import Events, adjusted, match_days
 from pipeline.baselines.methods import DAY_MATCHING, REGRESSIONS, Regression
 from pipeline.baselines.towt import Towt, fit_towt
 
@@ -60,91 +60,101 @@ class SiteDays:
 
 
 def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
-    """Return the baseline of every wanted day by every rule (BASELINE_DAY).
+    """Return the baseline of every wanted day by every rule (BASELINE_DAY), by day and name of the rule.
 
     `wanted` maps days to their class; a day without an event window, or beyond the last one with any data, is left
     out. Regressions are fitted on the like days before the first wanted day, so that every figure is out of sample.
     """
-    held = sorted(day for day in wanted if day in site.row_of)
-    fits = _fits(site, held[0]) if held else {}
-    rows = [row for day in held for row in _rows(site, day, wanted[day], fits)]
-    return pl.DataFrame(rows, schema=pl.Schema(BASELINE_DAY), orient="row")
+    held = sorted(site.row_of[day] for day in wanted if day in site.row_of)
+    stated = [row for row in held if site.events[row] is not None]
+    if not stated:
+        return pl.DataFrame(schema=pl.Schema(BASELINE_DAY))
+    fits = fits_before(site, held[0])
+    figures = np.full((len(_FIGURES), len(stated), len(_RULES)), np.nan)
+    windows = [site.events[row] for row in stated]
+    for slots in dict.fromkeys(windows):
+        mine = [number for number, window in enumerate(windows) if window == slots]
+        events = Events(np.array(stated)[mine], *slots)
+        figures[:, mine] = _figures(site, events, rules_on(site, events, fits))
+    days = np.array([site.days[row] for row in stated], dtype="datetime64[D]")
+    columns = {
+        "local_day": days.repeat(len(_RULES)),
+        "day_class": [wanted[site.days[row]] for row in stated for _ in _RULES],
+        "method": _RULES * len(stated),
+        **dict(zip(_FIGURES, figures.reshape(len(_FIGURES), -1), strict=True)),
+    }
+    return pl.DataFrame(columns, schema=pl.Schema(BASELINE_DAY), nan_to_null=True)
 
 
-@dataclass(frozen=True)
-class _Fitted:
+_RULES: Final = sorted({**DAY_MATCHING, **REGRESSIONS})
+_FIGURES: Final = tuple(BASELINE_DAY)[3:]
+OfRule = tuple[Floats, Floats]
+"""The baseline [kW] of each event day and slot, and how far back in the mean the days lie that it rests on [days]."""
+
+
+def _figures(site: SiteDays, events: Events, by_rule: Mapping[str, OfRule]) -> Floats:
+    """`_FIGURES` of each event day by each rule, NaN where not known."""
+    slots = slice(events.start, events.stop)
+    actual_kw, no_ev_kw = site.actual_kw[events.days, slots], site.no_ev_kw[events.days, slots]
+    kw = np.stack([by_rule[name][0] for name in _RULES], axis=1)
+    age_days = np.stack([by_rule[name][1] for name in _RULES], axis=1)
+    mean, actual = kw.mean(axis=2), actual_kw.mean(axis=1)[:, None]
+    of_day = (actual, actual_kw.max(axis=1)[:, None], (no_ev_kw - actual_kw).mean(axis=1)[:, None])
+    actual_mean, actual_peak, cut = (np.broadcast_to(each, mean.shape) for each in of_day)
+    found = np.stack([mean, kw.max(axis=2), actual_mean, actual_peak, mean - actual, cut, age_days])
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
     """A regression on the days before a row, and how far before it they lie in the mean, as they weigh [days]."""
 
-    fit: Towt
+    towt: Towt
     before: int
     age_days: float
 
 
-def _fits(site: SiteDays, first: date) -> dict[str, _Fitted | None]:
-    return {name: _fit(site, site.row_of[first], rule) for name, rule in REGRESSIONS.items()}
+def fits_before(site: SiteDays, row: int) -> Mapping[str, Fitted | None]:
+    """Return every regression fitted on the like days before a row; None where they are too few. Equals share a fit."""
+    fits = {rule.training: _fit(site, row, rule) for rule in {r.training: r for r in REGRESSIONS.values()}.values()}
+    return {name: fits[rule.training] for name, rule in REGRESSIONS.items()}
 
 
-def _fit(site: SiteDays, before: int, rule: Regression) -> _Fitted | None:
-    rows = slice(max(0, before - rule.look_back_days), before)
-    served = site.like_day[rows]
-    if served.sum() < rule.least_days:
+def _fit(site: SiteDays, before: int, rule: Regression) -> Fitted | None:
+    served = np.flatnonzero(site.like_day[:before])
+    served = served[served >= before - rule.look_back_days]
+    if served.size < rule.least_days:
         return None
-    kw = np.where(served[:, None], site.no_ev_kw[rows], np.nan)
-    warmth = None if site.temperature_f is None else site.temperature_f[rows]
-    age = np.arange(kw.shape[0], 0, -1, dtype=np.float64)
-    weight = None if rule.timescale_days is None else np.asarray(rule.timescale_days / (rule.timescale_days + age))
-    fit = fit_towt(kw, site.weekday[rows], warmth, weight=weight)
-    weighs = served if weight is None else served * weight
-    return None if fit is None else _Fitted(fit, before, float((age * weighs).sum() / weighs.sum()))
+    warmth = None if site.temperature_f is None else site.temperature_f[served]
+    age = (before - served).astype(np.float64)
+    weight = np.ones(age.size) if rule.timescale_days is None else rule.timescale_days / (rule.timescale_days + age)
+    towt = fit_towt(site.no_ev_kw[served], site.weekday[served], warmth, weight=weight)
+    return None if towt is None else Fitted(towt, before, float((age * weight).sum() / weight.sum()))
 
 
-def _rows(site: SiteDays, day: date, day_class: str, fits: Mapping[str, _Fitted | None]) -> Iterator[tuple[Any, ...]]:
-    row = site.row_of[day]
-    slots = site.events[row]
-    if slots is None:
-        return
-    event = Event(row, *slots)
-    actual = site.actual_kw[row, event.start : event.stop]
-    cut = site.no_ev_kw[row, event.start : event.stop] - actual
-    for name, kw, age_days in _by_rule(site, event, fits):
-        yield (
-            day,
-            day_class,
-            name,
-            *_mean_and_peak(kw),
-            *_mean_and_peak(actual),
-            _number(kw.mean() - actual.mean()),
-            _number(cut.mean()),
-            _number(age_days),
-        )
-
-
-def _by_rule(site: SiteDays, event: Event, fits: Mapping[str, _Fitted | None]) -> Iterator[tuple[str, Floats, float]]:
+def rules_on(site: SiteDays, events: Events, fits: Mapping[str, Fitted | None]) -> dict[str, OfRule]:
+    """Return what every rule says of some days with one event window; `fits` of `fits_before`."""
     load, like = site.no_ev_kw[None], site.like_day[None]
+    found: dict[str, OfRule] = {}
     for name, rule in DAY_MATCHING.items():
-        found = match_days(load, site.sunday_like, like, event, rule, slot_min=site.slot_min)
-        yield name, found.kw[0], float(found.age_days[0])
+        matched = match_days(load, site.sunday_like, like, events, rule, slot_min=site.slot_min)
+        found[name] = matched.kw[0], matched.age_days[0]
     for name, regression in REGRESSIONS.items():
-        fitted = fits[name]
-        age_days = np.nan if fitted is None else fitted.age_days + event.day - fitted.before
-        yield name, _regressed(site, event, regression, fitted), age_days
+        found[name] = _regressed(site, events, regression, fits[name])
+    return found
 
 
-def _regressed(site: SiteDays, event: Event, rule: Regression, fitted: _Fitted | None) -> Floats:
-    morning = rule.window(event.start, site.slot_min)
-    if fitted is None or morning.start < 0:
-        return np.full(event.stop - event.start, np.nan)
-    row = slice(event.day, event.day + 1)
-    day = fitted.fit.predict(site.weekday[row], None if site.temperature_f is None else site.temperature_f[row])
-    kw = day[:, event.start : event.stop]
+def _regressed(site: SiteDays, events: Events, rule: Regression, fitted: Fitted | None) -> OfRule:
+    morning, days = rule.window(events.start, site.slot_min), events.days
+    nothing = np.full((days.size, events.stop - events.start), np.nan)
+    if fitted is None:
+        return nothing, np.full(days.size, np.nan)
+    age_days = fitted.age_days + days - fitted.before
+    if morning.start < 0:
+        return nothing, age_days
+    table = fitted.towt.predict(site.weekday[days], None if site.temperature_f is None else site.temperature_f[days])
+    kw = table[:, events.start : events.stop]
     if rule.adjustment is None:
-        return np.asarray(kw[0])
-    return np.asarray(adjusted(kw, day[:, morning].mean(axis=1), site.no_ev_kw[row, morning].mean(axis=1), rule)[0])
-
-
-def _mean_and_peak(kw: Floats) -> tuple[float | None, float | None]:
-    return _number(kw.mean()), _number(kw.max())
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
+        return kw, age_days
+    observed = site.no_ev_kw[days, morning].mean(axis=1)
+    return adjusted(kw, table[:, morning].mean(axis=1), observed, rule), age_days

@@ -92,6 +92,11 @@ class Regression(SameDay):
         """The fewest days it is fitted on: recent ones count most, however many there are."""
         return self.least_days
 
+    @property
+    def training(self) -> tuple[object, ...]:
+        """What the fit depends on: rules that agree in it share one."""
+        return self.look_back_days, self.least_days, self.timescale_days
+
 
 def _tables() -> dict[str, dict[str, dict[str, Any]]]:
     return tomllib.loads(files("pipeline.baselines").joinpath("methods.toml").read_text(encoding="utf-8"))

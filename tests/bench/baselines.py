@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.baselines import DAY_MATCHING, Event, SiteDays, fit_towt, goodness_of_fit, match_days
-from pipeline.baselines.events import _by_rule, _fits
+from pipeline.baselines import DAY_MATCHING, Events, SiteDays, fit_towt, goodness_of_fit, match_days
+from pipeline.baselines.events import fits_before, rules_on
 from tests.baselines.placebo import checks
 from tests.bench.buildings import Building, found
 
@@ -47,20 +47,19 @@ def forecast_months(site: SiteDays, months: list[str], opendsm: Callable[..., An
     for month in months:
         asked = [n for n, day in enumerate(site.days) if f"{day:%Y-%m}" == month and not site.sunday_like[n]]
         begin = process_time()
-        fits = _fits(site, site.days[asked[0]])
-        made.fit_s["towt"].append((process_time() - begin) / 2)  # two rules, the same fit each
+        fits = fits_before(site, asked[0])
+        made.fit_s["towt"].append(process_time() - begin)  # one fit for both rules
         other = None
         if opendsm is not None and asked[0] >= OPENDSM_DAYS:
             begin = process_time()
             other = opendsm(site, slice(max(0, asked[0] - 365), asked[0]), slice(asked[0], asked[-1] + 1))
             made.fit_s[OPENDSM].append(process_time() - begin)
-        for row in asked:
-            hours = {name: kw for name, kw, _ in _by_rule(site, Event(row, *HOURS), fits)}
-            if other is not None:
-                hours[OPENDSM] = other[row - asked[0], slice(*HOURS)]
-            made.measured.append(site.no_ev_kw[row, slice(*HOURS)])
-            for name, kw in hours.items():
-                made.by_rule.setdefault(name, []).append(kw)
+        by_rule = {name: kw for name, (kw, _) in rules_on(site, Events(np.array(asked), *HOURS), fits).items()}
+        if other is not None:
+            by_rule[OPENDSM] = other[np.array(asked) - asked[0], slice(*HOURS)]
+        made.measured.append(site.no_ev_kw[asked, slice(*HOURS)].ravel())
+        for name, kw in by_rule.items():
+            made.by_rule.setdefault(name, []).append(kw.ravel())
     return made
 
 
@@ -137,8 +136,9 @@ def print_day_matching() -> None:
     kw = 100 + random.normal(0, 5, (METERS, 365, 24))
     weekend = np.arange(365) % 7 > 4
     eligible = random.random((METERS, 365)) < 0.9
+    events = Events(np.array([360]), *HOURS)
     for name, rule in DAY_MATCHING.items():
-        one = fastest(lambda rule=rule: match_days(kw, weekend, eligible, Event(360, *HOURS), rule, slot_min=60))
+        one = fastest(lambda rule=rule: match_days(kw, weekend, eligible, events, rule, slot_min=60))
         print(f"  {name:22} {1e6 * one / METERS:6.2f} us a meter and event, {METERS} meters at once")
 
 
