@@ -66,14 +66,14 @@ def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
     out. Regressions are fitted on the like days before the first wanted day, so that every figure is out of sample.
     """
     held = sorted(site.row_of[day] for day in wanted if day in site.row_of)
-    stated = [row for row in held if site.events[row] is not None]
+    slots_of = {row: slots for row in held if (slots := site.events[row]) is not None}
+    stated = list(slots_of)
     if not stated:
         return pl.DataFrame(schema=pl.Schema(BASELINE_DAY))
     fits = fits_before(site, held[0])
     figures = np.full((len(_FIGURES), len(stated), len(_RULES)), np.nan)
-    windows = [site.events[row] for row in stated]
-    for slots in dict.fromkeys(windows):
-        mine = [number for number, window in enumerate(windows) if window == slots]
+    for slots in dict.fromkeys(slots_of.values()):
+        mine = [number for number, window in enumerate(slots_of.values()) if window == slots]
         events = Events(np.array(stated)[mine], *slots)
         figures[:, mine] = _figures(site, events, rules_on(site, events, fits))
     days = np.array([site.days[row] for row in stated], dtype="datetime64[D]")
@@ -149,7 +149,7 @@ def _regressed(site: SiteDays, events: Events, rule: Regression, fitted: Fitted 
     nothing = np.full((days.size, events.stop - events.start), np.nan)
     if fitted is None:
         return nothing, np.full(days.size, np.nan)
-    age_days = fitted.age_days + days - fitted.before
+    age_days = np.asarray(fitted.age_days + days - fitted.before, dtype=np.float64)
     if morning.start < 0:
         return nothing, age_days
     table = fitted.towt.predict(site.weekday[days], None if site.temperature_f is None else site.temperature_f[days])
