@@ -81,9 +81,9 @@ def log_findings(
     )
 
 
-def clock_fits(inputs: Inputs, windows: pl.DataFrame, readings: pl.DataFrame) -> list[quality.Fit]:
-    """Return the clock offset of every charger as far as the meter tells it; `readings` with rebuilt registers."""
-    return [] if inputs.is_seed else quality.fitted_offsets(windows, readings)
+def clock_fits(inputs: Inputs, windows: pl.DataFrame, registers: charging.Registers) -> list[quality.Fit]:
+    """Return the clock offset of every charger as far as the meter tells it; `registers` rebuilt."""
+    return [] if inputs.is_seed else quality.fitted_offsets(windows, registers)
 
 
 def zero_runs_of(findings: pl.DataFrame) -> pl.DataFrame:

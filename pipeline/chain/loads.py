@@ -40,9 +40,7 @@ def prepare(inputs: Inputs) -> Prepared:
     assigned = assign_sessions(inputs.readings, inputs.session_records)
     repaired = charging.repair_registers(assigned, site.chargers)
     readings = charging.on_ac_side(repaired.readings, site.chargers)
-    fits = clock_fits(inputs, windows, readings)
-    readings = charging.on_the_meters_clock(readings, quality.corrections_s(fits, inputs.clock_bound_s))
-    registers = charging.registers_of(readings)
+    fits, readings, registers = _on_the_meters_clock(inputs, windows, readings)
     charger_windows = _charger_windows(readings, registers, grid, inputs)
     windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
     windows = without_served(windows, readings, inputs.outages)
@@ -85,6 +83,19 @@ def _window_min(inputs: Inputs) -> int:
             f"intervals are {durations.to_list()} s long; allowed: demand_window_min in the site file"
         )
     return int(durations[0]) // 60
+
+
+def _on_the_meters_clock(
+    inputs: Inputs, windows: pl.DataFrame, readings: pl.DataFrame
+) -> tuple[list[quality.Fit], pl.DataFrame, charging.Registers]:
+    """The clocks of the chargers as they came, and the readings and registers corrected by what the meter tells."""
+    registers = charging.registers_of(readings)
+    fits = clock_fits(inputs, windows, registers)
+    ahead_s = quality.corrections_s(fits, inputs.clock_bound_s)
+    if not ahead_s:
+        return fits, readings, registers
+    moved = charging.on_the_meters_clock(readings, ahead_s)
+    return fits, moved, charging.registers_of(moved)
 
 
 def _charger_windows(

@@ -1,21 +1,21 @@
 """Findings about the data of a bill: frames in, one row per finding out.
 
 In reading order: findings (their shape), gaps, meter (what it cannot have measured), levels (what is unbelievably high
-or low), changes (chargers laid beside the meter), slip (windows that lie one off), clock (how far charger clocks are
-off), wiring (what the gain says), logs (what charger logs lack), stays (sessions that cannot all be true).
+or low), changes (chargers laid beside the meter), slip (windows that lie one off), fits (the offset and the gain
+of each charger), clock (what the offsets say), wiring (what the gains say), logs (what charger logs lack), stays
+(sessions that cannot all be true).
 """
 
 from pipeline.quality.clock import (
     Clock,
-    Fit,
     clock_corrections,
     clock_of,
     clock_offsets,
     corrections_s,
-    fitted_offsets,
     unit_against_chargers,
 )
 from pipeline.quality.findings import FINDING, nothing_found
+from pipeline.quality.fits import Fit, fitted_offsets
 from pipeline.quality.gaps import clock_change_gaps, gaps
 from pipeline.quality.levels import conservation, spikes, unit_against_earlier, unit_jumps
 from pipeline.quality.logs import incomplete_sessions, missing_samples, register_repairs

@@ -6,13 +6,16 @@ on some days and not on others: cars, mostly, on both sides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
+
+from pipeline import charging
+from pipeline.quality.findings import in_time
 
 LEAST_WINDOWS: Final = 200
 ALL_CHARGERS: Final = "chargers"
@@ -30,9 +33,13 @@ class Register:
     instants: Numbers
     energy_wh: Numbers
 
+    def at(self, instants: Numbers) -> Numbers:
+        """Return what the register counts up to some instants [Wh]."""
+        return np.interp(instants, self.instants, self.energy_wh)
+
     def shifted(self, edges: Numbers, offset_s: float) -> Numbers:
         """Return the energy between edges [s] as a clock that is `offset_s` ahead has filed it [Wh]."""
-        return np.diff(np.interp(edges + offset_s, self.instants, self.energy_wh))
+        return np.diff(self.at(edges + offset_s))
 
     def is_coarse(self, longest_s: float) -> bool:
         """Tell whether most energy flowed in pieces longer than `longest_s` [s]: when it flowed is then unknown."""
@@ -46,9 +53,11 @@ class Register:
         into, out_of = (np.cumsum(part) for part in (np.maximum(steps, 0), np.minimum(steps, 0)))
         return replace(self, energy_wh=into), replace(self, energy_wh=out_of)
 
-    def slope(self, edges: Numbers, offset_s: float) -> Numbers:
-        """How the window energies change per second of offset [Wh/s], over a minute to either side."""
-        return (self.shifted(edges, offset_s + 60) - self.shifted(edges, offset_s - 60)) / 120
+    def flows(self) -> tuple[Numbers, Numbers]:
+        """Return when energy begins to flow and when it stands still again [s]."""
+        flowing = np.concatenate([[False], np.diff(self.energy_wh) != 0, [False]])
+        turns = self.instants[np.flatnonzero(flowing[1:] != flowing[:-1])]
+        return turns[::2], turns[1::2]
 
 
 @dataclass(frozen=True)
@@ -58,26 +67,53 @@ class Usual:
     group: Whole
 
     @cached_property
-    def _sizes(self) -> Whole:
+    def sizes(self) -> Whole:
+        """How many changes each group has."""
         return np.bincount(self.group)
 
     @cached_property
-    def _sorted(self) -> tuple[Whole, Whole]:
+    def sorted(self) -> tuple[Whole, Whole]:
         """The changes in order of their groups, and where each group begins there."""
-        return np.argsort(self.group, kind="stable"), np.cumsum(self._sizes) - self._sizes
+        return np.argsort(self.group, kind="stable"), np.cumsum(self.sizes) - self.sizes
 
     def removed(self, changes: Numbers) -> Numbers:
         """Take the mean of the same time of day out of each change."""
-        means = np.bincount(self.group, weights=changes) / self._sizes
+        means = np.bincount(self.group, weights=changes) / self.sizes
         without: Numbers = changes - means[self.group]
         return without
 
-    def removed_of_rows(self, changes: Numbers) -> tuple[Numbers, Whole]:
-        """Do the same to every row of a table; returned in the order of groups, which is told."""
-        order, begins = self._sorted
-        ordered = changes[:, order]
-        means = np.add.reduceat(ordered, begins, axis=1) / self._sizes
-        return ordered - np.repeat(means, self._sizes, axis=1), order
+
+@dataclass(frozen=True)
+class Busy:
+    """The changes in which chargers can have a part, less the usual ones: of all others only the mean is known.
+
+    `edges` [s] hold the windows of each stretch of them, one after the other; between two stretches nothing flows.
+    """
+
+    edges: Numbers
+    places: Whole
+    changes: Changes
+
+    def caused(self, totals: Numbers) -> Numbers:
+        """Return the changes by what registers count up to every edge [Wh], the edges along the last axis."""
+        twice: Numbers = np.diff(totals, n=2, axis=-1)
+        return twice
+
+    def normal(self, caused: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the normal equations of the meter's changes on some caused ones, a row each: matrix and right side.
+
+        The means of each time of day are taken out of the products, where they need no column of their own.
+        """
+        usual = self.changes.usual
+        group = usual.group[self.places]
+        sums = np.stack([np.bincount(group, weights=row, minlength=len(usual.sizes)) for row in caused])
+        return caused @ caused.T - (sums / usual.sizes) @ sums.T, caused @ self.changes.target[self.places]
+
+    def whole(self, caused: Numbers) -> Numbers:
+        """Return all changes of the bill less the usual ones, a column for each row of `caused`."""
+        everywhere = np.zeros((len(caused), len(self.changes.target)))
+        everywhere[:, self.places] = caused
+        return np.column_stack([self.changes.usual.removed(row) for row in everywhere])
 
 
 @dataclass(frozen=True)
@@ -94,14 +130,10 @@ class Changes:
         """Length of a window [s]."""
         return float(self.edges[1] - self.edges[0])
 
-    def caused(self, energy_wh: Numbers) -> Numbers:
-        """Return the changes between windows that hold `energy_wh` [Wh], less the usual ones."""
-        return self.usual.removed(np.diff(energy_wh))
-
     def as_one(self, registers: Sequence[Register]) -> Changes:
         """Return the same with some registers added up to one."""
         instants = np.unique(np.concatenate([register.instants for register in registers]))
-        total = np.sum([np.interp(instants, register.instants, register.energy_wh) for register in registers], axis=0)
+        total = np.sum([register.at(instants) for register in registers], axis=0)
         name = registers[0].charger_id if len(registers) == 1 else ALL_CHARGERS
         return replace(self, registers=(Register(name, instants, total),))
 
@@ -109,20 +141,35 @@ class Changes:
         """Return the same, the chargers' registers read `offset_s` [s] later."""
         return replace(self, edges=self.edges + offset_s)
 
+    def busy(self, offset_s: float, reach_s: float) -> Busy:
+        """Return the changes in which chargers have a part, their clocks being `offset_s` ahead, give or take."""
+        count = len(self.edges) - 1
+        opened, closed = np.zeros((2, count + 2), dtype=np.int64)
+        for begins, ends in map(Register.flows, self.registers):
+            first = np.searchsorted(self.edges, begins - offset_s - reach_s, side="right") - 2
+            last = np.searchsorted(self.edges, ends - offset_s + reach_s) + 1  # a window without flow to either side
+            np.add.at(opened, np.clip(first, 0, count), 1)
+            np.add.at(closed, np.clip(last, 0, count), 1)
+        inside = np.cumsum(opened - closed)[:count] > 0
+        edges = np.flatnonzero(np.append(inside, False) | np.append(False, inside))
+        return Busy(self.edges[edges], edges[: max(0, len(edges) - 2)], self)
+
     def unexplained(self, offsets_s: Sequence[float]) -> Numbers:
         """Return the squares left [Wh^2] of the meter's changes after all chargers, at each common offset [s] ahead.
 
         Their gain is free and may be negative: a meter may see a charger turned round.
         """
-        energy = np.diff(self._read_at(offsets_s), axis=1)
-        caused, order = self.usual.removed_of_rows(np.diff(energy, axis=1))
+        order, begins = self.usual.sorted
+        caused = self._caused_at(offsets_s, order)
+        sums = np.add.reduceat(caused, begins, axis=1)
         told, size = caused @ self.target[order], np.einsum("ij,ij->i", caused, caused)
+        size -= np.einsum("ij,ij,j->i", sums, sums, 1 / self.usual.sizes)
         whole = float(self.target @ self.target)
         explained: Numbers = np.divide(told**2, size, out=np.zeros_like(size), where=size > 0)
         return whole - explained
 
-    def _read_at(self, offsets_s: Sequence[float]) -> Numbers:
-        """Return what all registers count up to every edge [Wh], a row an offset.
+    def _caused_at(self, offsets_s: Sequence[float], order: Whole) -> Numbers:
+        """Return the changes that all registers caused [Wh] in some order, a row an offset.
 
         Edges and offsets lie on one grid of whole steps [ms], so that every register is read once for all offsets.
         """
@@ -130,45 +177,48 @@ class Changes:
         first = edges[0] + offsets.min()
         step = int(np.gcd.reduce(np.concatenate([np.diff(edges), offsets - offsets.min()])))
         instants = np.arange(first, edges[-1] + offsets.max() + 1, step) / 1000
-        total = np.sum([np.interp(instants, one.instants, one.energy_wh) for one in self.registers], axis=0)
-        read: Numbers = total[(np.add.outer(offsets, edges) - first) // step]
-        return read
+        total = np.sum([register.at(instants) for register in self.registers], axis=0)
+        lengths = np.diff(edges) // step
+        kinds, kind = np.unique(lengths[:-1] * (lengths.max() + 1) + lengths[1:], return_inverse=True)
+        tables = np.zeros((len(kinds), len(total)))
+        for table, (left, right) in zip(tables, (divmod(code, lengths.max() + 1) for code in kinds), strict=True):
+            before, after = total[left:] - total[:-left], total[right:] - total[:-right]
+            table[: len(total) - left - right] = after[left:] - before[: len(after) - left]
+        places = kind * len(total) + (edges[:-2] - edges[0]) // step
+        found: Numbers = tables.ravel()[np.add.outer((offsets - offsets.min()) // step, places[order])]
+        return found
 
 
-def changes_of(windows: pl.DataFrame, readings: pl.DataFrame) -> Changes | None:
+def changes_of(windows: pl.DataFrame, registers: charging.Registers) -> Changes | None:
     """Return the meter beside every charger whose register moved; None without one, and where the meter has gaps.
 
-    `windows` as in `quality.levels`; `readings` charger_id, measured_at, energy_import_wh, energy_export_wh [Wh].
+    `windows` as in `quality.levels`.
     """
-    ordered = windows.sort("interval_start")
-    registers = _registers(readings)
-    if ordered.height < LEAST_WINDOWS or not registers or not bool(ordered.get_column("metered").all()):
+    if windows.height < LEAST_WINDOWS or not bool(windows.get_column("metered").all()):
         return None
+    ordered = in_time(windows)
     starts = ordered.get_column("interval_start").dt.epoch("ms").to_numpy() / 1000
     edges = np.append(starts, starts[-1] + ordered.item(-1, "duration_s"))
+    moving = tuple(one for one in _registers(registers) if np.ptp(one.shifted(edges, 0.0)) > 0)
+    if not moving:
+        return None
     usual = _time_of_day(ordered)
-    meter = (ordered.get_column("actual_import_wh") - ordered.get_column("actual_export_wh")).to_numpy()
-    target = usual.removed(np.diff(meter.astype(np.float64)))
-    moving = tuple(register for register in registers if np.ptp(register.shifted(edges, 0.0)) > 0)
-    return Changes(target, moving, edges, usual) if moving else None
+    into, out_of = (ordered.get_column(f"actual_{side}_wh").to_numpy() for side in ("import", "export"))
+    return Changes(usual.removed(np.diff((into - out_of).astype(np.float64))), moving, edges, usual)
 
 
-def _registers(readings: pl.DataFrame) -> list[Register]:
-    """Net energy with falls taken out: a register that falls was reset."""
-    net = []
-    for part in readings.partition_by("charger_id", maintain_order=True):
-        ordered = part.sort("measured_at")
-        seconds = ordered.get_column("measured_at").dt.epoch("ms").to_numpy() / 1000
-        total = np.zeros(ordered.height)
-        for column, sign in (("energy_import_wh", 1.0), ("energy_export_wh", -1.0)):
-            stated = ordered.get_column(column).is_not_null().to_numpy()
-            if stated.any():
-                known = ordered.get_column(column).drop_nulls().to_numpy()
-                counter = np.cumsum(np.clip(np.diff(known, prepend=known[:1]), 0, None))
-                total += sign * np.interp(seconds, seconds[stated], counter)
+def _registers(registers: charging.Registers) -> Iterator[Register]:
+    """Net energy by charger."""
+    for charger_id in sorted({*registers.imported, *registers.exported}):
+        stated = [
+            (sign, known[charger_id]) for sign, known in zip((1, -1), registers, strict=True) if charger_id in known
+        ]
+        times = stated[0][1].times
+        if not all(np.array_equal(counter.times, times) for _, counter in stated):
+            times = np.unique(np.concatenate([counter.times for _, counter in stated]))
+        total = np.sum([sign * np.interp(times, counter.times, counter.totals) for sign, counter in stated], axis=0)
         bends = _bends(total)
-        net.append(Register(str(part.item(0, "charger_id")), seconds[bends], total[bends]))
-    return net
+        yield Register(charger_id, times[bends] / 1000, total[bends])
 
 
 def _bends(total: Numbers) -> Whole:
@@ -181,6 +231,6 @@ def _bends(total: Numbers) -> Whole:
 
 def _time_of_day(windows: pl.DataFrame) -> Usual:
     """Group each change between windows by its local minute, working and free days apart."""
-    free = (pl.col("local_weekday") >= 6).cast(pl.Int64)
-    minutes = windows.select(pl.col("local_minute") + 1440 * free).to_series().to_numpy()[1:]
-    return Usual(np.unique(minutes, return_inverse=True)[1])
+    weekday, minute = (windows.get_column(f"local_{name}").to_numpy()[1:] for name in ("weekday", "minute"))
+    kind = minute + 1440 * (weekday >= 6)
+    return Usual((np.cumsum(np.bincount(kind) > 0) - 1)[kind])

@@ -1,6 +1,6 @@
 """Does the meter answer to each charger as one kWh to one kWh? If not, what the number says about the wiring.
 
-The gain of `quality.clock` is the share of a charger's logged changes that the meter saw: 1 where the charger stands
+The gain of `quality.fits` is the share of a charger's logged changes that the meter saw: 1 where the charger stands
 behind this meter, its energies are AC-side and its sign is right.
 """
 
@@ -14,8 +14,8 @@ import polars as pl
 
 from pipeline.charging import RoundTrip
 from pipeline.quality.changes import ALL_CHARGERS
-from pipeline.quality.clock import Fit, Sides
 from pipeline.quality.findings import ENDS, as_findings, nothing_found
+from pipeline.quality.fits import Fit, Sides
 
 ACCEPTED: Final = 0.03
 STANDARD_ERRORS: Final = 4.0

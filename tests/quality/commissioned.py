@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.calendars import window_grid
+from pipeline.charging import registers_of
 from pipeline.domain import BillPeriod
 from pipeline.quality import Fit, fitted_offsets
 
@@ -43,10 +44,11 @@ class Month:
 
     def fits(self) -> list[Fit]:
         """What commissioning makes of the month."""
-        return fitted_offsets(*self.frames())
+        windows, readings = self.frames()
+        return fitted_offsets(windows, registers_of(readings))
 
     def frames(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The windows of the meter and the readings of the chargers, as `quality.fitted_offsets` takes them."""
+        """The windows of the meter, and the readings of the chargers."""
         draws = np.random.default_rng(self.seed)
         grid = window_grid(APRIL, ZONE, self.window_min)
         begin_s = grid.item(0, "interval_start").timestamp()

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from pipeline import quality
-from pipeline.charging import on_the_meters_clock
+from pipeline.charging import on_the_meters_clock, registers_of
 from tests.quality.commissioned import Month
 
 FIXED = range(4)
@@ -32,7 +32,9 @@ def offset_found(month: Month) -> bool:
 
 def sentences(month: Month) -> list[str]:
     frame, readings = month.frames()
-    return list(quality.wiring_faults(frame, quality.fitted_offsets(frame, readings)).get_column("sentence"))
+    return list(
+        quality.wiring_faults(frame, quality.fitted_offsets(frame, registers_of(readings))).get_column("sentence")
+    )
 
 
 @pytest.mark.parametrize("slip", [-1, 0, 1])
@@ -44,7 +46,7 @@ def test_a_meter_one_window_off_is_found_and_a_sound_one_is_not(window_min, jitt
 
 def test_a_slipped_meter_is_told_in_words_and_its_month_is_not_provable():
     frame, readings = Month(1, slip=1).frames()
-    fits = quality.fitted_offsets(frame, readings)
+    fits = quality.fitted_offsets(frame, registers_of(readings))
     (row,) = quality.window_slips(frame, [fit.slip for fit in fits], "main").rows(named=True)
     assert (row["name"], row["source"], row["value"], row["unit"]) == ("meter.window_slip", "main", 900.0, "s")
     assert "one window of 15 min late" in row["sentence"]
@@ -69,7 +71,7 @@ def test_five_minutes_are_found_to_a_minute(seed):
 
 def test_clocks_that_only_all_together_tell_are_named_together():
     frame, readings = Month(2, offset_s=300).frames()
-    fits = quality.fitted_offsets(frame, readings)
+    fits = quality.fitted_offsets(frame, registers_of(readings))
     assert not any(fit.beyond(BOUND_S) for fit in fits)
     (row,) = quality.clock_offsets(frame, fits, BOUND_S).rows(named=True)
     assert (row["name"], row["source"]) == ("charger.clock_offset", "chargers")
@@ -139,10 +141,10 @@ def test_a_clock_is_corrected_where_its_offset_is_more_than_chance():
 def test_corrected_readings_show_no_offset_and_the_correction_is_told():
     month = Month(3, offset_s=50, noise=0.001)
     frame, readings = month.frames()
-    fits = quality.fitted_offsets(frame, readings)
+    fits = quality.fitted_offsets(frame, registers_of(readings))
     moved = on_the_meters_clock(readings, quality.corrections_s(fits, BOUND_S))
     assert max(abs(fit.offset_s) for fit in fits) > 30
-    assert max(abs(fit.offset_s) for fit in quality.fitted_offsets(frame, moved)) < 10
+    assert max(abs(fit.offset_s) for fit in quality.fitted_offsets(frame, registers_of(moved))) < 10
     rows = quality.clock_corrections(frame, fits, BOUND_S).rows(named=True)
     assert {row["source"] for row in rows} == {fit.charger_id for fit in fits}
     assert "ahead of the meter's" in rows[0]["sentence"]

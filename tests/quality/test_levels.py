@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from pipeline import quality
+from pipeline.charging import registers_of
 from tests.factories import charger_records, instant
 from tests.quality.worlds import STARTS, charges, load_wh, readings, windows
 
@@ -18,7 +19,7 @@ def test_a_sound_month_has_no_finding() -> None:
     frame = windows(loads, energies)
     assert quality.spikes(frame, "main").is_empty()
     assert quality.conservation(frame, "main").is_empty()
-    fits = quality.fitted_offsets(frame, readings(energies))
+    fits = quality.fitted_offsets(frame, registers_of(readings(energies)))
     assert quality.clock_offsets(frame, fits, 60).is_empty()
     assert quality.unit_against_chargers(frame, fits, "main").is_empty()
 
@@ -65,7 +66,7 @@ def test_a_building_that_feeds_in_may_be_below_zero() -> None:
 def test_a_clock_offset_is_measured(ahead_s: int) -> None:
     loads, energies = with_cars()
     frame = windows(loads, energies)
-    fits = quality.fitted_offsets(frame, readings(energies, ahead_s))
+    fits = quality.fitted_offsets(frame, registers_of(readings(energies, ahead_s)))
     (row,) = quality.clock_offsets(frame, fits, 60).rows(named=True)
     assert row["name"] == "charger.clock_offset"
     assert row["value"] == pytest.approx(ahead_s, abs=30)
@@ -75,7 +76,9 @@ def test_a_clock_offset_is_measured(ahead_s: int) -> None:
 def test_an_offset_within_a_minute_is_none() -> None:
     loads, energies = with_cars()
     frame = windows(loads, energies)
-    assert quality.clock_offsets(frame, quality.fitted_offsets(frame, readings(energies, 45)), 60).is_empty()
+    assert quality.clock_offsets(
+        frame, quality.fitted_offsets(frame, registers_of(readings(energies, 45))), 60
+    ).is_empty()
 
 
 def fit(offset_s: float, error_s: float, gain: float = 1.0) -> quality.Fit:
@@ -107,21 +110,21 @@ def test_a_register_read_once_a_window_tells_neither_clock_nor_wiring() -> None:
     """Read in the middle of every window, it tells how much flowed, and not in which half."""
     loads, energies = with_cars()
     coarse = readings(energies, 300).gather_every(15, offset=7)
-    (found,) = quality.fitted_offsets(windows(loads, energies), coarse)
+    (found,) = quality.fitted_offsets(windows(loads, energies), registers_of(coarse))
     assert (found.error_s, found.gain_error) == (float("inf"), float("inf"))
     assert quality.clock_of([found], 60).state == "bounded"
 
 
 def test_a_charger_that_never_charged_tells_nothing() -> None:
     flat = charger_records([(STARTS[0], 5, 5), (STARTS[-1], 5, 5)])
-    assert quality.fitted_offsets(windows(load_wh()), flat) == []
-    assert quality.fitted_offsets(windows(load_wh()), flat.clear()) == []
+    assert quality.fitted_offsets(windows(load_wh()), registers_of(flat)) == []
+    assert quality.fitted_offsets(windows(load_wh()), registers_of(flat.clear())) == []
 
 
 def test_kw_under_a_kwh_header_shows_against_the_chargers() -> None:
     loads, energies = with_cars()
     frame = windows([4 * load for load in loads], energies)
-    fits = quality.fitted_offsets(frame, readings(energies))
+    fits = quality.fitted_offsets(frame, registers_of(readings(energies)))
     (row,) = quality.unit_against_chargers(frame, fits, "main").rows(named=True)
     assert row["name"] == "meter.unit"
     assert row["value"] == pytest.approx(4, abs=0.2)

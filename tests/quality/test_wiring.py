@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline import quality
-from pipeline.charging import RoundTrip
-from pipeline.quality.clock import Fit
+from pipeline.charging import RoundTrip, registers_of
+from pipeline.quality.fits import Fit
 from tests.quality.worlds import charges, load_wh, readings, windows
 
 
@@ -32,7 +32,7 @@ def test_what_the_meter_sees_of_a_charger_tells_its_wiring(seen, words):
     energies = charges()
     metered = [load + round(seen * energy) for load, energy in zip(load_wh(), energies, strict=True)]
     frame = windows(metered, energies)
-    fits = quality.fitted_offsets(frame, readings(energies))
+    fits = quality.fitted_offsets(frame, registers_of(readings(energies)))
     assert quality.wiring_of(fits).beta == pytest.approx(seen, abs=0.06)
     assert not quality.wiring_of(fits).accepted
     found = quality.wiring_faults(frame, fits)
@@ -43,7 +43,7 @@ def test_what_the_meter_sees_of_a_charger_tells_its_wiring(seen, words):
 def test_a_charger_wired_as_configured_is_accepted():
     energies = charges()
     frame = windows([load + energy for load, energy in zip(load_wh(), energies, strict=True)], energies)
-    fits = quality.fitted_offsets(frame, readings(energies))
+    fits = quality.fitted_offsets(frame, registers_of(readings(energies)))
     assert quality.wiring_of(fits).accepted
     assert quality.wiring_faults(frame, fits).is_empty()
 
