@@ -19,7 +19,6 @@ from pipeline.charging import Registers, RoundTrip
 from pipeline.domain import REACTIVE_RECORD, UTC, BillPeriod
 from pipeline.portfolio import Co2Factor, Event, Outage, Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, history_months
-from pipeline.uncertainty.sources import Flags
 
 _WORLDS_COMPARED: Final = ("no_ev", "actual")
 EARLIER_WINDOW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
@@ -132,7 +131,8 @@ class Prepared:
     registers: Registers  # what they count
     fits: Sequence[quality.Fit]  # of the chargers as they came
     plug_in: PlugIn | None  # None before the programme
-    bridged: Flags | None = None  # windows without meter data that are estimated, since no peak can lie there
+    # windows without meter data that are estimated, since no peak can lie there
+    bridged: uncertainty.Flags | None = None
     # by how much less and more they leave open of peak_kw [kW] and money
     spread: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 

@@ -24,7 +24,7 @@ from pipeline.domain import SCENARIOS
 from pipeline.portfolio import UtilityBill
 from pipeline.tariff import Bill, Matrix, ResolvedCharge, ResolvedTariff
 from pipeline.uncertainty import Ints, Reals, Rebuilt
-from pipeline.uncertainty.sources import Flags
+from pipeline.uncertainty.registers import Flags
 
 CLEARS: Final = 0.95
 """What like days show may clear a peak only up to this share of it."""
@@ -111,14 +111,14 @@ def _clears_draws(found: Bridge, prepared: Prepared) -> bool:
     if prepared.inputs.is_seed:
         return True
     estimated, world = found.across(prepared, found.estimate), prepared.inputs.site.headline
-    deviations, terms = sources_of(estimated).deviations(uncertainty.DRAWS), terms_of(estimated)
+    deviations, terms = sources_of(estimated).deviations(uncertainty.DrawnSet()), terms_of(estimated)
     low, high = (
         terms.measure(Rebuilt.of(found.across(prepared, held).windows, world).moved(deviations))
         for held in (found.least, found.most)
     )
     allowed_w = 1000 * found.printed_kw
     return all(
-        bool((np.ma.filled(abs(figures.peak - low.by_slot[name].peak), 0) <= allowed_w).all())
+        bool((abs(figures.peak_w - low.by_slot[name].peak_w) <= allowed_w).all())
         for name, figures in high.by_slot.items()
     )
 
@@ -344,5 +344,5 @@ def _inside(prepared: Prepared, missing: Flags, charge_id: str) -> Flags:
     alone = np.zeros((int(missing.sum()), len(missing)), dtype=np.int64)
     alone[np.arange(len(alone)), np.flatnonzero(missing)] = 1000
     measured = terms_of(prepared).measure(Matrix(alone, np.zeros_like(alone), None))
-    peaks = [np.ma.filled(f.peak, 0) for (charge, _, _), f in measured.by_slot.items() if charge == charge_id]
+    peaks = [figures.peak_w for (charge, _, _), figures in measured.by_slot.items() if charge == charge_id]
     return np.any(np.array(peaks) > 0, axis=0) if peaks else np.zeros(len(alone), dtype=np.bool_)

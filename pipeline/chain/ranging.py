@@ -18,11 +18,17 @@ from pipeline.chain.inputs import Prepared
 from pipeline.chain.loads import local_midnight
 from pipeline.chain.plug_in import PlugIn
 from pipeline.tariff import Bill
-from pipeline.uncertainty import DC_LOSS, Axis, ChargerSource, Clock, Range, Sources
+from pipeline.uncertainty import DC_LOSS, Axis, ChargerSource, Clock, DrawnSet, Range, Sources
 
 _KW_DIGITS: Final = 3
 _FEW: Final = 39
 """Draws of each part of a range, whose bounds are then the least and the highest but none: 1 and 39 of 39."""
+_SETS: Final = (
+    DrawnSet(),
+    DrawnSet(_FEW, modelled=False),
+    DrawnSet(_FEW, measured=False),
+    DrawnSet(_FEW, noisy=False),
+)
 LOSSES_SUMMED: Final = 0.02
 """Half the range of losses from sums of stays, whose states of charge are rounded [1]."""
 ASSUMED_LOSSES: Final = 0.027
@@ -188,17 +194,10 @@ def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.Li
 def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
     """Draw the compared world; `corners` as of `corners_of`. None where its bill has charges on reactive energy."""
     sources = sources_of(compared.prepared)
-    whole, measurement, modelling, still, ends, clocks = compared.drawn(
-        [
-            sources.deviations(uncertainty.DRAWS),
-            sources.deviations(_FEW, modelled=False),
-            sources.deviations(_FEW, measured=False),
-            sources.deviations(_FEW, noisy=False),
-            corners * sources.live,
-            sources.clock_ends(),
-        ],
-        alone=(1, 2, 5),
-    )
+    clock_ends = sources.clock_ends()
+    deviations = sources.deviations(*_SETS).above(corners * sources.live, clock_ends)
+    sizes = [*(drawn.draws for drawn in _SETS), len(corners), len(clock_ends)]
+    whole, measurement, modelling, still, ends, clocks = compared.drawn(deviations, sizes, alone=(1, 2, 5))
     if len(whole.first.lines) != len(compared.headline.lines):
         return None  # charges on reactive energy are not priced in draws, which hold active energy only
     peak_kw = compared.widened("peak_kw", _range(compared.reductions, whole, still, ends))
@@ -294,18 +293,20 @@ class _Compared:
     actual: Bill
     line: savings.LineKey | None
 
-    def drawn(self, deviations: Sequence[uncertainty.Reals], *, alone: Sequence[int]) -> list[uncertainty.DrawnBills]:
-        """Bill every draw of several sets, after its own past peaks.
+    def drawn(
+        self, deviations: uncertainty.Deviations, sizes: Sequence[int], *, alone: Sequence[int]
+    ) -> list[uncertainty.DrawnBills]:
+        """Bill every draw of sets of some sizes under each other, after its own past peaks.
 
         The sets that are `alone` are billed after the rebuilt ones, as if only this bill were off.
         """
         inputs, windows = self.prepared.inputs, self.prepared.windows
         name, terms = inputs.site.headline, terms_of(self.prepared)
-        measured = terms.measure(uncertainty.Rebuilt.of(windows, name).moved(np.concatenate(deviations)))
+        measured = terms.measure(uncertainty.Rebuilt.of(windows, name).moved(deviations))
         known = inputs.earlier.own_peaks
         own = uncertainty.past_of_draws(known, inputs.earlier.drawn, name, inputs.reach)
         rebuilt = uncertainty.past_of_draws(known, {}, name, inputs.reach)
-        bounds = np.cumsum([0, *map(len, deviations)])
+        bounds = np.cumsum([0, *sizes])
         sets = [measured.of(slice(first, until)) for first, until in pairwise(bounds)]
         return [uncertainty.DrawnBills(terms, rows, rebuilt if n in alone else own) for n, rows in enumerate(sets)]
 

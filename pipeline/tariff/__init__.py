@@ -52,7 +52,7 @@ from pipeline.tariff.determinants import (
 )
 from pipeline.tariff.lines import BillLine
 from pipeline.tariff.load import load_tariff
-from pipeline.tariff.matrix import Matrix
+from pipeline.tariff.matrix import Matrix, Moved
 from pipeline.tariff.model import (
     CHARGE_KINDS,
     Answer,
@@ -101,6 +101,7 @@ __all__ = [
     "Matrix",
     "Measured",
     "MeasuredDraws",
+    "Moved",
     "PowerFactor",
     "QuantityStep",
     "Ratchet",

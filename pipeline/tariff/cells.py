@@ -8,8 +8,13 @@ from functools import cached_property
 import numpy as np
 
 from pipeline.tariff.clock import Flags, Ints
-from pipeline.tariff.matrix import Matrix
+from pipeline.tariff.matrix import Matrix, Moved
 from pipeline.tariff.peaks import MISSING
+
+
+def slots_in(flags: Flags, days: Ints, load: Matrix | Moved) -> Cells | Joined:
+    """Return what slots come to; `flags` has a row of windows a slot."""
+    return Cells.of(flags, days, load) if isinstance(load, Matrix) else Joined.of(flags, days, load)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +29,7 @@ class Cells:
     def of(cls, flags: Flags, days: Ints, matrix: Matrix) -> Cells:
         """Cut the windows where a day or the hours of a slot begin or end; `flags` has a row of windows a slot."""
         cut = (days[1:] != days[:-1]) | (flags[:, 1:] != flags[:, :-1]).any(axis=0)
-        starts = np.concatenate([[0], np.flatnonzero(cut) + 1])
+        starts = np.append(0, np.flatnonzero(cut) + 1)[: len(days)]  # no windows, no cells
         return cls(matrix, np.append(starts, len(days)), flags[:, starts])
 
     def imported(self, number: int) -> Ints:
@@ -92,3 +97,52 @@ class Cells:
     @cached_property
     def _highest(self) -> Ints:
         return np.maximum.reduceat(self._known_imports, self.bounds[:-1], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """As `Cells` of loads that differ in some windows only: cells of the windows they are alike in, and of the others.
+
+    `numbers` are those of the two kinds of windows.
+    """
+
+    alike: Cells
+    moved: Cells
+    numbers: tuple[Ints, Ints]
+
+    @classmethod
+    def of(cls, flags: Flags, days: Ints, load: Moved) -> Joined:
+        """Cut both kinds of windows, as `Cells.of`."""
+        matrix, numbers = load.alike
+        alike = Cells.of(flags[:, numbers], days[numbers], matrix)
+        moved = Cells.of(flags[:, load.windows], days[load.windows], load.moved)
+        return cls(alike, moved, (numbers, load.windows))
+
+    def imported(self, number: int) -> Ints:
+        """Return the import [Wh] of each load in a slot."""
+        return self.alike.imported(number) + self.moved.imported(number)
+
+    def exported(self, number: int) -> Ints:
+        """Return the export [Wh] of each load in a slot."""
+        return self.alike.exported(number) + self.moved.exported(number)
+
+    def windows(self, number: int) -> Ints:
+        """Return the number of windows present of each load in a slot."""
+        return self.alike.windows(number) + self.moved.windows(number)
+
+    def reactive(self, number: int) -> tuple[Ints, Ints]:
+        """Return the reactive energy [varh] of each load in a slot, and the windows it was metered in."""
+        (alike, known), (moved, more) = self.alike.reactive(number), self.moved.reactive(number)
+        return alike + moved, known + more
+
+    def highest(self, number: int) -> tuple[Ints, Ints]:
+        """Return the highest window [Wh] of each load in a slot, -1 for none, and the number of the earliest."""
+        (alike, first), (moved, second) = self.alike.highest(number), self.moved.highest(number)
+        first, second = _named(first, self.numbers[0]), _named(second, self.numbers[1])
+        here = (moved > alike) | ((moved == alike) & (second < first))
+        return np.maximum(alike, moved), np.where(here, second, first)
+
+
+def _named(windows: Ints, numbers: Ints) -> Ints:
+    """The numbers of windows among some of them; 0 where there are none."""
+    return numbers[windows] if len(numbers) else windows

@@ -8,7 +8,7 @@ windows, events) look at their own hours.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC as UTC_ZONE
 from datetime import date, datetime, timedelta
 from functools import cached_property, reduce
@@ -20,8 +20,8 @@ import polars as pl
 from pipeline.calendars import period_utc, with_local_time
 from pipeline.domain import UTC, BillPeriod
 from pipeline.tariff.clock import Hours, Ints, billed_weekday, grid_hours, hours_of, micros
-from pipeline.tariff.figures import BillWindows, Figures
-from pipeline.tariff.matrix import Blocks, Matrix, Spread, blocks_of, stacked
+from pipeline.tariff.figures import BillWindows, Figures, Partial
+from pipeline.tariff.matrix import Blocks, Matrix, Moved, Spread, blocks_of, stacked
 from pipeline.tariff.model import Mask
 from pipeline.tariff.quantities import Measured, Rows
 from pipeline.tariff.resolve import ResolvedTariff
@@ -107,9 +107,12 @@ def _rows(figures: Sequence[Figures], slots: Sequence[Slot], keys: Sequence[tupl
 
     def joined(name: str) -> pl.Series:
         parts = [getattr(figure, name) for figure in figures]
-        values = np.stack([np.ma.getdata(part) for part in parts], axis=1).ravel()
+        partial = isinstance(parts[0], Partial)
+        values = np.stack([part.values if partial else part for part in parts], axis=1).ravel()
         column = pl.Series(name, values, dtype=pl.Int64)
-        hidden = np.stack([np.ma.getmaskarray(part) for part in parts], axis=1).ravel()
+        if not partial:
+            return column
+        hidden = ~np.stack([part.known for part in parts], axis=1).ravel()
         return column.set(pl.Series(hidden), None) if hidden.any() else column
 
     loads = len(keys)
@@ -151,11 +154,7 @@ class MeasuredDraws:
 
     def of(self, draws: slice) -> MeasuredDraws:
         """Return what some of the draws measure."""
-        parts = (
-            Figures(**{part.name: getattr(figure, part.name)[draws] for part in fields(Figures)})
-            for figure in self.figures
-        )
-        return MeasuredDraws(self.slots, tuple(parts))
+        return MeasuredDraws(self.slots, tuple(figures.of(draws) for figures in self.figures))
 
     @cached_property
     def by_slot(self) -> Mapping[tuple[str, int, str], Figures]:
@@ -169,22 +168,18 @@ class MeasuredDraws:
 
 
 def _row(figures: Figures, draw: int) -> Measured:
-    """One load's determinants of one slot; what is masked is not known."""
-
-    def known(values: Any) -> int | None:
-        return None if np.ma.getmaskarray(values)[draw] else int(np.ma.getdata(values)[draw])
-
-    at_us = known(figures.set_at)
+    """One load's determinants of one slot."""
+    at_us = figures.set_at.at(draw)
     return Measured(
         import_wh=int(figures.imported[draw]),
         export_wh=int(figures.exported[draw]),
-        own_peak_w=known(figures.peak),
+        own_peak_w=figures.peak.at(draw),
         peak_set_at=None if at_us is None else datetime.fromtimestamp(0, UTC_ZONE) + timedelta(microseconds=at_us),
         windows=int(figures.windows[draw]),
         expected=int(figures.expected[draw]),
-        reactive_varh=known(figures.reactive),
-        own_peak_low_w=known(figures.low),
-        own_peak_high_w=known(figures.high),
+        reactive_varh=figures.reactive.at(draw),
+        own_peak_low_w=figures.low.at(draw),
+        own_peak_high_w=figures.high.at(draw),
     )
 
 
@@ -226,7 +221,7 @@ def measure_many(
 def measure_draws(
     resolved: ResolvedTariff,
     starts: Ints,
-    load: Matrix,
+    load: Matrix | Moved,
     *,
     duration_s: int,
     zone: str,
@@ -234,12 +229,13 @@ def measure_draws(
 ) -> MeasuredDraws:
     """Return the determinants of many draws of one world of one bill.
 
-    `load` has one row a draw and one column a window [Wh], windows starting at `starts` [µs UTC], all inside the bill.
+    `load` has one row a draw and one column a window [Wh], windows starting at `starts` [µs UTC], all inside the bill;
+    `Moved` where draws differ in some of them only.
     Errors as `measure`.
     """
     grid = grid_hours(resolved.period.read_from, resolved.period.read_to, zone, resolved.clock, duration_s)
     hours = grid if np.array_equal(grid.starts, starts) else hours_of(starts, zone, resolved.clock)
-    rows = np.arange(len(load.imported))
+    rows = np.arange(load.loads)
     bill = BillWindows(resolved, zone, holidays, duration_s, hours, load, rows)
     slots = slots_of(resolved)
     return MeasuredDraws(tuple(slots), tuple(bill.figures(slots)))

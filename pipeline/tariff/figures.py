@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.domain import TariffError
-from pipeline.tariff.cells import Cells
+from pipeline.tariff.cells import Cells, Joined, slots_in
 from pipeline.tariff.clock import (
     Flags,
     Hours,
@@ -30,37 +29,64 @@ from pipeline.tariff.clock import (
     micros,
 )
 from pipeline.tariff.hours import clock
-from pipeline.tariff.matrix import Matrix, in_windows, slid
+from pipeline.tariff.matrix import Matrix, Moved, in_windows, slid
 from pipeline.tariff.model import ALL_WEEKDAYS, MINUTES_OF_DAY, DemandQuantity
 from pipeline.tariff.peaks import MISSING, holds_runs, peak_of, reactive_range, values_of
 from pipeline.tariff.resolve import ResolvedTariff
 from pipeline.tariff.slots import Slot
 
-Masked: TypeAlias = npt.NDArray[np.int64]
-"""Numbers of all loads, one each; a numpy masked array where some are unknown."""
+
+class Partial(NamedTuple):
+    """Numbers of all loads, one each, 0 or meaningless where they are not `known`."""
+
+    values: Ints
+    known: Flags
+
+    def of(self, loads: slice) -> Partial:
+        """Return those of some loads."""
+        return Partial(self.values[loads], self.known[loads])
+
+    def at(self, load: int) -> int | None:
+        """Return that of one load, None where it is not known."""
+        return int(self.values[load]) if self.known[load] else None
+
+    @property
+    def listed(self) -> list[int | None]:
+        """Return them as a list, None where one is not known."""
+        return [value if known else None for value, known in zip(self.values.tolist(), self.known, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
 class Figures:
     """What one slot measures, one entry a load."""
 
-    imported: Masked
-    exported: Masked
-    windows: Masked
-    expected: Masked
-    reactive: Masked
-    peak: Masked
-    set_at: Masked
-    low: Masked
-    high: Masked
+    imported: Ints
+    exported: Ints
+    windows: Ints
+    expected: Ints
+    reactive: Partial
+    peak: Partial
+    set_at: Partial
+    low: Partial
+    high: Partial
+
+    @property
+    def peak_w(self) -> Ints:
+        """Return own peaks [W], 0 where there is none."""
+        return np.where(self.peak.known, self.peak.values, 0)
+
+    def of(self, loads: slice) -> Figures:
+        """Return what some of the loads measure."""
+        sums = (getattr(self, name)[loads] for name in _SUMS)
+        return Figures(*sums, *(getattr(self, name).of(loads) for name in _PARTIAL))
 
 
-def _unknown(loads: int) -> Any:
-    return np.ma.masked_array(np.zeros(loads, dtype=np.int64), mask=True)
+_SUMS: Final = ("imported", "exported", "windows", "expected")
+_PARTIAL: Final = ("reactive", "peak", "set_at", "low", "high")
 
 
-def _where_known(values: Ints, known: Flags) -> Any:
-    return np.ma.masked_array(values, mask=~known)
+def _unknown(loads: int) -> Partial:
+    return Partial(np.zeros(loads, dtype=np.int64), np.zeros(loads, dtype=np.bool_))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +98,15 @@ class BillWindows:
     holidays: frozenset[date]
     duration_s: int
     hours: Hours
-    matrix: Matrix
+    load: Matrix | Moved
     actual: Ints
     per_window: int = 1  # intervals of the load in a window
     sliding: bool = False
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """Return every load in all windows."""
+        return self.load if isinstance(self.load, Matrix) else self.load.whole
 
     @cached_property
     def weekday(self) -> Ints:
@@ -132,7 +163,7 @@ class BillWindows:
         wide = replace(self, per_window=per_window)
         grid = wide.grid
         matrix = in_windows(self.matrix, self.hours.starts, grid.starts, per_window)
-        return replace(wide, hours=grid, matrix=matrix)
+        return replace(wide, hours=grid, load=matrix)
 
     def _slid(self, per_window: int) -> BillWindows:
         steps = np.diff(self.hours.starts)
@@ -140,7 +171,7 @@ class BillWindows:
             raise TariffError("load", "sliding demand window", "intervals on no grid", "intervals without a break")
         starts = self.hours.starts[: len(self.hours.starts) - per_window + 1]
         hours = hours_of(starts, self.zone, self.resolved.clock)
-        return replace(self, per_window=per_window, sliding=True, hours=hours, matrix=slid(self.matrix, per_window))
+        return replace(self, per_window=per_window, sliding=True, hours=hours, load=slid(self.matrix, per_window))
 
     def _inside(self, slot: Slot, hours: Hours, weekday: Ints) -> Flags:
         """Which intervals lie in the hours of a slot."""
@@ -189,10 +220,10 @@ class BillWindows:
         """Return sums and highest windows of several slots by way of the cells their hours cut."""
         if not slots:
             return []
-        cells = Cells.of(np.stack([self._flags(slot) for slot in slots]), self.hours.day, self.matrix)
+        cells = slots_in(np.stack([self._flags(slot) for slot in slots]), self.hours.day, self.load)
         return [self._plain(slot, number, cells) for number, slot in enumerate(slots)]
 
-    def _plain(self, slot: Slot, number: int, cells: Cells) -> Figures:
+    def _plain(self, slot: Slot, number: int, cells: Cells | Joined) -> Figures:
         loads = len(self.actual)
         expected = self._expected(slot)
         windows = cells.windows(number)
@@ -207,18 +238,18 @@ class BillWindows:
             exported=cells.exported(number),
             windows=counted,
             expected=np.full(loads, expected, dtype=np.int64),
-            reactive=_where_known(reactive, metered == expected),
+            reactive=Partial(reactive, metered == expected),
             peak=peak,
             set_at=set_at,
             low=_unknown(loads),
             high=_unknown(loads),
         )
 
-    def _peak(self, watts: Ints, known: Flags, window: Ints, expected: int) -> tuple[Any, Any]:
+    def _peak(self, watts: Ints, known: Flags, window: Ints, expected: int) -> tuple[Partial, Partial]:
         """A peak and its time; hours that do not occur in the bill have a peak of 0."""
         if not expected:
-            return np.zeros(len(watts), dtype=np.int64), _unknown(len(watts))
-        return _where_known(watts, known), _where_known(self.hours.starts[window], known)
+            return Partial(np.zeros_like(watts), np.ones_like(known)), _unknown(len(watts))
+        return Partial(watts, known), Partial(self.hours.starts[window], known)
 
     def special(self, slot: Slot) -> Figures:
         """Return what a slot measures that no sum or highest window of kWh tells."""
@@ -233,7 +264,7 @@ class BillWindows:
         low, high = self._range(quantity, inside)
         return replace(plain, peak=watts, set_at=set_at, low=low, high=high)
 
-    def _range(self, quantity: DemandQuantity, inside: Flags) -> tuple[Any, Any]:
+    def _range(self, quantity: DemandQuantity, inside: Flags) -> tuple[Partial, Partial]:
         """The least and the most apparent or reactive power of rebuilt worlds, whose chargers' part is not metered."""
         loads = len(self.actual)
         rebuilt = self.actual != np.arange(loads)
@@ -243,7 +274,7 @@ class BillWindows:
         for varh in reactive_range(self.matrix, self.matrix.rows(self.actual)):
             values = values_of(self.matrix, quantity.unit, varh)
             watts = peak_of(values, inside, self.hours.day, quantity, self.window_s).watts
-            ends.append(_where_known(watts, rebuilt & (watts != MISSING)))
+            ends.append(Partial(watts, rebuilt & (watts != MISSING)))
         return ends[0], ends[1]
 
 

@@ -44,6 +44,10 @@ class Matrix:
         """Return the windows of one bill."""
         return self.changed(lambda values: values[:, first:until], lambda flags: flags[:, first:until])
 
+    def picked(self, windows: Ints) -> Matrix:
+        """Return some of the windows, by number."""
+        return self.changed(lambda values: values[:, windows], lambda flags: flags[:, windows])
+
     def rows(self, chosen: Ints) -> Matrix:
         """Return some of the loads, by number."""
         return self.changed(lambda values: values[chosen], lambda flags: flags[chosen])
@@ -56,6 +60,11 @@ class Matrix:
         return replace(self, imported=np.where(whole, self.imported, 0), exported=np.where(whole, self.exported, 0))
 
     @property
+    def loads(self) -> int:
+        """Number of loads."""
+        return len(self.imported)
+
+    @property
     def counted(self) -> Ints:
         """Windows present of each load."""
         loads, windows = self.imported.shape
@@ -63,6 +72,42 @@ class Matrix:
             return np.full(loads, windows, dtype=np.int64)
         counted: Ints = self.present.sum(axis=1, dtype=np.int64)
         return counted
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Loads that differ in some windows only, by number: `base` is one load, `moved` all of them in those windows."""
+
+    base: Matrix
+    moved: Matrix
+    windows: Ints
+
+    @property
+    def loads(self) -> int:
+        """Number of loads."""
+        return len(self.moved.imported)
+
+    @property
+    def alike(self) -> tuple[Matrix, Ints]:
+        """Return the one load in the windows that all have alike, and their numbers."""
+        among = np.ones(self.base.imported.shape[1], dtype=np.bool_)
+        among[self.windows] = False
+        numbers = np.flatnonzero(among)
+        return self.base.picked(numbers), numbers
+
+    @property
+    def whole(self) -> Matrix:
+        """Return every load in all windows."""
+
+        def spread(base: Any, moved: Any) -> Any:
+            if base is None:
+                return None
+            every = np.repeat(base, self.loads, axis=0)
+            every[:, self.windows] = moved
+            return every
+
+        names = [field.name for field in fields(Matrix)]
+        return Matrix(*(spread(getattr(self.base, name), getattr(self.moved, name)) for name in names))
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ Nothing here is a kW interval times a price: peaks, ratchets, tiers and rounding
 error; only what was added back or modelled varies.
 
 draws        numbers that depend on nothing but their name
+registers    what one register says of windows, and leaves open
 sources      what can be off, by how much, and the rows a draw adds up
 worlds       draws x windows of the world V2B is compared with
 exact        what all draws of a bill come to at once, in whole numbers
@@ -16,7 +17,8 @@ from pipeline.uncertainty.bills import DETERMINANT_DRAW, DrawnBills, Terms, past
 from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, signed
 from pipeline.uncertainty.exact import Past
 from pipeline.uncertainty.ranges import Range, range_of
-from pipeline.uncertainty.sources import DC_LOSS, Axis, ChargerSource, Clock, Ints, Sources
+from pipeline.uncertainty.registers import Flags, Ints
+from pipeline.uncertainty.sources import DC_LOSS, Axis, ChargerSource, Clock, Deviations, DrawnSet, Sources
 from pipeline.uncertainty.worlds import Rebuilt
 from pipeline.uncertainty.year import SAVING_DRAW, Changes, DrawnSaving, as_drawn, at_ends, drawn_rows, peaks_w
 
@@ -29,8 +31,11 @@ __all__ = [
     "Changes",
     "ChargerSource",
     "Clock",
+    "Deviations",
     "DrawnBills",
     "DrawnSaving",
+    "DrawnSet",
+    "Flags",
     "Ints",
     "Past",
     "Range",

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from pipeline.domain import Scenario
 from pipeline.savings import LineKey
-from pipeline.tariff import Bill, Matrix, MeasuredDraws, ResolvedTariff, Rows, measure_draws, price_measured
+from pipeline.tariff import Bill, Matrix, MeasuredDraws, Moved, ResolvedTariff, Rows, measure_draws, price_measured
 from pipeline.uncertainty.draws import Reals
 from pipeline.uncertainty.exact import Ints, NotLinearError, Past, priced
 
@@ -43,8 +43,8 @@ class Terms:
     duration_s: int
     currency_digits: int
 
-    def measure(self, load: Matrix) -> MeasuredDraws:
-        """Return what the bill measures; `load` has one row a draw, one column a window [Wh]."""
+    def measure(self, load: Matrix | Moved) -> MeasuredDraws:
+        """Return what the bill measures; `load` as of `tariff.measure_draws`."""
         return measure_draws(
             self.tariff, self.starts, load, duration_s=self.duration_s, zone=self.zone, holidays=self.holidays
         )
@@ -108,18 +108,12 @@ class DrawnBills:
     def frame(self) -> pl.DataFrame:
         """Return the determinants in the shape of `DETERMINANT_DRAW`."""
         rows = [
-            (self.terms.scenario, *name, figures.imported.tolist(), figures.exported.tolist(), _listed(figures.peak))
+            (self.terms.scenario, *name, figures.imported.tolist(), figures.exported.tolist(), figures.peak.listed)
             for name, figures in self.measured.by_slot.items()
         ]
         names = ("scenario", "charge_id", "span", "band", *list(DETERMINANT_DRAW)[4:])
         columns = dict(zip(names, zip(*rows, strict=True), strict=True))
         return pl.DataFrame({name: columns[name] for name in DETERMINANT_DRAW}, schema=dict(DETERMINANT_DRAW))
-
-
-def _listed(values: Any) -> list[int | None]:
-    """Return numbers as a list, None where they are masked."""
-    found: list[int | None] = values.tolist()
-    return found
 
 
 def _kw(peak: Decimal | Ints, draw: int) -> Decimal:

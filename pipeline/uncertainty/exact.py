@@ -169,9 +169,9 @@ def _demand(charge: ResolvedCharge, case: _Case) -> Iterator[Amount]:
             raise NotLinearError
         for band in span.bands:
             row = case.rows.by_slot[charge.charge_id, number, band.band]
-            if len(band.tiers) > 1 or np.ma.is_masked(row.peak) or (row.windows < row.expected).any():
+            if len(band.tiers) > 1 or not row.peak.known.all() or (row.windows < row.expected).any():
                 raise NotLinearError
-            own = np.ma.getdata(row.peak)
+            own = row.peak.values
             case.own.append(((charge.charge_id, band.lines[0]), own / 1000))
             yield _billed(quantity, Amount(own.astype(object), 3), charge.charge_id, case).times(band.tiers[0].rate)
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Final
+from functools import cached_property, reduce
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.charging import Counter
-from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, even_of, signed
-
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, signed
+from pipeline.uncertainty.registers import Flags, Ints, Register
 
 CLOCK_KNOTS: Final = 5
 """Offsets at which a charger's register is differenced anew; a drawn offset lies between two of them."""
@@ -77,16 +74,46 @@ class ChargerSource:
     imported: Counter | None
     exported: Counter | None
 
-    def through(self, edges: Ints, offset_s: float) -> tuple[Reals, Reals]:
-        """Return energy in and out of the car between edges [Wh], by a clock that is `offset_s` ahead."""
-        shift = round(offset_s * 1000)
 
-        def rise(counter: Counter | None) -> Reals:
-            if counter is None:
-                return np.zeros(len(edges) - 1)
-            return np.diff(counter.at(edges + shift)).astype(np.float64)
+class DrawnSet(NamedTuple):
+    """So many draws, of all sources or of some.
 
-        return rise(self.imported), rise(self.exported)
+    Without `measured` or `modelled` that kind of source is left out; without `noisy` only what registers do between two
+    readings, which is drawn for every window anew.
+    """
+
+    draws: int = DRAWS
+    measured: bool = True
+    modelled: bool = True
+    noisy: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Deviations:
+    """Net energy of drawn worlds less that of the rebuilt one [Wh], a row a draw; 0 in windows not listed."""
+
+    windows: Ints
+    wh: Reals
+
+    def above(self, *others: Reals) -> Deviations:
+        """Return these draws and under them others, which are given in all windows."""
+        under = np.concatenate(others)
+        windows = np.union1d(self.windows, np.flatnonzero(under.any(axis=0)))
+        wh = np.zeros((len(self.wh) + len(under), len(windows)))
+        wh[: len(self.wh), np.searchsorted(windows, self.windows)] = self.wh
+        wh[len(self.wh) :] = under[:, windows]
+        return Deviations(windows, wh)
+
+
+class _Row(NamedTuple):
+    """A row of energy by window [Wh] and each draw's share of it.
+
+    `model`: its share by parameters of the model alone, None of a row that the measurement moves, too.
+    """
+
+    wh: Reals | Ints
+    share: Reals
+    model: Reals | None = None
 
 
 @dataclass(frozen=True)
@@ -109,90 +136,104 @@ class Sources:
     drawn: Mapping[str, Ints] = field(default_factory=dict)
     axes: Sequence[Axis] = ()
 
-    @cached_property
-    def edges(self) -> Ints:
-        """Return where windows begin and the last one ends [ms UTC]."""
-        return np.append(self.starts, self.ends[-1:])
-
-    def deviations(self, draws: int, *, measured: bool = True, modelled: bool = True, noisy: bool = True) -> Reals:
-        """Return (draws, windows) net energy of the drawn worlds less that of the rebuilt one [Wh].
-
-        Without `measured` or `modelled` that kind of source is left out; without `noisy` only what registers do between
-        two readings, which is drawn for every window anew.
-        """
-        total = np.zeros((draws, len(self.starts)))
-        moving = np.flatnonzero(self._rows.any(axis=0))
-        if len(moving):
-            total[:, moving] = self._weights(measured=measured, modelled=modelled)[:draws] @ self._rows[:, moving]
-        if measured and noisy:
-            total += self._noise[:draws]
-        return total
-
-    @cached_property
-    def _rows(self) -> Reals:
-        """The energy of every source by window [Wh], in the order of `_weights`."""
-        rows = [row for charger in self.chargers for row in (*self._flows(charger), *self._modelled(charger))]
-        return np.stack(rows) * self.live if rows else np.zeros((0, len(self.starts)))
-
-    def _weights(self, *, measured: bool, modelled: bool) -> Reals:
-        """Every draw's share of every row; 0 of what is left out."""
-        meter = 1 + self._gain(self.meter_accuracy, "meter", measured=measured)
-        weights: list[Reals] = []
-        for charger in self.chargers:
-            gain = 1 + self._gain(charger.accuracy, charger.charger_id, "gain", measured=measured)
-            weights += self._flow_weights(charger, gain * meter, measured=measured)
-            weights += self._model_weights(charger, gain, modelled=modelled)
-        return np.stack(weights, axis=1)
+    def deviations(self, *sets: DrawnSet) -> Deviations:
+        """Return how the drawn worlds of all sets lie beside the rebuilt one, set under set."""
+        shares = np.concatenate([self._shares(drawn) for drawn in sets])
+        wh = shares @ self._energies[:, self._moving]
+        first = 0
+        for drawn in sets:
+            if drawn.measured and drawn.noisy:
+                wh[first : first + drawn.draws] += self._noise[: drawn.draws]
+            first += drawn.draws
+        return Deviations(self._moving, wh)
 
     def clock_ends(self) -> Reals:
         """Return (3, windows) net energy [Wh] moved by clocks: by none, by all at the low and at the high end."""
         moved = np.zeros((3, len(self.starts)))
         for charger in self.chargers:
-            into, out_of = self._told[charger.charger_id]
-            for row, side in ((1, -1), (2, 1)):
-                later_in, later_out = charger.through(self.edges, side * charger.clock.reach_s)
-                moved[row] += (later_out - later_in) - (out_of - into)
+            moved[1:] += self._shifted[charger.charger_id][-2:]
         return moved * self.live
 
-    def _gain(self, accuracy: float, *name: object, measured: bool) -> Reals:
-        return (accuracy if measured else 0.0) * signed(self.site_id, *name)
+    @cached_property
+    def _registers(self) -> Mapping[str, tuple[Register | None, Register | None]]:
+        """The registers of energy into cars and out of them, by charger."""
+        edges = np.append(self.starts, self.ends[-1:])
+        return {
+            charger.charger_id: (
+                None if charger.imported is None else Register(charger.imported, edges),
+                None if charger.exported is None else Register(charger.exported, edges),
+            )
+            for charger in self.chargers
+        }
 
-    def _offsets(self, charger: ChargerSource) -> tuple[Reals, Reals]:
+    @cached_property
+    def _rows(self) -> Sequence[_Row]:
+        meter = 1 + self._gain(self.meter_accuracy, "meter")
+        rows: list[_Row] = []
+        for charger in self.chargers:
+            gain = 1 + self._gain(charger.accuracy, charger.charger_id, "gain")
+            rows += self._flows(charger, gain * meter)
+            rows += self._modelled(charger, gain)
+        return rows
+
+    @cached_property
+    def _energies(self) -> Reals:
+        found = np.zeros((len(self._rows), len(self.starts)))
+        for number, row in enumerate(self._rows):
+            found[number] = row.wh
+        return found
+
+    @cached_property
+    def _moving(self) -> Ints:
+        """The live windows that any source moves."""
+        moved = self._energies.any(axis=0) & self.live
+        return reduce(np.union1d, [windows for windows, _ in self._left_open], np.flatnonzero(moved))
+
+    def _shares(self, drawn: DrawnSet) -> Reals:
+        """Every draw's share of every row; 0 of what is left out."""
+        shares = np.zeros((drawn.draws, len(self._rows)))
+        for number, row in enumerate(self._rows):
+            if drawn.measured and (drawn.modelled or row.model is None):
+                shares[:, number] = row.share[: drawn.draws]
+            elif drawn.modelled and row.model is not None:
+                shares[:, number] = row.model[: drawn.draws]
+        return shares
+
+    def _gain(self, accuracy: float, *name: object) -> Reals:
+        return accuracy * signed(self.site_id, *name)
+
+    def _clock(self, charger: ChargerSource) -> tuple[Reals, Reals]:
         """The drawn offsets of a charger's clock, and those around them at which its register is differenced anew."""
         offsets = charger.clock.draws_s(self.site_id, charger.charger_id, "clock")
         reach = float(np.abs(offsets).max())
         return offsets, np.linspace(-reach, reach, CLOCK_KNOTS) if reach else np.zeros(0)
 
-    def _flows(self, charger: ChargerSource) -> Iterator[Reals]:
-        """What the charger really moved, and by how much it differs at clock offsets around those drawn."""
-        if not self._moves(charger):
-            return
-        edges, (charge, discharge) = self.edges, self._told[charger.charger_id]
-        yield discharge - charge
-        if charger.conversion or self.dc_chance:
-            yield discharge + charge
-        _, knots = self._offsets(charger)
-        for knot in knots[knots != 0]:
-            into, out_of = charger.through(edges, knot)
-            yield (out_of - into) - (discharge - charge)
-
     @cached_property
-    def _told(self) -> Mapping[str, tuple[Reals, Reals]]:
-        """What flowed into cars and out of them by charger and window, by the charger's own clock [Wh]."""
-        return {charger.charger_id: charger.through(self.edges, 0.0) for charger in self.chargers}
+    def _shifted(self) -> Mapping[str, Ints]:
+        """By charger, what its flows gain by clocks at every knot but 0, and at the low and the high end [Wh]."""
+        found = {}
+        for charger in self.chargers:
+            _, knots = self._clock(charger)
+            offsets = [*knots[knots != 0].tolist(), -charger.clock.reach_s, charger.clock.reach_s]
+            into, out_of = (
+                np.zeros((len(offsets), len(self.starts)), dtype=np.int64) if one is None else one.gained(offsets)
+                for one in self._registers[charger.charger_id]
+            )
+            found[charger.charger_id] = out_of - into
+        return found
 
-    def _moves(self, charger: ChargerSource) -> bool:
-        return any(flow.any() for flow in self._told[charger.charger_id])
-
-    def _flow_weights(self, charger: ChargerSource, gain: Reals, *, measured: bool) -> Iterator[Reals]:
-        if not self._moves(charger):
+    def _flows(self, charger: ChargerSource, gain: Reals) -> Iterator[_Row]:
+        """What the charger really moved, and by how much it differs at clock offsets around those drawn."""
+        nothing = np.zeros(len(self.starts), dtype=np.int64)
+        into, out_of = (nothing if one is None else one.told for one in self._registers[charger.charger_id])
+        if not (into.any() or out_of.any()):
             return
-        yield gain - 1
+        yield _Row(out_of - into, gain - 1)
         if charger.conversion or self.dc_chance:
-            yield self._conversion(charger) * measured
-        offsets, knots = self._offsets(charger)
-        for knot in knots[knots != 0]:
-            yield gain * np.maximum(0, 1 - np.abs(offsets - knot) / (knots[1] - knots[0])) * measured
+            yield _Row(out_of + into, self._conversion(charger))
+        offsets, knots = self._clock(charger)
+        for knot, gained in zip(knots[knots != 0], self._shifted[charger.charger_id], strict=False):
+            yield _Row(gained, gain * np.maximum(0, 1 - np.abs(offsets - knot) / (knots[1] - knots[0])))
 
     def _conversion(self, charger: ChargerSource) -> Reals:
         """Tell by how much less is given and more taken on the grid's side than the registers say."""
@@ -202,59 +243,38 @@ class Sources:
         least, most = DC_LOSS
         return np.where(hidden[:, 0] < self.dc_chance, -(least + (most - least) * hidden[:, 1]), 0.0)
 
-    def _modelled(self, charger: ChargerSource) -> Iterator[Reals]:
-        """What the car would have drawn, and what a parameter at either end of its range makes of it."""
+    def _modelled(self, charger: ChargerSource, gain: Reals) -> Iterator[_Row]:
+        """What the car would have drawn, and what a parameter at either end of its range makes of it.
+
+        Energy and power were read off this charger, so they share its gain.
+        """
         drawn = self.drawn.get(charger.charger_id)
         if drawn is None:
             return
-        yield drawn.astype(np.float64)
-        yield from (changed.astype(np.float64) for changed, _ in self._changes(charger.charger_id, drawn))
-
-    def _changes(self, charger_id: str, drawn: Ints) -> Iterator[tuple[Ints, Reals]]:
+        yield _Row(drawn, gain - 1)
         for axis in self.axes:
-            yield from (end for end in axis.changed(charger_id, drawn) if end[0].any())
+            for changed, weight in axis.changed(charger.charger_id, drawn):
+                if changed.any():
+                    yield _Row(changed, gain * weight, weight)
 
-    def _model_weights(self, charger: ChargerSource, gain: Reals, *, modelled: bool) -> Iterator[Reals]:
-        """Energy and power were read off this charger, so they share its gain."""
-        drawn = self.drawn.get(charger.charger_id)
-        if drawn is None:
-            return
-        yield gain - 1
-        yield from (gain * weight * modelled for _, weight in self._changes(charger.charger_id, drawn))
+    @cached_property
+    def _left_open(self) -> Sequence[tuple[Ints, Reals]]:
+        """Windows, and by how much net energy may be off in them by what registers do between two readings [Wh]."""
+        found = []
+        for charger in self.chargers:
+            for name, sign, register in zip(
+                ("import", "export"), (-1, 1), self._registers[charger.charger_id], strict=True
+            ):
+                if register is not None and register.told.any():
+                    where = (self.site_id, charger.charger_id, name, self.month)
+                    windows, off = register.left_open(self.live, *where)
+                    found.append((windows, sign * off))
+        return found
 
     @cached_property
     def _noise(self) -> Reals:
-        """What registers do between two readings, by draw and window [Wh]."""
-        total = np.zeros((DRAWS, len(self.starts)))
-        for charger in self.chargers:
-            for name, counter, sign in (("import", charger.imported, -1), ("export", charger.exported, 1)):
-                if counter is not None and len(counter.times) > 1:
-                    self._between_readings((self.site_id, charger.charger_id, name, self.month), counter, sign, total)
+        """What registers do between two readings, by draw and moving window [Wh]."""
+        total = np.zeros((DRAWS, len(self._moving)))
+        for windows, off in self._left_open:
+            total[:, np.searchsorted(self._moving, windows)] += off
         return total
-
-    def _between_readings(self, where: tuple[str, ...], counter: Counter, sign: int, total: Reals) -> None:
-        """Add what a register may have counted before or after an edge: it lies between two readings, in steps.
-
-        Between two readings it runs somewhere between the latest and the earliest that its highest power allows, and
-        never falls: one number tells where, for all edges between them. What a coarse register holds back is another.
-        """
-        edges = self.edges
-        told = counter.at(edges)
-        moving = np.flatnonzero((np.diff(told) != 0) & self.live)
-        if not len(moving):
-            return
-        used = np.union1d(moving, moving + 1)
-        low, high = counter.limits(edges[used])
-        off = (low - told[used]) + _numbers(np.searchsorted(counter.times, edges), used, *where, "between") * (
-            high - low
-        )
-        if counter.step_wh > 1:
-            off = off + counter.step_wh * _numbers(told, used, *where, "step")
-        before = np.searchsorted(used, moving)
-        total[:, moving] += sign * (off[:, before + 1] - off[:, before])
-
-
-def _numbers(kinds: Ints, used: Ints, *name: object) -> Reals:
-    """Return (DRAWS, len(used)) even numbers for some of many edges, the same for all of one kind."""
-    found, group = np.unique(kinds, return_inverse=True)
-    return even_of(group[used], *name, count=len(found))

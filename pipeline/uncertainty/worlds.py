@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from pipeline.scenarios import is_reactive_metered
-from pipeline.tariff import Matrix
-from pipeline.uncertainty.draws import Reals
-from pipeline.uncertainty.sources import Flags, Ints
+from pipeline.tariff import Matrix, Moved
+from pipeline.uncertainty.registers import Flags, Ints
+from pipeline.uncertainty.sources import Deviations
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,30 @@ class Rebuilt:
         reactive = windows.get_column("reactive_varh")
         return cls(imported, exported, metered, reactive.fill_null(0).to_numpy(), reactive.is_not_null().to_numpy())
 
-    def moved(self, deviations: Reals) -> Matrix:
-        """Return the worlds that lie (draws, windows) `deviations` [Wh] beside this one, in whole Wh.
+    def moved(self, deviations: Deviations) -> Moved:
+        """Return the worlds that lie so far beside this one, in whole Wh.
 
         What flows both ways inside one window stays; the net moves from import to export where it falls below zero.
         """
-        both = np.minimum(self.imported, self.exported)
-        net = np.rint(deviations).astype(np.int64)
-        net += self.imported - self.exported
-        present = None if self.metered.all() else np.broadcast_to(self.metered, net.shape)
-        if present is not None:
-            net = np.where(present, net, 0)
-        imported, exported = net, np.broadcast_to(both, net.shape)
-        if net.min(initial=0) < 0:
-            imported, exported = np.maximum(net, 0), np.maximum(-net, 0) + both
-        if both.any():
-            imported = imported + both
+        base = self._alone
+        there = base.picked(deviations.windows)
+        both = np.minimum(there.imported, there.exported)
+        net = np.rint(deviations.wh).astype(np.int64)
+        net += there.imported - there.exported
+        if there.present is not None:
+            net = np.where(there.present, net, 0)
+        spread = there.changed(
+            lambda wh: np.broadcast_to(wh, net.shape), lambda flags: np.broadcast_to(flags, net.shape)
+        )
+        imported, exported = np.maximum(net, 0) + both, np.maximum(-net, 0) + both
+        return Moved(base, replace(spread, imported=imported, exported=exported), deviations.windows)
+
+    @property
+    def _alone(self) -> Matrix:
+        """This world as the only load; what was not metered counts 0."""
+        imported, exported = (np.where(self.metered, wh, 0)[None, :] for wh in (self.imported, self.exported))
+        present = None if self.metered.all() else self.metered[None, :]
         if self.reactive is None or self.reactive_metered is None:
             return Matrix(imported, exported, present)
         known = self.metered & self.reactive_metered
-        reactive = np.where(known, self.reactive, 0)
-        spread = (np.broadcast_to(reactive, net.shape), np.broadcast_to(known, net.shape))
-        return Matrix(imported, exported, present, *spread)
+        return Matrix(imported, exported, present, np.where(known, self.reactive, 0)[None, :], known[None, :])

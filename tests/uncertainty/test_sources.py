@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.charging import Counter
-from pipeline.uncertainty import DRAWS, Axis, ChargerSource, Clock, Sources, signed
+from pipeline.uncertainty import DRAWS, Axis, ChargerSource, Clock, DrawnSet, Sources, signed
 
 HOUR_MS = 3_600_000
 STARTS = np.arange(6) * HOUR_MS
@@ -45,27 +45,35 @@ def sources(**changes: object) -> Sources:
     return Sources(**{**base, **rest})  # type: ignore[arg-type]
 
 
+def deviations_of(drawn: Sources, **kinds: bool) -> np.ndarray[Any, Any]:
+    """By how much the draws lie beside the rebuilt world in every window."""
+    found = drawn.deviations(DrawnSet(**kinds))
+    spread = np.zeros((DRAWS, len(STARTS)))
+    spread[:, found.windows] = found.wh
+    return spread
+
+
 def test_a_register_read_at_every_edge_and_change_leaves_nothing() -> None:
-    off = sources().deviations(DRAWS)
+    off = deviations_of(sources())
     assert not off.any()
 
 
 def test_a_gain_scales_what_flowed_in_every_window_alike() -> None:
     """6 kWh in each of two hours; 1 % of it is 60 Wh."""
-    off = sources(accuracy=0.01).deviations(DRAWS, noisy=False)
+    off = deviations_of(sources(accuracy=0.01), noisy=False)
     expected = np.zeros((DRAWS, 6))
     expected[:, 2:4] = 60 * signed("s", "CP1", "gain")[:, None]
     np.testing.assert_allclose(off, expected, atol=0.02)
 
 
 def test_the_meters_gain_is_one_for_all_chargers() -> None:
-    off = sources(meter_accuracy=0.005).deviations(DRAWS, noisy=False)
+    off = deviations_of(sources(meter_accuracy=0.005), noisy=False)
     np.testing.assert_allclose(off[:, 2], 30 * signed("s", "meter"), atol=0.01)
 
 
 def test_a_clock_that_is_off_moves_energy_between_windows_and_makes_none() -> None:
     """A minute at 6 kW is 100 Wh, from the first hour into the one before or from the last into the one after."""
-    off = sources(clock=Clock(60.0)).deviations(DRAWS, noisy=False)
+    off = deviations_of(sources(clock=Clock(60.0)), noisy=False)
     np.testing.assert_allclose(off.sum(axis=1), 0, atol=1e-9)
     assert np.abs(off[:, 2]).max() == pytest.approx(100, rel=0.05)
     ahead = 60 * signed("s", "CP1", "clock") > 0
@@ -74,14 +82,14 @@ def test_a_clock_that_is_off_moves_energy_between_windows_and_makes_none() -> No
 
 
 def test_a_measured_clock_is_drawn_around_zero_within_its_error() -> None:
-    narrow = sources(clock=Clock(60.0, 5.0)).deviations(DRAWS, noisy=False)
-    wide = sources(clock=Clock(60.0)).deviations(DRAWS, noisy=False)
+    narrow = deviations_of(sources(clock=Clock(60.0, 5.0)), noisy=False)
+    wide = deviations_of(sources(clock=Clock(60.0)), noisy=False)
     assert 0 < np.std(narrow[:, 2]) < np.std(wide[:, 2]) / 3
 
 
 def test_between_two_readings_a_register_may_run_ahead_or_behind() -> None:
     """1,000 Wh until minute 130, and 6 kW at most: at minute 120 the register held none of them or nearly all."""
-    off = sources(exported=counter(SELDOM)).deviations(DRAWS)
+    off = deviations_of(sources(exported=counter(SELDOM)))
     told = counter(SELDOM).at(STARTS[1:])
     assert np.diff(told)[0] + off[:, 1].min() >= -1  # no register falls
     assert off[:, 1].min() < -350
@@ -91,26 +99,26 @@ def test_between_two_readings_a_register_may_run_ahead_or_behind() -> None:
 def test_flat_registers_leave_no_width_at_all() -> None:
     flat = Counter.of(MINUTES * 60_000, np.full(len(MINUTES), 7, dtype=np.int64))
     wide = {"accuracy": 0.05, "clock": Clock(300.0), "imported": flat, "exported": flat, "dc_chance": 1.0}
-    assert not sources(**wide).deviations(DRAWS).any()
+    assert not deviations_of(sources(**wide)).any()
 
 
 def test_windows_that_are_not_live_are_never_moved() -> None:
     live = np.array([True, True, True, False, True, True])
-    off = sources(accuracy=0.01, clock=Clock(60.0), live=live, exported=counter(SELDOM)).deviations(DRAWS)
+    off = deviations_of(sources(accuracy=0.01, clock=Clock(60.0), live=live, exported=counter(SELDOM)))
     assert not off[:, 3].any()
 
 
 def test_a_register_on_the_dc_side_tells_too_much_given_and_too_little_taken() -> None:
-    off = sources(dc_chance=1.0).deviations(DRAWS, noisy=False)
+    off = deviations_of(sources(dc_chance=1.0), noisy=False)
     assert (off[:, 2] <= -0.04 * 6000).all()
     assert (off[:, 2] >= -0.07 * 6000).all()
-    assert not sources(dc_chance=0.0).deviations(DRAWS, noisy=False).any()
+    assert not deviations_of(sources(dc_chance=0.0), noisy=False).any()
 
 
 def test_a_parameter_of_the_model_moves_between_the_ends_of_its_range() -> None:
     drawn = {"CP1": np.array([0, 1000, 500, 0, 0, 0])}
     axis = Axis({"CP1": np.array([0, 1000, 400, 0, 0, 0])}, {"CP1": np.array([0, 1000, 700, 0, 0, 0])}, signed("p"))
-    off = sources(drawn=drawn, axes=[axis]).deviations(DRAWS, noisy=False)
+    off = deviations_of(sources(drawn=drawn, axes=[axis]), noisy=False)
     position = signed("p")
     np.testing.assert_allclose(off[:, 2], np.where(position > 0, 200, 100) * position, atol=1e-9)
-    assert not sources(drawn=drawn, axes=[axis]).deviations(DRAWS, noisy=False, modelled=False).any()
+    assert not deviations_of(sources(drawn=drawn, axes=[axis]), noisy=False, modelled=False).any()
