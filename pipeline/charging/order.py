@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
 import polars as pl
+
+from pipeline.charging.columns import Integers
+
+
+class Log(NamedTuple):
+    """Readings by charger_id and measured_at, and where each charger's begin; `bounds` end with how many there are."""
+
+    readings: pl.DataFrame
+    charger_ids: tuple[str, ...]
+    bounds: Integers
+    at_us: Integers
+
+    @classmethod
+    def of(cls, readings: pl.DataFrame) -> Log:
+        """Put readings in order; those that are so already stay as they came, which costs far less."""
+        found = cls._as_it_lies(readings)
+        falls = np.flatnonzero(np.diff(found.at_us) < 0) + 1
+        if all(one < other for one, other in pairwise(found.charger_ids)) and np.isin(falls, found.bounds).all():
+            return found
+        return cls._as_it_lies(readings.sort("charger_id", "measured_at", maintain_order=True))
+
+    @classmethod
+    def _as_it_lies(cls, readings: pl.DataFrame) -> Log:
+        ids, at_us = readings.get_column("charger_id"), readings.get_column("measured_at").to_numpy().view(np.int64)
+        begins = np.flatnonzero((ids[1:] != ids[:-1]).to_numpy()) + 1
+        bounds = np.concatenate(([0], begins, [len(ids)])) if len(ids) else np.zeros(1, dtype=np.int64)
+        return cls(readings, tuple(ids[bounds[:-1]].to_list()), bounds, at_us)
+
+    def charger_of(self, places: Integers) -> Integers:
+        """Return the numbers of the chargers that some readings are of."""
+        return np.searchsorted(self.bounds, places, side="right") - 1
+
+    def values(self, name: str, places: Integers) -> list[Any]:
+        """Return what some readings state in a column; a place of -1 is no reading."""
+        found = self.readings.get_column(name)[np.maximum(places, 0)].to_list()
+        return [value if place >= 0 else None for value, place in zip(found, places.tolist(), strict=True)]
 
 
 def in_order(readings: pl.DataFrame) -> pl.DataFrame:
     """Return readings by charger_id and measured_at; as they came where they are so already, which costs far less."""
-    charger, at = pl.col("charger_id"), pl.col("measured_at")
-    follows = (charger > charger.shift()) | ((charger == charger.shift()) & (at >= at.shift()))
-    if readings.select(follows.fill_null(value=True).all()).item():
-        return readings
-    return readings.sort("charger_id", "measured_at", maintain_order=True)
+    return Log.of(readings).readings

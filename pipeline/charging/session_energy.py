@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
-from pipeline.charging.order import in_order
+from pipeline.charging.columns import Flags, Integers, Register, framed
+from pipeline.charging.order import Log
 from pipeline.domain import CHARGING_SESSION
 
-_LATE_COUNT: Final = timedelta(minutes=15)
-_REGISTERS: Final = ("energy_import_wh", "energy_export_wh")
-_READ: Final = ("charger_id", "measured_at", "session_id", "vehicle_id", "context", "soc_pct", *_REGISTERS)
+_LATE_COUNT_US: Final = 15 * 60 * 1_000_000
 
 
 def sessions(readings: pl.DataFrame) -> pl.DataFrame:
@@ -26,80 +27,164 @@ def sessions(readings: pl.DataFrame) -> pl.DataFrame:
     the registers takes it from the idle readings beside it. `complete`: both begin and end were seen. Target and
     departure are not in readings and stay null.
     """
-    ordered = in_order(readings.select(_READ))
-    bare = pl.col("context").is_in(["begin", "end"]) & pl.any_horizontal(pl.col(*_REGISTERS).is_null())
-    if ordered.select(bare.any()).item():
-        ordered = ordered.with_columns(_bridged(register) for register in _REGISTERS)
-    ordered = ordered.with_columns(after for register in _REGISTERS for after in _after(register))
-    key = ["charger_id", "session_id"]
-    at, context = pl.col("measured_at"), pl.col("context")
-    named = ordered.filter(pl.col("session_id").is_not_null()).with_columns(
-        plugged_in_at=pl.coalesce(at.filter(context == "begin").min(), at.min()).over(key),
-        plugged_out_at=pl.coalesce(at.filter(context == "end").max(), at.max()).over(key),
-    )
-    since = named.filter(at >= pl.col("plugged_in_at"))
-    soc = pl.col("soc_pct").filter(at <= pl.col("plugged_out_at")).drop_nulls()
-    found = since.group_by(key, maintain_order=True).agg(
-        pl.col("vehicle_id").drop_nulls().first(),
-        pl.col("plugged_in_at", "plugged_out_at").first(),
-        soc.first().alias("soc_in_pct"),
-        soc.last().alias("soc_out_pct"),
-        pl.lit(None).first().alias("target_soc_pct"),
-        pl.lit(None).first().alias("departure_at"),
-        _rise("energy_import_wh").alias("charge_wh"),
-        _rise("energy_export_wh").alias("discharge_wh"),
-        ((context == "begin").any() & (context == "end").any()).alias("complete"),
-    )
-    return found.select(pl.col(name).cast(dtype) for name, dtype in CHARGING_SESSION.items()).sort(
-        "plugged_in_at", "session_id"
-    )
+    stays = _Stays.of(Log.of(readings))
+    log, at, since = stays.log, stays.at, stays.since
+    begun_us, names = log.at_us[at(stays.begins)], log.values("session_id", at(stays.begins))
+    in_order = np.array(sorted(range(len(names)), key=list(zip(begun_us.tolist(), names, strict=True)).__getitem__))
+    named, soc = stays.marked(stays.marks.names_car), stays.marked(stays.marks.states_soc)
+    found = {
+        "session_id": names,
+        "charger_id": log.values("charger_id", at(stays.begins)),
+        "vehicle_id": log.values("vehicle_id", at(since.first(named))),
+        "plugged_in_at": begun_us,
+        "plugged_out_at": stays.out_us,
+        "soc_in_pct": log.values("soc_pct", at(stays.inside.first(soc))),
+        "soc_out_pct": log.values("soc_pct", at(stays.inside.last(soc))),
+        **dict.fromkeys(("target_soc_pct", "departure_at"), [None] * len(names)),
+        "charge_wh": stays.energy("energy_import_wh"),
+        "discharge_wh": stays.energy("energy_export_wh"),
+        "complete": stays.ended & (since.first(stays.marked(stays.marks.begin)) >= 0),
+    }
+    return framed(found, CHARGING_SESSION)[in_order]
 
 
-def _rise(register: str) -> pl.Expr:
-    """Return what a register counts from a session's first reading to its last, and what was heard of it later."""
-    inside = pl.col(register).drop_nulls().diff().clip(lower_bound=0).sum()
-    told = pl.col(register).is_not_null()
-    last, following = (pl.col(name).filter(told).last() for name in (register, f"{register}_after"))
-    waited = pl.col(f"{register}_after_at").filter(told).last() - pl.col("plugged_out_at").first()
-    heard = (pl.col("context") == "end").any() & (waited > _LATE_COUNT)
-    later = pl.when(~heard).then((following - last).clip(lower_bound=0)).fill_null(0)
-    return inside + later
+class _Marks(NamedTuple):
+    """What readings say: that a session begins or ends, its car, a state of charge, or no session; and a new one."""
+
+    begin: Flags
+    end: Flags
+    names_car: Flags
+    states_soc: Flags
+    idle: Flags
+    changes: Flags
+
+    @classmethod
+    def of(cls, readings: pl.DataFrame) -> _Marks:
+        """Return the marks of readings."""
+        session, context = pl.col("session_id"), pl.col("context")
+        found = readings.select(
+            begin=context.eq_missing("begin"),
+            end=context.eq_missing("end"),
+            names_car=pl.col("vehicle_id").is_not_null(),
+            states_soc=pl.col("soc_pct").is_not_null(),
+            idle=session.is_null(),
+            changes=session.ne_missing(session.shift()),
+        )
+        return cls(*(found.get_column(name).to_numpy() for name in cls._fields))
 
 
-def _after(register: str) -> list[pl.Expr]:
-    """Return the register and the time of the next reading that states it, where that is idle or a session's begin."""
-    told = pl.col(register).is_not_null()
-    quiet = pl.col("session_id").is_null() | (pl.col("context") == "begin")
+class _Spans(NamedTuple):
+    """Stretches of a list of readings, from `begins` up to `ends`."""
 
-    def following(value: pl.Expr) -> pl.Expr:
-        stated = pl.when(told).then(pl.struct(value=value, quiet=quiet))
-        nearest = stated.shift(-1).backward_fill().over("charger_id").struct
-        return pl.when(nearest.field("quiet")).then(nearest.field("value"))
+    begins: Integers
+    ends: Integers
 
-    return [
-        following(pl.col(register)).alias(f"{register}_after"),
-        following(pl.col("measured_at")).alias(f"{register}_after_at"),
-    ]
+    def among(self, chosen: Integers) -> _Spans:
+        """Return the same stretches of a list of some of the readings."""
+        return _Spans(*(np.searchsorted(chosen, edges) for edges in self))
+
+    def first(self, chosen: Integers) -> Integers:
+        """Return the first of the chosen readings in each stretch, -1 where there is none."""
+        begins, ends = self.among(chosen)
+        return np.where(begins < ends, np.append(chosen, -1)[begins], -1)
+
+    def last(self, chosen: Integers) -> Integers:
+        """Return the last of the chosen readings in each stretch, -1 where there is none."""
+        begins, ends = self.among(chosen)
+        return np.where(begins < ends, np.append(chosen, -1)[ends - 1], -1)
 
 
-def _bridged(register: str) -> pl.Expr:
-    """Fill a register that a session's begin or end lacks from the nearest reading outside any session's inside."""
-    stated, context = pl.col(register).is_not_null(), pl.col("context")
+def _grouped(log: Log, changes: Flags) -> tuple[Integers, _Spans]:
+    """Return the places of readings that name a session, session by session, and each session's stretch of them."""
+    ids = log.readings.get_column("session_id")
+    runs = np.union1d(log.bounds[:-1], np.flatnonzero(changes))
+    numbers: dict[tuple[int, str], int] = {}
+    names = zip(log.charger_of(runs).tolist(), ids[runs].to_list(), strict=True)
+    of_run = [-1 if name is None else numbers.setdefault((charger, name), len(numbers)) for charger, name in names]
+    session = np.repeat(np.array(of_run, dtype=np.int64), np.diff(runs, append=len(ids)))
+    places = np.argsort(session, kind="stable")
+    begins, ends = (np.searchsorted(session[places], np.arange(len(numbers)), side=side) for side in ("left", "right"))
+    return places, _Spans(begins, ends)
 
-    def quiet(boundary: str) -> pl.Expr:
-        return pl.when(stated).then(pl.col("session_id").is_null() | (context == boundary))
 
-    before = pl.when(quiet("end").forward_fill().over("charger_id")).then(
-        pl.col(register).forward_fill().over("charger_id")
-    )
-    after = pl.when(quiet("begin").backward_fill().over("charger_id")).then(
-        pl.col(register).backward_fill().over("charger_id")
-    )
-    return (
-        pl.when(context == "begin")
-        .then(pl.coalesce(register, before))
-        .when(context == "end")
-        .then(pl.coalesce(register, after))
-        .otherwise(pl.col(register))
-        .alias(register)
-    )
+@dataclass(frozen=True)
+class _Stays:
+    """Sessions as stretches of `places`, where their readings lie in the log: since plug-in, and up to plug-out.
+
+    `begins` and `outs` are the readings they begin and end with.
+    """
+
+    log: Log
+    marks: _Marks
+    places: Integers
+    begins: Integers
+    outs: Integers
+    since: _Spans
+    inside: _Spans
+
+    @classmethod
+    def of(cls, log: Log) -> _Stays:
+        """Return the sessions that readings name."""
+        marks = _Marks.of(log.readings)
+        places, named = _grouped(log, marks.changes)
+        begin, end = named.first(np.flatnonzero(marks.begin[places])), named.last(np.flatnonzero(marks.end[places]))
+        begins, outs = np.where(begin >= 0, begin, named.begins), np.where(end >= 0, end, named.ends - 1)
+        # Readings of the same instant as the begin or the end belong to the session, too.
+        instants = np.flatnonzero(np.diff(log.at_us[places], prepend=-1))
+        first = np.maximum(named.begins, instants[np.searchsorted(instants, begins, side="right") - 1])
+        last = np.minimum(named.ends, np.append(instants, len(places))[np.searchsorted(instants, outs, side="right")])
+        return cls(log, marks, places, begins, outs, _Spans(first, named.ends), _Spans(first, last))
+
+    def at(self, positions: Integers) -> Integers:
+        """Return where readings lie in the log; -1, for none, stays so."""
+        return np.where(positions >= 0, self.places[positions], -1)
+
+    def marked(self, mark: Flags) -> Integers:
+        """Return which of the sessions' readings have a mark."""
+        return np.flatnonzero(mark[self.places])
+
+    @cached_property
+    def out_us(self) -> Integers:
+        """When cars were plugged out [us since 1970]."""
+        return self.log.at_us[self.at(self.outs)]
+
+    @cached_property
+    def ended(self) -> Flags:
+        """Which sessions' end was heard."""
+        return self.since.last(self.marked(self.marks.end)) >= 0
+
+    def energy(self, register: str) -> Integers:
+        """Return what a register counts from a session's first reading to its last, and what was heard of it later."""
+        known = self._bridged(Register.of(self.log.readings.get_column(register)))
+        stated = self.marked(known.told)
+        begins, ends = self.since.among(stated)
+        totals = np.append(np.cumsum(np.maximum(np.diff(known.wh[self.places[stated]], prepend=0), 0)), 0)
+        inside = np.where(begins < ends, totals[ends - 1] - totals[begins], 0)
+        return inside + self._later(known, self.at(self.since.last(stated)))
+
+    def _later(self, register: Register, last: Integers) -> Integers:
+        """Return what the next reading counts more, where that is idle or a begin and the end not long past."""
+        following = self._beside(register, last, after=True)
+        telling = (last >= 0) & (following >= 0) & (self.marks.idle | self.marks.begin)[following]
+        telling &= ~self.ended | (self.log.at_us[following] - self.out_us <= _LATE_COUNT_US)
+        return np.where(telling, np.maximum(register.wh[following] - register.wh[last], 0), 0)
+
+    def _bridged(self, register: Register) -> Register:
+        """Fill a register that a session's begin or end lacks from the nearest reading outside any session's inside."""
+        bare = ~register.told
+        if not (bare & (self.marks.begin | self.marks.end)).any():
+            return register
+        wh, told = register.wh.copy(), register.told.copy()
+        for mark, other, after in ((self.marks.begin, self.marks.end, False), (self.marks.end, self.marks.begin, True)):
+            lacking = np.flatnonzero(bare & mark)
+            nearest = self._beside(register, lacking, after=after)
+            quiet = (nearest >= 0) & (self.marks.idle | other)[nearest]
+            wh[lacking[quiet]], told[lacking[quiet]] = register.wh[nearest[quiet]], True
+        return Register(wh, told)
+
+    def _beside(self, register: Register, places: Integers, *, after: bool) -> Integers:
+        """Return the places of the nearest readings of the same charger that state a register, -1 where none does."""
+        stated = np.flatnonzero(register.told)
+        nearest = np.append(stated, -1)[np.searchsorted(stated, places, side="right") - (not after)]
+        same = self.log.charger_of(nearest) == self.log.charger_of(places)
+        return np.where((nearest >= 0) & same, nearest, -1)
