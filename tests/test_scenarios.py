@@ -381,9 +381,17 @@ def test_without_states_of_charge_no_driving_is_invented(days: list[tuple[int, i
 CYCLE = RoundTrip(efficiency=0.8, charge_wh_per_battery_wh=1.1, source="fit")
 
 
+def matched_together(sessions: list[tuple[list[tuple[int, int]], int]]) -> tuple[list[int], list[int]]:
+    """Match sessions of (charge, discharge) by span and what is owed before."""
+    spans = [(*flow, number) for number, (flows, _) in enumerate(sessions) for flow in flows]
+    owed = np.array([before for _, before in sessions], dtype=np.int64)
+    kept, left = match_debt(*np.array(spans, dtype=np.int64).reshape(-1, 3).T, owed, CYCLE)
+    return kept.tolist(), left.tolist()
+
+
 def matched(charge: list[int], discharge: list[int], owed: int = 0) -> tuple[list[int], int]:
-    kept, left = match_debt(pl.Series(charge).to_numpy(), pl.Series(discharge).to_numpy(), owed, CYCLE)
-    return kept.tolist(), left
+    kept, (left,) = matched_together([(list(zip(charge, discharge, strict=True)), owed)])
+    return kept, left
 
 
 @pytest.mark.parametrize(
@@ -414,6 +422,22 @@ def test_the_energies_of_managed_charging_close_exactly(flows: list[tuple[int, i
     assert left == 0 or sum(kept) == 0  # nothing is owed while anything was drawn
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999)), max_size=4),
+            st.integers(0, 2000),
+        ),
+        max_size=5,
+    )
+)
+def test_sessions_matched_side_by_side_know_nothing_of_each_other(
+    sessions: list[tuple[list[tuple[int, int]], int]],
+) -> None:
+    alone = [matched_together([session]) for session in sessions]
+    assert matched_together(sessions) == ([wh for kept, _ in alone for wh in kept], [left for _, (left,) in alone])
+
+
 def kept_by_window(
     sessions: list[dict[str, Any]], flows: dict[str, tuple[int, int]], grid: pl.DataFrame = GRID
 ) -> dict[str, int]:
@@ -433,8 +457,8 @@ def kept_by_window(
     charge_wh = pl.Series("charge_wh", energy("", edges)[0])
     charged = grid.select("interval_start", "duration_s", charge_wh)
     found = managed_charge(charging_sessions(sessions), charged, energy=energy, round_trip=CYCLE)
-    assert found.get_column("interval_start").equals(grid.get_column("interval_start"))
-    return {begin.strftime("%m-%d %H:%M"): wh for begin, wh in found.iter_rows() if wh}
+    starts_at = grid.get_column("interval_start").to_list()
+    return {begin.strftime("%m-%d %H:%M"): wh for begin, wh in zip(starts_at, found.tolist(), strict=True) if wh}
 
 
 def test_a_recharge_is_left_out_of_the_managed_world() -> None:

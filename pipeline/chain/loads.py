@@ -169,7 +169,7 @@ def _worlds(
         return registers.through(charger_id, edges * 1000)
 
     kept = scenarios.managed_charge(ours, windows, energy=energy, round_trip=round_trip)
-    both = windows.with_columns(_summed(drawn, windows)).join(kept, on="interval_start", how="left")
+    both = windows.with_columns(_summed(drawn, windows), pl.Series("managed_charge_wh", kept))
     rebuilt = scenarios.managed(scenarios.unmanaged(scenarios.no_ev(both)))
     before = pl.col("interval_start") < since
     return pl.concat([scenarios.modelled_as_metered(rebuilt.filter(before)), rebuilt.filter(~before)], how="vertical")

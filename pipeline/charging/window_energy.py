@@ -170,7 +170,7 @@ class Counter:
         """Return the last reading at or before each edge, and whether another one follows it."""
         last = np.searchsorted(self.times, edges, side="right") - 1
         inside = (last >= 0) & (last < len(self.times) - 1)
-        return np.clip(last, 0, max(len(self.times) - 2, 0)), inside
+        return np.minimum(np.maximum(last, 0), max(len(self.times) - 2, 0)), inside
 
     def at(self, edges: Integers) -> Integers:
         """Return the interpolated total, rounded half up in integers; flat before the first and after the last."""
@@ -178,7 +178,7 @@ class Counter:
             return np.zeros_like(edges)
         piece, _ = self._piece(edges)
         length = self.times[piece + 1] - self.times[piece]
-        passed = np.clip(edges - self.times[piece], 0, length)
+        passed = np.minimum(np.maximum(edges - self.times[piece], 0), length)
         # rise = quotient * length + rest keeps the products small enough for 64 bits.
         quotient, rest = np.divmod(self.totals[piece + 1] - self.totals[piece], length)
         total: Integers = self.totals[piece] + quotient * passed + (2 * rest * passed + length) // (2 * length)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -14,102 +15,185 @@ from pipeline.scenarios.worlds import Wh
 Energy = Callable[[str, Wh], tuple[Wh, Wh]]
 """(charger_id, edges [s since 1970]) -> energy into the car and out of it between them [Wh]."""
 
+_SECOND_US: Final = 1_000_000
 
-def managed_charge(
-    sessions: pl.DataFrame, grid: pl.DataFrame, *, energy: Energy, round_trip: RoundTrip
-) -> pl.DataFrame:
+
+def managed_charge(sessions: pl.DataFrame, grid: pl.DataFrame, *, energy: Energy, round_trip: RoundTrip) -> Wh:
     """Return what the cars would have drawn per window at the times they did, had they given nothing back [Wh].
 
     What a car gave is a debt of discharge / eta; what it takes afterwards repays it and is left out, in time order
     within the session. What a session leaves unrepaid is taken off its own charging, the latest first, and the rest
     off the car's next session. So per car: drawn here = charged - discharged / eta + what is still owed, exactly.
     `sessions` as of `unmanaged_by_charger`; a session owns its charger until the next one begins. `grid`: the windows
-    with charge_wh of all chargers; `energy` measures any spans of one charger.
-    Returns interval_start and managed_charge_wh, one row per window of `grid`.
+    with charge_wh of all chargers; `energy` measures any spans of one charger. One number per window of `grid`.
     """
-    edges = _epoch_s(grid)
-    owned = _owned(sessions, int(edges[-1]))
-    flows = _flows(owned.filter((pl.col("out_s") > edges[0]) & (pl.col("begin_s") < edges[-1])), edges, energy)
-    repaid = np.zeros(len(edges) - 1, dtype=np.int64)
-    owed: dict[str, int] = {}
-    names = ("account", "charger_id", "begin_s", "out_s", "until_s", "charge_wh", "discharge_wh")
-    for account, charger_id, begin_s, out_s, until_s, charge_wh, discharge_wh in owned.select(names).iter_rows():
-        before = owed.get(account, 0)
-        if out_s <= edges[0]:
-            owed[account] = max(0, before + _debt(discharge_wh, round_trip) - charge_wh)
-        elif begin_s < edges[-1] and (before or discharge_wh):
-            starts, taken, given = flows[charger_id].between(begin_s, until_s)
-            kept, owed[account] = match_debt(taken, given, before, round_trip)
-            places = np.searchsorted(edges, starts, side="right") - 1
-            inside = (places >= 0) & (places < len(repaid))
-            np.add.at(repaid, places[inside], (taken - kept)[inside])
-    return grid.select("interval_start", managed_charge_wh=pl.col("charge_wh") - pl.Series(repaid))
+    edges = _edges_s(grid)
+    owned = _Owned.of(sessions, edges)
+    flows = _Flows.of(owned, edges, energy)
+    owed = owned.owed_before(flows, round_trip)
+    kept, _ = match_debt(flows.charge, flows.discharge, flows.session, owed, round_trip)
+    found = grid.get_column("charge_wh").to_numpy().copy()
+    repaid = np.flatnonzero((kept < flows.charge) & (flows.starts >= edges[0]) & (flows.starts < edges[-1]))
+    windows = np.searchsorted(edges, flows.starts[repaid], side="right") - 1
+    np.subtract.at(found, windows, (flows.charge - kept)[repaid])
+    return found
 
 
-def match_debt(charge: Wh, discharge: Wh, owed: int, round_trip: RoundTrip) -> tuple[Wh, int]:
-    """Return what one session still draws per span without repaying its discharges, and what it leaves owed [Wh].
+def match_debt(charge: Wh, discharge: Wh, session: Wh, owed: Wh, round_trip: RoundTrip) -> tuple[Wh, Wh]:
+    """Return what sessions still draw per span without repaying their discharges, and what each leaves owed [Wh].
 
-    `owed` comes from the car's sessions before. The debts are differences of a rounded running total, so that
+    Spans lie session by session in order of time, `session` being the number of each one's; `owed` comes from each
+    car's sessions before. The debts are differences of a rounded running total, so that per session
     sum(drawn) = sum(charge) - owed before - sum(discharge) / eta + owed after holds to the Wh.
     """
-    debts = np.diff(np.rint(np.cumsum(discharge) / round_trip.efficiency).astype(np.int64), prepend=0).tolist()
-    kept = charge.tolist()
-    for place, debt in enumerate(debts):
-        owed += debt
-        if owed and kept[place]:
-            repaid = min(kept[place], owed)
-            kept[place] -= repaid
-            owed -= repaid
-    for place in reversed(range(len(kept))):
-        if not owed:
-            break
-        removed = min(kept[place], owed)
-        kept[place] -= removed
-        owed -= removed
-    return np.array(kept, dtype=np.int64), owed
+    bounds = _bounds(session, len(owed))
+    given = _running(discharge, session, bounds)
+    debts = _steps(_debts(given, round_trip), bounds, np.zeros_like(owed))
+    unpaid = owed[session] + _running(debts - charge, session, bounds)
+    still = unpaid - np.minimum(_lowest_yet(unpaid, session), 0)
+    kept = _steps(still, bounds, owed) - debts + charge
+    totals = _sums(kept, bounds)
+    left = owed + _sums(_steps(still, bounds, owed), bounds)
+    to_come = totals[session] - _running(kept, session, bounds)
+    removed = np.minimum(kept, np.maximum(left[session] - to_come, 0))
+    return kept - removed, np.maximum(left - totals, 0)
 
 
-def _debt(discharge_wh: int, round_trip: RoundTrip) -> int:
-    return round(discharge_wh / round_trip.efficiency)
+def _bounds(session: Wh, count: int) -> Wh:
+    """Return where the spans of each session begin, and where the last one's end."""
+    return np.searchsorted(session, np.arange(count + 1))
 
 
-def _epoch_s(grid: pl.DataFrame) -> Wh:
-    starts = grid.get_column("interval_start").dt.epoch("s").to_numpy()
+def _debts(discharge_wh: Wh, round_trip: RoundTrip) -> Wh:
+    return np.rint(discharge_wh / round_trip.efficiency).astype(np.int64)
+
+
+def _sums(values: Wh, bounds: Wh) -> Wh:
+    """Return the sum of each session's values; those of session n lie from bounds n to n + 1."""
+    totals = np.concatenate(([0], np.cumsum(values)))
+    return np.diff(totals[bounds])
+
+
+def _running(values: Wh, session: Wh, bounds: Wh) -> Wh:
+    """Return the running totals of each session's values."""
+    totals = np.concatenate(([0], np.cumsum(values)))
+    return totals[1:] - totals[bounds[:-1]][session]
+
+
+def _steps(totals: Wh, bounds: Wh, before: Wh) -> Wh:
+    """Return how much each of a session's values is above the one before it, the first above the session's `before`."""
+    steps = np.diff(totals, prepend=0)
+    filled = np.flatnonzero(np.diff(bounds))
+    first = bounds[filled]
+    steps[first] = totals[first] - before[filled]
+    return steps
+
+
+def _lowest_yet(values: Wh, session: Wh) -> Wh:
+    """Return the least of a session's values so far; each session is moved below all before it, to tell them apart."""
+    apart = session * (np.ptp(values) + 1) if len(values) else session
+    return np.minimum.accumulate(values - apart) + apart
+
+
+def _edges_s(grid: pl.DataFrame) -> Wh:
+    starts = _seconds(grid.get_column("interval_start"))
     return np.append(starts, starts[-1:] + grid.get_column("duration_s").to_numpy()[-1:])
 
 
-def _owned(sessions: pl.DataFrame, end_s: int) -> pl.DataFrame:
-    """Add the seconds [since 1970] in which a session owns its charger: from plug-in until the next one's."""
-    following = pl.col("begin_s").shift(-1).over("charger_id")
-    return (
-        sessions.sort("plugged_in_at", maintain_order=True)
-        .with_columns(begin_s=pl.col("plugged_in_at").dt.epoch("s"), out_s=pl.col("plugged_out_at").dt.epoch("s"))
-        .with_columns(until_s=pl.coalesce(following, pl.max_horizontal("out_s", pl.lit(end_s))))
-    )
+def _seconds(instants: pl.Series) -> Wh:
+    return instants.to_numpy().view(np.int64) // _SECOND_US
+
+
+@dataclass(frozen=True)
+class _Owned:
+    """Sessions in order of plug-in; each owns its charger from `begins` up to `untils` [s since 1970].
+
+    Those of `numbers` lie within the windows, in part or whole.
+    """
+
+    accounts: Sequence[str]
+    charger_ids: Sequence[str]
+    begins: Wh
+    untils: Wh
+    charge: Wh
+    discharge: Wh
+    numbers: Wh
+
+    @classmethod
+    def of(cls, sessions: pl.DataFrame, edges: Wh) -> _Owned:
+        """Read them; the last one of a charger owns it until plug-out, and at least until the windows end."""
+        columns = sessions.sort("plugged_in_at", maintain_order=True).get_column
+        accounts, charger_ids = columns("account").to_list(), columns("charger_id").to_list()
+        begins, outs = _seconds(columns("plugged_in_at")), _seconds(columns("plugged_out_at"))
+        untils, following = np.maximum(outs, edges[-1]), dict[str, int]()
+        for number in reversed(range(len(charger_ids))):
+            charger_id = charger_ids[number]
+            if charger_id in following:
+                untils[number] = begins[following[charger_id]]
+            following[charger_id] = number
+        charge, discharge = (columns(name).to_numpy() for name in ("charge_wh", "discharge_wh"))
+        numbers = np.flatnonzero((outs > edges[0]) & (begins < edges[-1]))
+        return cls(accounts, charger_ids, begins, untils, charge, discharge, numbers)
+
+    def owed_before(self, flows: _Flows, round_trip: RoundTrip) -> Wh:
+        """Return what each session's car owed before it [Wh]: what it gave and did not take again, session by session.
+
+        Sessions within the windows count by what flowed while they owned their charger, as they are matched.
+        """
+        taken, given = self.charge.copy(), self.discharge.copy()
+        bounds = _bounds(flows.session, len(taken))
+        taken[self.numbers] = _sums(flows.charge, bounds)[self.numbers]
+        given[self.numbers] = _sums(flows.discharge, bounds)[self.numbers]
+        owed, before = dict[str, int](), list[int]()
+        for account, change in zip(self.accounts, (_debts(given, round_trip) - taken).tolist(), strict=True):
+            before.append(owed.get(account, 0))
+            owed[account] = max(0, before[-1] + change)
+        return np.array(before, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class _Flows:
-    """What flowed through one charger in consecutive pieces of time: their starts [s since 1970] and energies [Wh]."""
+    """What flowed in pieces of time while sessions owned their charger, session by session.
+
+    The pieces' starts [s since 1970], energies into and out of the car [Wh], and the numbers of their sessions.
+    """
 
     starts: Wh
     charge: Wh
     discharge: Wh
+    session: Wh
 
-    def between(self, begin: int, until: int) -> tuple[Wh, Wh, Wh]:
-        """Return the pieces of one session, which begins and ends on an edge of a piece."""
-        first, last = np.searchsorted(self.starts, [begin, until])
-        return self.starts[first:last], self.charge[first:last], self.discharge[first:last]
+    @classmethod
+    def of(cls, owned: _Owned, edges: Wh, energy: Energy) -> _Flows:
+        """Measure all sessions within the windows."""
+        by_charger: dict[str, list[int]] = {}
+        for number in owned.numbers.tolist():
+            by_charger.setdefault(owned.charger_ids[number], []).append(number)
+        found = [_flows(charger_id, owned, np.array(own), edges, energy) for charger_id, own in by_charger.items()]
+        found.append(np.zeros((4, 0), dtype=np.int64))
+        joined = np.concatenate(found, axis=1)
+        return cls(*joined[:, np.argsort(joined[3], kind="stable")])
 
 
-def _flows(sessions: pl.DataFrame, edges: Wh, energy: Energy) -> dict[str, _Flows]:
-    """Measure every charger in pieces that neither cross an edge of a window, also beyond the grid, nor a plug-in."""
-    width, found = int(edges[1] - edges[0]), {}
-    for own in sessions.partition_by("charger_id"):
-        bounds = own.select("begin_s", "until_s").to_numpy().ravel()
-        first, last = int(bounds.min()), int(bounds.max())
-        cuts = np.concatenate([np.arange(edges[0], first, -width), edges, np.arange(edges[-1], last, width)])
-        pieces = np.unique(np.concatenate([bounds, cuts[(cuts > first) & (cuts < last)]]))
-        charger_id = str(own.item(0, "charger_id"))
-        found[charger_id] = _Flows(pieces[:-1], *energy(charger_id, pieces))
-    return found
+def _flows(charger_id: str, owned: _Owned, own: Wh, edges: Wh, energy: Energy) -> Wh:
+    """Measure one charger in pieces that neither cross an edge of a window, also beyond the grid, nor a plug-in.
+
+    Returns rows as `_Flows` names them.
+    """
+    begins, untils, width = owned.begins[own], owned.untils[own], int(edges[1] - edges[0])
+    first, last = begins[0], untils.max()
+    before, beyond = np.arange(edges[0] - width, first, -width), np.arange(edges[-1] + width, last, width)
+    cuts = np.concatenate([before[::-1], edges, beyond])
+    pieces = _merged(cuts[(cuts > first) & (cuts < last)], {*begins.tolist(), *untils.tolist()})
+    charge, discharge = energy(charger_id, pieces)
+    owner = np.searchsorted(begins, pieces[:-1], side="right") - 1
+    inside = pieces[:-1] < untils[owner]
+    return np.stack([pieces[:-1], charge, discharge, own[owner]])[:, inside]
+
+
+def _merged(cuts: Wh, plugs: set[int]) -> Wh:
+    """Return instants in order, each once; `cuts` are so already, and many."""
+    more = np.array(sorted(plugs), dtype=np.int64)
+    places = np.searchsorted(cuts, more)
+    new = np.append(cuts, -1)[places] != more
+    return np.insert(cuts, places[new], more[new])
