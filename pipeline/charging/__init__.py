@@ -3,6 +3,7 @@
 Registers count energy into the car (import) and out of it (export). Every energy here is a difference of registers;
 power is integrated only where a charger has none.
 
+columns         columns of frames as arrays and back
 order           readings charger by charger in order of time
 ac_side         registers behind a converter, brought to the charger's grid side
 clock_shift     readings on the meter's clock
