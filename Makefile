@@ -9,7 +9,8 @@ PORTFOLIO ?= portfolio
 GALLERY ?= gallery
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check ui bench gallery lock
+.PHONY: help demo test soak check check-lint check-types check-sql check-tests ui bench gallery lock
+unexport PYTHONDONTWRITEBYTECODE  # tests start a hundred processes, each of which would compile everything anew
 
 help:
 	@echo "make demo    build the Atsugi example in $(PORTFOLIO)/, run every month, print what V2B saved"
@@ -51,11 +52,22 @@ demo: $(READY)
 	@$(BIN)/v2b run --portfolio $(PORTFOLIO)
 
 check: $(READY)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-types check-sql check-tests check-lint
+
+check-lint: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
+
+check-types: $(READY)
 	@$(BIN)/mypy --no-error-summary
+
+check-sql: $(READY)
 	@$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+# Reading every test once compiles it for all workers, each of which would do it by itself.
+check-tests: $(READY)
 	@$(BIN)/pytest tests/test_architecture.py
+	@told=$$($(BIN)/pytest --collect-only -qq -m "not soak") || { echo "$$told"; exit 1; }
 
 # Four workers, for some wait; each with one Polars thread, for they share the cores.
 test: check
