@@ -26,6 +26,11 @@ class Register(NamedTuple):
             return cls(column.to_numpy(), np.ones(len(column), dtype=np.bool_))
         return cls(column.fill_null(0).to_numpy(), column.is_not_null().to_numpy())
 
+    def column(self, name: str) -> pl.Series:
+        """Return it as a column of readings."""
+        stated = pl.Series(name, self.wh)
+        return stated if self.told.all() else stated.set(pl.Series(~self.told), None)
+
 
 def framed(columns: Mapping[str, Any], schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
     """Return a frame of a schema; `columns` by its names are arrays, lists or series, instants as us since 1970."""

@@ -35,6 +35,10 @@ class Log(NamedTuple):
         bounds = np.concatenate(([0], begins, [len(ids)])) if len(ids) else np.zeros(1, dtype=np.int64)
         return cls(readings, tuple(ids[bounds[:-1]].to_list()), bounds, at_us)
 
+    def span(self, number: int) -> slice:
+        """Return where the readings of a charger lie."""
+        return slice(int(self.bounds[number]), int(self.bounds[number + 1]))
+
     def charger_of(self, places: Integers) -> Integers:
         """Return the numbers of the chargers that some readings are of."""
         return np.searchsorted(self.bounds, places, side="right") - 1

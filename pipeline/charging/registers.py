@@ -10,13 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
 import polars as pl
 
-from pipeline.charging.order import in_order
+from pipeline.charging.columns import Integers, Register
+from pipeline.charging.order import Log
 from pipeline.domain import UTC
 from pipeline.portfolio import Charger
 
-REGISTERS: Final = ("energy_import_wh", "energy_export_wh")
+_SIGNS: Final = {"energy_import_wh": 1, "energy_export_wh": -1}
+"""The registers, and the sign of power that flows their way."""
+_Repair = tuple[str, str, str, int, int]
+"""A row of REPAIR."""
 
 _UNKNOWN_RATING_W: Final = 400_000
 _POWER_MARGIN: Final = 3  # times the rating: more than a mistaken rating, less than another register
@@ -55,110 +60,89 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
     lifetime or as counted from the session's begin, whichever a charger of that rating can have reached; a begin of 0
     that is neither is ignored; a fall is a reset, or a rollover where it starts just below a power of ten.
     """
-    ordered = in_order(readings)
-    ordered = _integrated(_signed(ordered, chargers))
-    integrated = _integrated_rows(readings, ordered)
-    repairs = [integrated]
-    limits = {
-        charger.charger_id: max(
-            _LEAST_LIMIT_W, round(_POWER_MARGIN * 1000 * max(charger.rated_charge_kw, charger.rated_discharge_kw))
-        )
-        for charger in chargers
-    }
-    for register in REGISTERS:
-        from_power = integrated.filter(pl.col("register") == register).get_column("charger_id").to_list()
-        reported = ordered.filter(~pl.col("charger_id").is_in(from_power))
-        for charger_id in _suspects(reported, register, limits):
-            limit_w = limits.get(charger_id, _UNKNOWN_RATING_W)
-            ordered, done = _with_rebuilt(ordered, charger_id, register, limit_w)
-            repairs.append(done)
-    return Repaired(ordered, pl.concat(repairs))
+    log = Log.of(_signed(readings, chargers))
+    limits_w = np.array([_limits_w(chargers).get(name, _UNKNOWN_RATING_W) for name in log.charger_ids], dtype=np.int64)
+    power = Register.of(log.readings.get_column("power_w"))
+    columns, integrated, walked = list[pl.Series](), list[_Repair](), list[_Repair]()
+    for name, sign in _SIGNS.items():
+        stated = Register.of(log.readings.get_column(name))
+        register, from_power = _integrated(log, stated, Register(sign * power.wh, power.told))
+        for number in from_power:
+            span = log.at_us[log.span(number)]
+            integrated.append((log.charger_ids[number], name, "integrated", int(span[0]), int(span[-1])))
+        for number in [odd for odd in _suspects(log, register, limits_w) if odd not in from_power]:
+            register, done = _walked(log, register, number, int(limits_w[number]))
+            walked += [(log.charger_ids[number], name, *repair) for repair in done]
+        if register is not stated:
+            columns.append(register.column(name))
+    repairs = pl.DataFrame([*integrated, *walked], schema=dict(REPAIR), orient="row")
+    return Repaired(log.readings.with_columns(columns) if columns else log.readings, repairs)
+
+
+def _limits_w(chargers: Sequence[Charger]) -> dict[str, int]:
+    """Return more power than each charger can have."""
+    rated_kw = {charger.charger_id: max(charger.rated_charge_kw, charger.rated_discharge_kw) for charger in chargers}
+    return {name: max(_LEAST_LIMIT_W, round(_POWER_MARGIN * 1000 * rated)) for name, rated in rated_kw.items()}
 
 
 def _signed(readings: pl.DataFrame, chargers: Sequence[Charger]) -> pl.DataFrame:
     turned = [charger.charger_id for charger in chargers if charger.sign == "export-positive"]
+    if not turned:
+        return readings
     power = pl.when(pl.col("charger_id").is_in(turned)).then(-pl.col("power_w")).otherwise("power_w")
-    return readings.with_columns(power.alias("power_w")) if turned else readings
+    return readings.with_columns(power.alias("power_w"))
 
 
-def _integrated(readings: pl.DataFrame) -> pl.DataFrame:
-    """Fill a register that a charger never reports, or only ever as 0, from its power, where it reports that."""
-    by_charger = {"energy_import_wh": pl.col("power_w"), "energy_export_wh": -pl.col("power_w")}
-    powered = readings.filter(pl.col("power_w").is_not_null())
-    for register, towards in by_charger.items():
-        bare = (pl.col(register).fill_null(0) == 0).all().over("charger_id")
-        flows = (towards > 0).any().over("charger_id")
-        wanted = readings.filter(bare & flows).get_column("charger_id").unique()
-        if wanted.is_empty():
-            continue
-        watts = towards.clip(lower_bound=0)
-        seconds = pl.col("measured_at").diff().over("charger_id").dt.total_microseconds() / 1e6
-        mean_w = (watts + watts.shift().over("charger_id")) / 2
-        unknown = ((seconds > _LONGEST_POWER_GAP_S) & (mean_w > 0)).fill_null(value=False)
-        energy = pl.when(unknown).then(0.0).otherwise(mean_w * seconds / 3600).fill_null(0.0).cum_sum()
-        # Falling by 1 Wh says that nothing is known across the gap.
-        counter = energy.over("charger_id").round().cast(pl.Int64) - unknown.cum_sum().over("charger_id").cast(pl.Int64)
-        counters = powered.filter(pl.col("charger_id").is_in(wanted.implode())).select(
-            "charger_id", "measured_at", counter=counter
-        )
-        readings = (
-            readings.join(counters, on=["charger_id", "measured_at"], how="left", maintain_order="left")
-            .with_columns(
-                pl.when(pl.col("charger_id").is_in(wanted.implode()))
-                .then("counter")
-                .otherwise(register)
-                .alias(register)
-            )
-            .drop("counter")
-        )
-    return readings
+def _integrated(log: Log, stated: Register, towards: Register) -> tuple[Register, list[int]]:
+    """Fill a register that a charger never reports, or only ever as 0, from its power that way [W], where it has some.
+
+    Returns the numbers of the chargers whose register rises now, too.
+    """
+    bare = [number for number in range(len(log.charger_ids)) if not stated.wh[log.span(number)].any()]
+    wanted = [number for number in bare if (towards.wh[log.span(number)] > 0).any()]
+    if not wanted:
+        return stated, []
+    wh, told = stated.wh.copy(), stated.told.copy()
+    for number in wanted:
+        span = log.span(number)
+        wh[span], told[span] = _counted(log.at_us[span], Register(towards.wh[span], towards.told[span]))
+    return Register(wh, told), [number for number in wanted if wh[log.span(number)].any()]
 
 
-def _integrated_rows(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Return a row for each register that rises now and did not before."""
-
-    def moving(readings: pl.DataFrame, register: str) -> set[str]:
-        return set(readings.filter(pl.col(register) != 0).get_column("charger_id").unique())
-
-    rows = [
-        (charger_id, register, "integrated")
-        for register in REGISTERS
-        for charger_id in sorted(moving(after, register) - moving(before, register))
-    ]
-    named = pl.DataFrame(rows, schema=["charger_id", "register", "repair"], orient="row")
-    spans = after.group_by("charger_id").agg(span_from=pl.col("measured_at").min(), span_to=pl.col("measured_at").max())
-    joined = named.cast(pl.String).join(spans, on="charger_id", how="left", maintain_order="left")
-    return joined.cast(pl.Schema(REPAIR))
+def _counted(at_us: Integers, towards: Register) -> Register:
+    """Return a counter of one charger's power; a fall by 1 Wh across a gap says that nothing is known there."""
+    heard_us, watts = at_us[towards.told], np.maximum(towards.wh[towards.told], 0)
+    seconds, mean_w = np.diff(heard_us) / 1e6, (watts[1:] + watts[:-1]) / 2
+    unknown = (seconds > _LONGEST_POWER_GAP_S) & (mean_w > 0)
+    energy = np.cumsum(np.where(unknown, 0.0, mean_w * seconds / 3600))
+    counter = np.append(0, np.rint(energy).astype(np.int64) - np.cumsum(unknown))
+    place = np.searchsorted(heard_us, at_us, side="right") - 1
+    told = (place >= 0) & (heard_us[place] == at_us)
+    return Register(np.where(told, counter[place], 0), told)
 
 
-def _suspects(readings: pl.DataFrame, register: str, limits: Mapping[str, int]) -> list[str]:
-    """Return the chargers whose register falls, or rises faster than the charger can."""
-    known = readings.drop_nulls(register)
-    rise = pl.col(register).diff().over("charger_id")
-    hours = pl.col("measured_at").diff().over("charger_id").dt.total_microseconds() / 3.6e9
-    limit_w = pl.col("charger_id").replace_strict(dict(limits), default=_UNKNOWN_RATING_W, return_dtype=pl.Int64)
-    odd = known.filter((rise < 0) | (rise > limit_w * hours + _SLACK_WH))
-    return odd.get_column("charger_id").unique().sort().to_list()
+def _suspects(log: Log, register: Register, limits_w: Integers) -> list[int]:
+    """Return the numbers of chargers whose register falls, or rises faster than the charger can."""
+    stated = np.flatnonzero(register.told)
+    begins = np.searchsorted(stated, log.bounds)
+    limit_w = np.repeat(limits_w, np.diff(begins))[1:]
+    rises, hours = np.diff(register.wh[stated]), np.diff(log.at_us[stated]) / 3.6e9
+    odd = np.flatnonzero((rises < 0) | (rises > limit_w * hours + _SLACK_WH)) + 1
+    odd = odd[~np.isin(odd, begins)]  # a charger's first value rises from nothing
+    return sorted(set((np.searchsorted(begins, odd, side="right") - 1).tolist()))
 
 
-def _with_rebuilt(
-    readings: pl.DataFrame, charger_id: str, register: str, limit_w: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    numbered = readings.with_row_index("row")
-    own = numbered.filter((pl.col("charger_id") == charger_id) & pl.col(register).is_not_null())
-    columns = own.select(pl.col("measured_at").dt.epoch("ms"), register, "session_id", "context")
-    walk = _Walk([_Value(*row) for row in columns.iter_rows()], limit_w)
-    rebuilt = own.select("row", pl.Series("rebuilt", walk.run(), dtype=pl.Int64))
-    mine = pl.col("row").is_in(own.get_column("row").implode())
-    joined = numbered.join(rebuilt, on="row", how="left", maintain_order="left").with_columns(
-        pl.when(mine).then("rebuilt").otherwise(register).alias(register)
-    )
-    done = [(charger_id, register, *repair) for repair in walk.repairs()]
-    stamps = {"span_from": pl.Int64, "span_to": pl.Int64}
-    rows = pl.DataFrame(done, schema={**REPAIR, **stamps}, orient="row")
-    return joined.drop("row", "rebuilt"), rows.with_columns(
-        pl.from_epoch(pl.col(*stamps), time_unit="ms").dt.replace_time_zone("UTC").cast(UTC)
-    )
+def _walked(log: Log, register: Register, number: int, limit_w: int) -> tuple[Register, list[tuple[str, int, int]]]:
+    """Rebuild one charger's register value by value; with what was done, as (repair, from, to) [us since 1970]."""
+    span = log.span(number)
+    places = span.start + np.flatnonzero(register.told[span])
+    columns = [log.values(name, places) for name in ("session_id", "context")]
+    values = zip((log.at_us[places] // 1000).tolist(), register.wh[places].tolist(), *columns, strict=True)
+    walk = _Walk([_Value(*value) for value in values], limit_w)
+    counter = walk.run()
+    wh, told = register.wh.copy(), register.told.copy()
+    wh[places], told[places] = [total or 0 for total in counter], [total is not None for total in counter]
+    return Register(wh, told), [(repair, begin * 1000, end * 1000) for repair, begin, end in walk.repairs()]
 
 
 @dataclass(frozen=True)
