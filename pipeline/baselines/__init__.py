@@ -16,8 +16,8 @@ check         placebo days -> the interval around the mean cut, and the verdict
 # ruff: noqa: I001 - the order is the reading order: a module imports only those above it
 
 from pipeline.baselines.methods import DAY_MATCHING, REGRESSIONS, DayMatching, Regression
-from pipeline.baselines.day_grid import DayGrid, aligned, day_grid, hourly_grid
-from pipeline.baselines.day_class import DAY_CLASS, classify_days
+from pipeline.baselines.day_grid import DayGrid, DaySlots
+from pipeline.baselines.day_class import DAY_CLASS, DayClasses, EventDays, classify_days
 from pipeline.baselines.day_matching import DayBaselines, Events, match_days
 from pipeline.baselines.towt import Towt, fit_towt
 from pipeline.baselines.events import BASELINE_DAY, SiteDays, baselines_of
@@ -32,21 +32,21 @@ __all__ = [
     "REGRESSIONS",
     "Check",
     "DayBaselines",
+    "DayClasses",
     "DayErrors",
     "DayGrid",
     "DayMatching",
+    "DaySlots",
+    "EventDays",
     "Events",
     "Fit",
     "Regression",
     "SiteDays",
     "Towt",
-    "aligned",
     "baselines_of",
     "classify_days",
-    "day_grid",
     "fit_towt",
     "goodness_of_fit",
-    "hourly_grid",
     "independent_check",
     "match_days",
     "student_quantile",

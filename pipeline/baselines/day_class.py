@@ -7,10 +7,15 @@ log decides where there is one; without it, days are classed by what was dischar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.baselines.day_grid import Flags, Floats, Whole
 
 DAY_CLASS: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "local_day": pl.Date,
@@ -24,54 +29,76 @@ DAY_CLASS: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "like_day": pl.Boolean,  # may serve in the baseline of a later day of its kind: a reference day, or idle weekend
 }
 WEEKEND: Final = "weekend or holiday"
-_OBSERVED_WH: Final = 500
+_OBSERVED_WH: Final = 500.0
 _OBSERVED_SHARE: Final = 0.02
 _IDLE_SHARE: Final = 0.01
+_NONE_UNLIKE: Final[Mapping[int, str]] = MappingProxyType({})
 
 
-def classify_days(
-    days: pl.DataFrame, rated_discharge_kw: float, armed: Mapping[date, bool] | None, working: Mapping[date, bool]
-) -> pl.DataFrame:
-    """Return the class of every day (DAY_CLASS), in day order.
+@dataclass(frozen=True, eq=False)
+class EventDays:
+    """Local days in order, one entry each, and what happened in the event window.
 
-    `days`: local_day, window_h [h], charge_wh, discharge_wh [Wh] inside the event window, complete. `armed` is the
-    arming log, None where there is none; a day it does not name was not armed. `working` tells working days from
-    weekends and holidays; a day it does not name is none.
+    `day` [days since 1970]; `window_h` hours of the event window, `charge_wh` and `discharge_wh` inside it; `complete`:
+    meter and chargers known all day; `working`: neither weekend nor holiday; `armed` by the arming log, None where
+    there is none.
     """
-    rated_wh = pl.col("window_h") * rated_discharge_kw * 1000
-    given = pl.col("discharge_wh")
-    named = list(days.get_column("local_day"))
-    known = days.with_columns(
-        armed=pl.Series([bool(armed and armed.get(day)) for day in named], dtype=pl.Boolean),
-        working=pl.Series([working.get(day, False) for day in named], dtype=pl.Boolean),
-    )
-    observed = given >= pl.max_horizontal(pl.lit(float(_OBSERVED_WH)), rated_wh * _OBSERVED_SHARE)
-    is_v2b = (pl.col("window_h") > 0) & (observed if armed is None else pl.col("armed"))
+
+    day: Whole
+    window_h: Floats
+    charge_wh: Whole
+    discharge_wh: Whole
+    complete: Flags
+    working: Flags
+    armed: Flags | None
+
+
+@dataclass(frozen=True, eq=False)
+class DayClasses:
+    """The class of every day, one entry each; days that are neither are excluded, with the `reason` in words."""
+
+    days: EventDays
+    v2b: Flags
+    reference: Flags
+    like_day: Flags
+    reason: NDArray[np.object_]
+
+    def of_days(self, chosen: Flags) -> pl.DataFrame:
+        """Return the classes of some days (DAY_CLASS)."""
+        days = self.days
+        kind = np.where(self.v2b, "v2b", np.where(self.reference, "reference", "excluded"))[chosen]
+        columns = {
+            "local_day": days.day[chosen].astype("datetime64[D]"),
+            "day_class": kind.tolist(),
+            "basis": ["observed" if days.armed is None else "armed"] * len(kind),
+            "reason": self.reason[chosen].tolist(),
+            "window_h": days.window_h[chosen],
+            "charge_wh": days.charge_wh[chosen],
+            "discharge_wh": days.discharge_wh[chosen],
+            "complete": days.complete[chosen],
+            "like_day": self.like_day[chosen],
+        }
+        return pl.DataFrame(columns, schema=pl.Schema(DAY_CLASS))
+
+
+def classify_days(days: EventDays, rated_discharge_kw: float, unlike: Mapping[int, str] = _NONE_UNLIKE) -> DayClasses:
+    """Return the class of every day.
+
+    `unlike`: days [days since 1970] that are like no other, with the reason: they are excluded whatever they were.
+    """
+    rated_wh, given = days.window_h * rated_discharge_kw * 1000, days.discharge_wh
+    observed = given >= np.maximum(_OBSERVED_WH, rated_wh * _OBSERVED_SHARE)
     idle = (given == 0) | (given < rated_wh * _IDLE_SHARE)
-    why = (
-        pl.when(pl.col("window_h") <= 0)
-        .then(pl.lit("no event window on this day"))
-        .when(is_v2b)
-        .then(None)
-        .when(~pl.col("complete"))
-        .then(pl.lit("meter or charger data missing"))
-        .when(~idle)
-        .then(pl.lit("discharged without being a V2B day"))
-        .when(~pl.col("working"))
-        .then(pl.lit(WEEKEND))
-    )
-    return (
-        known.with_columns(
-            reason=why,
-            basis=pl.lit("observed" if armed is None else "armed"),
-            day_class=pl.when(is_v2b)
-            .then(pl.lit("v2b"))
-            .when(why.is_null())
-            .then(pl.lit("reference"))
-            .otherwise(pl.lit("excluded")),
-            like_day=why.eq_missing(pl.lit(WEEKEND)) | (why.is_null() & ~is_v2b),
-        )
-        .select(DAY_CLASS.keys())
-        .cast(pl.Schema(DAY_CLASS))
-        .sort("local_day")
-    )
+    like = ~np.isin(days.day, list(unlike))
+    no_window = days.window_h <= 0
+    v2b = like & ~no_window & (observed if days.armed is None else days.armed)
+    quiet = like & ~no_window & ~v2b & days.complete & idle
+    reason = np.full(days.day.size, None, dtype=np.object_)
+    reason[quiet & ~days.working] = WEEKEND
+    reason[~idle] = "discharged without being a V2B day"
+    reason[~days.complete] = "meter or charger data missing"
+    reason[v2b] = None
+    reason[no_window] = "no event window on this day"
+    for row in np.flatnonzero(~like):
+        reason[row] = unlike[int(days.day[row])]
+    return DayClasses(days, v2b, quiet & days.working, quiet, reason)

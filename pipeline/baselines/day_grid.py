@@ -1,77 +1,80 @@
-"""Windows of one load as a table of days x slots of the local clock, which is how baselines look at it."""
+"""Windows of a load as a table of days x slots of the local clock, which is how baselines look at it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Whole = NDArray[np.int64]
 _MINUTES_OF_DAY: Final = 1440
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DayGrid:
-    """`kw[day, slot]` [kW] of consecutive local `days`; NaN where nothing was measured or the hour does not exist.
+    """`table[day, slot]` of consecutive local days from `first` [days since 1970] on.
 
-    Hourly means hold another unit in the same shape. The hour that runs twice when summer time ends is the mean of its
-    two runs.
+    NaN where nothing was measured or the hour does not exist.
     """
 
-    days: tuple[date, ...]
-    slot_min: int
-    kw: Floats
+    first: int
+    table: Floats
 
-    @property
-    def slots(self) -> int:
-        """Slots of a day."""
-        return int(self.kw.shape[1])
+    def over(self, first: int, days: int) -> Floats:
+        """Return the rows of `days` days from `first` on; NaN for days the table does not hold."""
+        rows = np.full((days, self.table.shape[1]), np.nan)
+        begin, end = max(first, self.first), min(first + days, self.first + len(self.table))
+        if begin < end:
+            rows[begin - first : end - first] = self.table[begin - self.first : end - self.first]
+        return rows
 
-
-def day_grid(windows: pl.DataFrame, slot_min: int) -> DayGrid:
-    """Return the mean power of windows by local day and slot.
-
-    `windows`: local_start (naive wall clock), duration_s [s], energy_wh [Wh], null where not known. Windows that do not
-    lie on the slots (a day's last window where clocks change by half an hour) count by their share of time.
-    """
-    known = windows.drop_nulls("energy_wh")
-    kw_s = known.get_column("energy_wh") * 3.6
-    return _by_slot(known, kw_s, known.get_column("duration_s"), slot_min)
+    def known(self) -> DayGrid:
+        """Return the days from the first one with a value to the last."""
+        held = np.flatnonzero(np.isfinite(self.table).any(axis=1))
+        if not held.size:
+            return DayGrid(self.first, self.table[:0])
+        return DayGrid(self.first + int(held[0]), self.table[held[0] : held[-1] + 1])
 
 
-def hourly_grid(observed: pl.DataFrame, column: str) -> DayGrid:
-    """Return the hourly means of a column, in its own unit; `observed` holds local_start (naive wall clock) too."""
-    known = observed.drop_nulls(column)
-    return _by_slot(known, known.get_column(column), pl.repeat(1, known.height, eager=True), 60)
+@dataclass(frozen=True, eq=False)
+class DaySlots:
+    """Where windows lie in a table of local days x slots: `place` counts slots from the day `first` on."""
 
+    first: int
+    days: int
+    slots: int
+    place: Whole
 
-def _by_slot(frame: pl.DataFrame, value: pl.Series, weight: pl.Series, slot_min: int) -> DayGrid:
-    """The sum of a value over that of its weight, by local day and slot."""
-    slots = _MINUTES_OF_DAY // slot_min
-    if frame.is_empty():
-        return DayGrid((), slot_min, np.empty((0, slots)))
-    minutes = frame.get_column("local_start").dt.epoch("s").to_numpy() // 60
-    day, minute = np.divmod(minutes, _MINUTES_OF_DAY)
-    first = int(day.min())
-    days = int(day.max()) - first + 1
-    place = (day - first) * slots + minute // slot_min
-    total, weighs = (np.bincount(place, each.to_numpy(), minlength=days * slots) for each in (value, weight))
-    table = np.divide(total, weighs, out=np.full(days * slots, np.nan), where=weighs > 0).reshape(days, slots)
-    began = date(1970, 1, 1) + timedelta(days=first)
-    return DayGrid(tuple(began + timedelta(days=step) for step in range(days)), slot_min, table)
+    @classmethod
+    def of(cls, day: Whole, minute: Whole, slot_min: int) -> DaySlots:
+        """Place windows by their local `day` [days since 1970] and `minute` of the wall-clock day."""
+        slots = _MINUTES_OF_DAY // slot_min
+        if not day.size:
+            return cls(0, 0, slots, day)
+        first = int(day.min())
+        return cls(first, int(day.max()) - first + 1, slots, (day - first) * slots + minute // slot_min)
 
+    def mean_kw(self, energy_wh: Floats, duration_s: Whole) -> DayGrid:
+        """Return the mean power [kW] of windows with an energy [Wh], NaN where not known.
 
-def aligned(grid: DayGrid, days: Sequence[date]) -> Floats:
-    """Return the rows of a grid for other days; NaN for days it does not hold."""
-    rows = np.full((len(days), grid.slots), np.nan)
-    row_of = {day: row for row, day in enumerate(grid.days)}
-    for number, day in enumerate(days):
-        if day in row_of:
-            rows[number] = grid.kw[row_of[day]]
-    return rows
+        Windows that do not lie on the slots (a day's last window where clocks change by half an hour) count by their
+        share of time; the hour that runs twice when summer time ends is the mean of its two runs.
+        """
+        return self._mean(energy_wh * 3.6, duration_s)
+
+    def mean(self, value: Floats) -> DayGrid:
+        """Return the mean of observations in their own unit, NaN where not known."""
+        return self._mean(value, np.ones(value.size, dtype=np.int64))
+
+    def _mean(self, value: Floats, weight: Whole) -> DayGrid:
+        known = np.isfinite(value)
+        if not known.all():
+            value, weight = np.where(known, value, 0.0), np.where(known, weight, 0)
+        count = self.days * self.slots
+        total, weighs = (np.bincount(self.place, each, minlength=count) for each in (value, weight))
+        table = np.divide(total, weighs, out=np.full(count, np.nan), where=weighs > 0)
+        return DayGrid(self.first, table.reshape(self.days, self.slots))

@@ -10,14 +10,16 @@ from pipeline.chain.outages import Served, outages_of, served
 from pipeline.chain.plug_in import PlugIn
 from pipeline.chain.inputs import EARLIER_WINDOW, ROUTINE, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
 from pipeline.chain.sessions import found_sessions, known_sessions
-from pipeline.chain.non_routine import event_findings, unlike_days, with_routine, without_events, without_unlike
+from pipeline.chain.non_routine import event_findings, unlike_days, with_routine, without_events
 from pipeline.chain.findings import load_findings, log_findings, meter_findings
 from pipeline.chain.standby import with_standby
 from pipeline.chain.loads import prepare
 from pipeline.chain.hashing import input_hash, result_hash
 from pipeline.chain.sources import source_hash
 from pipeline.chain.event_window import in_event_window
-from pipeline.chain.checking import CHECKED_DAY, Checked, check_days
+from pipeline.chain.look_back import LookBack, look_back
+from pipeline.chain.day_verdict import CHECKED_DAY, ComparedDays
+from pipeline.chain.checking import Checked, check_days
 from pipeline.chain.capturing import Capture, capture_of
 from pipeline.chain.fleet_facts import cut_at_baseline_peak_kw, fleet_of, peak_span
 from pipeline.chain.gap_corners import corners_of
@@ -36,9 +38,11 @@ __all__ = [
     "WEATHER",
     "Capture",
     "Checked",
+    "ComparedDays",
     "Drawn",
     "Earlier",
     "Inputs",
+    "LookBack",
     "OwnPeaks",
     "PlugIn",
     "Prepared",
@@ -61,6 +65,7 @@ __all__ = [
     "known_worlds",
     "load_findings",
     "log_findings",
+    "look_back",
     "meter_findings",
     "outages_of",
     "outside_of",
@@ -75,5 +80,4 @@ __all__ = [
     "with_standby",
     "with_worth",
     "without_events",
-    "without_unlike",
 ]

@@ -8,25 +8,34 @@ import polars as pl
 
 from pipeline.chain.inputs import Inputs
 from pipeline.portfolio import minute_of_day
-from pipeline.tariff import dearest_window, masks_expr, with_billed_time
-from pipeline.tariff.model import ALL_MONTHS
+from pipeline.tariff import dearest_window
+from pipeline.tariff.clock import Flags, Hours, billed_weekday, hours_of, in_masks
+from pipeline.tariff.model import ALL_MONTHS, Mask
 
 
-def in_event_window(inputs: Inputs, windows: pl.DataFrame, *, any_month: bool = False) -> pl.DataFrame | None:
-    """Return the windows inside the event hours; None where there are neither a peak window nor dearest hours.
+def in_event_window(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame | None:
+    """Return the windows inside the event hours; None where there are neither a peak window nor dearest hours."""
+    starts = windows.get_column("interval_start").to_physical().to_numpy()
+    inside = in_event_hours(inputs, hours_of(starts, inputs.site.timezone, "prevailing"))
+    return None if inside is None else windows.filter(pl.Series(inside))
 
-    `windows` carry the local calendar of `window_grid`. `any_month` takes the hours of this bill on days of every
-    month, which is how days outside the season are compared with it.
+
+def in_event_hours(inputs: Inputs, civil: Hours, *, any_month: bool = False) -> Flags | None:
+    """Return which windows on the prevailing clock begin inside the event hours; None as `in_event_window`.
+
+    `any_month` takes the hours of this bill on days of every month, which is how days outside the season are compared
+    with it.
     """
-    peak = inputs.site.peak_window
-    if peak is None:
-        dearest = dearest_window(inputs.tariff)
-        if not dearest:
-            return None
-        masks = tuple(replace(mask, months=ALL_MONTHS) for mask in dearest) if any_month else dearest
-        return with_billed_time(windows, inputs.site.timezone, inputs.tariff, inputs.tariff_holidays).filter(
-            masks_expr(masks)
-        )
-    hours = (pl.col("local_minute") >= minute_of_day(peak.start)) & (pl.col("local_minute") < minute_of_day(peak.end))
-    months = pl.lit(value=True) if any_month else pl.col("local_month").is_in(peak.months)
-    return windows.filter(months & pl.col("local_weekday").is_in(peak.weekdays) & hours)
+    peak, tariff, hours = inputs.site.peak_window, inputs.tariff, civil
+    if peak is not None:
+        span = minute_of_day(peak.start), minute_of_day(peak.end)
+        masks: tuple[Mask, ...] = (Mask(tuple(peak.months), tuple(peak.weekdays), (span,)),)
+        weekday = civil.weekday
+    else:
+        masks = dearest_window(tariff)
+        if tariff.clock != "prevailing":
+            hours = hours_of(civil.starts, inputs.site.timezone, tariff.clock)
+        weekday = billed_weekday(hours, tariff.holidays | inputs.tariff_holidays, tariff.holidays_billed_as)
+    if any_month:
+        masks = tuple(replace(mask, months=ALL_MONTHS) for mask in masks)
+    return in_masks(hours, weekday, masks) if masks else None

@@ -35,29 +35,6 @@ def unlike_days(inputs: Inputs) -> dict[date, str]:
     return days | {day: WORDS[event.kind] for event in inputs.events for day in event.days(zone)}
 
 
-def without_unlike(classes: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
-    """Exclude days under an event or outage from V2B and reference days alike, and from every look-back.
-
-    `classes` as of `baselines.classify_days`.
-    """
-    unlike = unlike_days(inputs)
-    if not unlike:
-        return classes
-    listed = pl.DataFrame(
-        {"local_day": list(unlike), "why": list(unlike.values())}, schema={"local_day": pl.Date, "why": pl.String}
-    )
-    hit = pl.col("why").is_not_null()
-    return (
-        classes.join(listed, on="local_day", how="left", maintain_order="left")
-        .with_columns(
-            day_class=pl.when(hit).then(pl.lit("excluded")).otherwise("day_class"),
-            reason=pl.when(hit).then("why").otherwise("reason"),
-            like_day=pl.col("like_day") & ~hit,
-        )
-        .drop("why")
-    )
-
-
 def event_findings(inputs: Inputs) -> pl.DataFrame:
     """Return one finding per event and outage that touches the bill, in words; the value is its length [h]."""
     begin, end = period_utc(inputs.period, inputs.site.timezone)

@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from pipeline.calendars import local_midnight_utc
+from pipeline.calendars import local_midnight_utc, wall_clock_us
 from pipeline.tariff.model import Clock, Mask
 
 Ints = npt.NDArray[np.int64]
@@ -75,22 +74,28 @@ def grid_starts(first: date, until: date, zone: str, window_s: int) -> Ints:
 
 def hours_of(starts: Ints, zone: str, clock: Clock) -> Hours:
     """Return the tariff-clock calendar of window starts [µs UTC]."""
-    utc = pl.Series(starts, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
-    civil = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None).to_physical().to_numpy()
-    local = civil
+    civil = local = wall_clock_us(starts, zone)
     if clock == "standard" and len(starts):
         day = _EPOCH + timedelta(days=int(civil[0]) // _DAY_US)
         local = starts + standard_offset(zone, day) // timedelta(microseconds=1)
     tariff_day = local // _DAY_US
-    months = tariff_day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return Hours(
         starts=starts,
         day=civil // _DAY_US,
         tariff_day=tariff_day,
-        month=months % 12 + 1,
+        month=_month_of(tariff_day),
         weekday=(tariff_day + 3) % 7 + 1,
         minute=(local % _DAY_US) // (60 * _SECOND_US),
     )
+
+
+def _month_of(days: Ints) -> Ints:
+    """The month (1-12) of days since 1970, looked up in the calendar of their span."""
+    if not days.size:
+        return days
+    first, last = int(days.min()), int(days.max())
+    months = np.arange(first, last + 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return np.asarray(months[days - first])
 
 
 @lru_cache(maxsize=512)

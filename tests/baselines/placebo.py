@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.baselines import BASELINE_DAY, Check, SiteDays, baselines_of
-from pipeline.chain.checking import _verdict
+from pipeline.chain import ComparedDays
 from tests.bench.buildings import Building
 
 OFFICE = Path(__file__).parents[2] / "pipeline" / "examples" / "office" / "building.csv"
@@ -69,9 +69,9 @@ def checks(
     known = pl.DataFrame(schema=BASELINE_DAY)
     for month in months[1:]:
         found = baselines_of(site, {building.days[n]: "v2b" if n in armed else "reference" for n in mine[month]})
-        known = pl.concat([known, found])
         if any(n in armed for n in mine[month]):
-            yield month, _verdict(known, found, armed=True)[0]
+            yield month, ComparedDays.of(known, found, armed=True).verdict()[0]
+        known = pl.concat([known, found])
 
 
 def _site(building: Building, armed: set[int], cut: float, claimed: float) -> SiteDays:

@@ -2,28 +2,34 @@
 
 from datetime import date
 
-import polars as pl
+import numpy as np
 
-from pipeline.baselines import classify_days
+from pipeline.baselines import EventDays, classify_days
 
-DAYS = [date(2026, 7, day) for day in range(6, 13)]  # Monday to Sunday
-WORKING = {day: day.isoweekday() < 6 for day in DAYS}
+MONDAY = (date(2026, 7, 6) - date(1970, 1, 1)).days
 
 
-def days(discharge_wh, *, complete=None, window_h=3.0):
-    return pl.DataFrame(
-        {
-            "local_day": DAYS[: len(discharge_wh)],
-            "window_h": [window_h] * len(discharge_wh),
-            "charge_wh": [0] * len(discharge_wh),
-            "discharge_wh": discharge_wh,
-            "complete": complete or [True] * len(discharge_wh),
-        }
+def days(discharge_wh, *, complete=None, window_h=3.0, armed=None):
+    """Days from a Monday on; `armed` names the numbers of those that the log arms."""
+    number = np.arange(len(discharge_wh))
+    return EventDays(
+        day=MONDAY + number,
+        window_h=np.full(number.size, window_h),
+        charge_wh=np.zeros(number.size, dtype=np.int64),
+        discharge_wh=np.array(discharge_wh),
+        complete=np.ones(number.size, dtype=bool) if complete is None else np.array(complete),
+        working=number % 7 < 5,
+        armed=None if armed is None else np.isin(number, armed),
     )
 
 
-def classes(frame, armed=None):
-    found = classify_days(frame, 40.0, armed, WORKING)
+def classed(mine, rated_kw=40.0, unlike=None):
+    found = classify_days(mine, rated_kw, unlike or {})
+    return found.of_days(np.ones(mine.day.size, dtype=bool))
+
+
+def classes(mine, **how):
+    found = classed(mine, **how)
     return list(found.get_column("day_class")), list(found.get_column("reason"))
 
 
@@ -35,19 +41,18 @@ def test_without_an_arming_log_a_day_is_classed_by_what_was_discharged():
 
 
 def test_half_a_kwh_is_the_least_that_shows_v2b():
-    found = classify_days(days([499, 500]), 1.0, None, WORKING)  # 2 % of 3 kWh would be 60 Wh
+    found = classed(days([499, 500]), rated_kw=1.0)  # 2 % of 3 kWh would be 60 Wh
     assert list(found.get_column("day_class")) == ["excluded", "v2b"]
 
 
 def test_an_armed_day_is_a_v2b_day_whether_or_not_it_discharged():
-    armed = {DAYS[0]: True, DAYS[1]: True, DAYS[2]: False}
-    kinds, reasons = classes(days([0, 50_000, 50_000, 0]), armed)
+    kinds, reasons = classes(days([0, 50_000, 50_000, 0], armed=[0, 1]))
     assert kinds == ["v2b", "v2b", "excluded", "reference"]
     assert reasons[2] == "discharged without being a V2B day"
 
 
 def test_an_incomplete_day_is_no_reference_and_stays_a_v2b_day_when_armed():
-    kinds, reasons = classes(days([0, 0], complete=[False, False]), {DAYS[1]: True})
+    kinds, reasons = classes(days([0, 0], complete=[False, False], armed=[1]))
     assert kinds == ["excluded", "v2b"]
     assert reasons[0] == "meter or charger data missing"
 
@@ -58,15 +63,28 @@ def test_a_day_without_an_event_window_is_neither():
 
 
 def test_quiet_weekends_serve_in_weekend_baselines_and_v2b_days_never_serve():
-    found = classify_days(days([0, 30_000, 2_000, 0, 0, 0, 30_000]), 40.0, None, WORKING)
+    found = classed(days([0, 30_000, 2_000, 0, 0, 0, 30_000]))
     assert list(found.get_column("like_day")) == [True, False, False, True, True, True, False]
 
 
 def test_without_chargers_every_quiet_working_day_is_a_reference():
-    found = classify_days(days([0, 0]), 0.0, None, WORKING)
+    found = classed(days([0, 0]), rated_kw=0.0)
     assert list(found.get_column("day_class")) == ["reference", "reference"]
 
 
 def test_the_basis_says_who_chose_the_days():
-    assert set(classify_days(days([0]), 40.0, None, WORKING).get_column("basis")) == {"observed"}
-    assert set(classify_days(days([0]), 40.0, {}, WORKING).get_column("basis")) == {"armed"}
+    assert set(classed(days([0])).get_column("basis")) == {"observed"}
+    assert set(classed(days([0], armed=[])).get_column("basis")) == {"armed"}
+
+
+def test_a_day_like_no_other_is_neither_and_serves_in_no_look_back_whatever_it_was():
+    found = classed(days([0, 30_000, 0], window_h=3.0), unlike={MONDAY: "outage", MONDAY + 1: "a closure"})
+    assert list(found.get_column("day_class")) == ["excluded", "excluded", "reference"]
+    assert list(found.get_column("reason")) == ["outage", "a closure", None]
+    assert list(found.get_column("like_day")) == [False, False, True]
+
+
+def test_some_days_are_told_in_their_order():
+    found = classify_days(days([0, 30_000, 2_000, 0]), 40.0).of_days(np.array([False, True, True, False]))
+    assert list(found.get_column("local_day")) == [date(2026, 7, 7), date(2026, 7, 8)]
+    assert list(found.get_column("discharge_wh")) == [30_000, 2_000]

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline.baselines import BASELINE_DAY, Check
-from pipeline.chain.checking import _verdict
+from pipeline.chain import ComparedDays
 
 PLACEBO_AGE, CLAIMED_KW, MISSED_KW = 5.0, 20.0, 10.0
 
@@ -56,30 +56,30 @@ def test_only_baselines_as_fresh_as_the_reference_days_contradict(age_days: floa
     found = pl.DataFrame(
         days("v2b", 10, date(2013, 7, 1), age_days, CLAIMED_KW - MISSED_KW, CLAIMED_KW), schema=SCHEMA, orient="row"
     )
-    check = _verdict(pl.concat([placebo, found]), found, armed=True)[0]
+    check = checked(placebo, found)
     assert check.verdict == verdict
     assert reason in check.reason
 
 
-def verdict(placebo: pl.DataFrame, found: pl.DataFrame) -> Check:
-    return _verdict(pl.concat([placebo, found]), found, armed=True)[0]
+def checked(placebo: pl.DataFrame, found: pl.DataFrame) -> Check:
+    return ComparedDays.of(placebo, found, armed=True).verdict()[0]
 
 
 def test_a_true_log_is_confirmed_up_to_twice_their_age() -> None:
-    check = verdict(references(), true_july(2 * PLACEBO_AGE))
+    check = checked(references(), true_july(2 * PLACEBO_AGE))
     assert (check.verdict, check.v2b_days) == ("confirms", 10)
 
 
 def test_placebo_days_far_fresher_than_the_v2b_days_do_not_count() -> None:
     """80 fresh ones and 8 old ones: the old ones let the V2B days in, but are too few to vouch for them alone."""
     old = references(8, MAY, 7, age_days=10 * PLACEBO_AGE)
-    check = verdict(pl.concat([references(), old]), true_july(10 * PLACEBO_AGE))
+    check = checked(pl.concat([references(), old]), true_july(10 * PLACEBO_AGE))
     assert (check.verdict, check.reference_days) == ("no_check", 8)
 
 
 def test_a_season_that_placebo_days_never_saw_is_not_checked() -> None:
     """80 days of spring alone vouch for no July; with three of them in July, or spread over eight months, they do."""
     spring = references(80, MAY - timedelta(days=20), 1)
-    assert verdict(spring, true_july()).reason.startswith("too few reference days among the V2B days")
-    assert verdict(pl.concat([spring, references(3, date(2013, 7, 20), 1)]), true_july()).verdict == "confirms"
-    assert verdict(references(), true_july()).verdict == "confirms"
+    assert checked(spring, true_july()).reason.startswith("too few reference days among the V2B days")
+    assert checked(pl.concat([spring, references(3, date(2013, 7, 20), 1)]), true_july()).verdict == "confirms"
+    assert checked(references(), true_july()).verdict == "confirms"
