@@ -22,6 +22,7 @@ captions         titles, reading help and alt texts of the charts of demand
 fleet_captions   the same and the tables of the charts of the cars
 figures          charts with captions, keys and tables, drawn in any size
 worth            what the saving came from, what lies ahead, the utility's bill beside ours
+checked          what other days say of the saving, or why they cannot, and what would let them
 missed           what the same cars could have saved, and advice
 beside           energy left in the cars, outages ridden through, CO2, and what a new version corrects
 assumed          what the figures rest on that nobody measured exactly

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from reports.checked import clock_advice, hold_out_advice
 from reports.facts import Facts
 from reports.language import Language, exact
 from reports.view import NOT_STATED, Table
@@ -40,9 +41,8 @@ def missed_table(facts: Facts, words: Language) -> Table | None:
 
 def advice(facts: Facts, words: Language) -> str:
     """Return what the data suggest to do; empty where they suggest nothing."""
-    return words.joined(
-        part for part in (_largest(facts, words), _recharge(facts, words), _short(facts, words)) if part
-    )
+    parts = (_largest, _recharge, _short, hold_out_advice, clock_advice)
+    return words.joined(text for text in (part(facts, words) for part in parts) if text)
 
 
 def _missed(facts: Facts) -> tuple[Mapping[str, Any], ...]:
@@ -89,8 +89,18 @@ def _short(facts: Facts, words: Language) -> str:
     short, departures = facts.figure("fleet", "short"), facts.figure("fleet", "departures")
     if not short or not departures:
         return ""
+    counts = {"short": words.number(short), "all": words.number(departures)}
+    kwh, minutes = facts.figure("fleet", "short_kwh"), facts.figure("fleet", "short_minutes")
+    if kwh is None or minutes is None:
+        return words.say(
+            "{short} of {all} departures were below their target: recharge has to start earlier or discharge end "
+            "sooner.",
+            **counts,
+        )
     return words.say(
-        "{short} of {all} departures were below their target: recharge has to start earlier or discharge end sooner.",
-        short=words.number(short),
-        all=words.number(departures),
+        "{short} of {all} departures were below their target, by {kwh} together, {minutes} minutes of charging at full "
+        "power: recharge has to start earlier or discharge end sooner.",
+        **counts,
+        kwh=words.with_unit(kwh, "kWh", 0, 1),
+        minutes=words.number(minutes),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 
 from reports.assumed import assumptions
 from reports.beside import co2, corrections, outages, outside
+from reports.checked import checked
 from reports.facts import Facts, reason_sentence
 from reports.language import NO_BREAK, Language
 from reports.missed import advice
@@ -44,6 +44,7 @@ def notes(facts: Facts, words: Language) -> tuple[Note, ...]:
     """Return the method footnote, in reading order; empty notes are left out."""
     made = (
         ("Compared with", _baseline(facts, words)),
+        ("At the peak", _at_the_peak(facts, words)),
         ("Range and check", _range(facts, words)),
         ("Assumed", assumptions(facts, words)),
         ("Clocks and wiring", _joined(words, *(_reason(facts, code, words) for code in CLOCKS_AND_WIRING))),
@@ -96,8 +97,27 @@ def _baseline(facts: Facts, words: Language) -> str:
     return words.joined([text, words.say(message, bill=words.money(bill, facts.currency), peak=at)])
 
 
+def _at_the_peak(facts: Facts, words: Language) -> str:
+    """What V2B did while each of the two peaks was set, where they were set at different times."""
+    before, after = facts.set_at("baseline"), facts.set_at("actual")
+    cut, plugged = facts.figure("peak_kw", "reduction_at_baseline_peak"), facts.figure("fleet", "available_at_peak_pct")
+    parts = []
+    if cut is not None and before is not None and before != after:
+        at = {"date": words.day_short(before.date()), "clock": words.clock(before), "kw": words.kw(abs(cut))}
+        message = (
+            "When it would have been highest without V2B, {date} at {clock}, demand was {kw} lower."
+            if cut >= 0
+            else "When it would have been highest without V2B, {date} at {clock}, demand was {kw} higher."
+        )
+        parts.append(words.say(message, **at))
+    if plugged is not None:
+        message = "While the peak with V2B was set, {share} of the chargers had a car."
+        parts.append(words.say(message, share=words.percent(plugged)))
+    return words.joined(parts)
+
+
 def _range(facts: Facts, words: Language) -> str:
-    return _joined(words, _reason(facts, "range_not_computed", words), _check(facts, words))
+    return _joined(words, _reason(facts, "range_not_computed", words), checked(facts, words))
 
 
 def _data(facts: Facts, words: Language) -> str:
@@ -192,56 +212,3 @@ def _also(facts: Facts, words: Language) -> str:
 
 def _decimals(value: Decimal) -> int:
     return max(0, -int(value.as_tuple().exponent))
-
-
-VERDICTS = {
-    "confirms": "Other days confirm it: the meter shows {estimated} ({low} to {high}), the charger logs {logged}.",
-    "consistent": "Other days neither confirm nor contradict it: the meter shows {estimated} ({low} to {high}), "
-    "the charger logs {logged}.",
-    "contradicts": "Other days contradict it: the meter shows {estimated} ({low} to {high}), "
-    "the charger logs {logged}.",
-}
-"""What the independent check found about the mean cut in the event window of the V2B days."""
-
-
-WHY_NO_CHECK = (
-    "the site has no peak window and its tariff no dearest hours",
-    "this bill has no V2B day",
-    "no V2B day has a baseline",
-    "none of the {days} V2B days has the {least} days like it before it that a baseline takes at least",
-    "the baselines of the V2B days rest on days further back than those of the reference days",
-    "{references} reference days have a baseline as old as the V2B days have; {needed} are needed",
-)
-"""What `check.reason` says where no check can be made; numbers stand for the names in braces."""
-
-
-def _no_check(facts: Facts, words: Language) -> str:
-    """Say that other days could not tell, and why; a reason from elsewhere is shown as it stands."""
-    if "check_not_possible" not in facts.reasons:
-        return ""
-    reason = facts.figure("check", "reason")
-    if not reason:
-        return _reason(facts, "check_not_possible", words)
-    for sentence in WHY_NO_CHECK:
-        found = re.fullmatch(re.sub(r"{(\w+)}", r"(?P<\1>[\\d,.]+)", sentence), reason)
-        if found:
-            reason = words.say(sentence, **found.groupdict())
-            break
-    return words.say("V2B days could not be compared with reference days: {why}.", why=reason)
-
-
-def _check(facts: Facts, words: Language) -> str:
-    verdict = facts.figure("check", "verdict")
-    if verdict not in VERDICTS:
-        return _no_check(facts, words)
-    powers = {"estimated": "estimated_kw", "low": "low", "high": "high", "logged": "metered_kw"}
-    said = words.say(
-        VERDICTS[verdict], **{name: words.kw(facts.figure("check", field)) for name, field in powers.items()}
-    )
-    days = words.say(
-        "Mean of the peak hours on {days} V2B days, baseline {method}, {references} reference days.",
-        days=words.number(facts.figure("check", "v2b_days")),
-        method=facts.figure("check", "method"),
-        references=words.number(facts.figure("check", "reference_days")),
-    )
-    return words.joined([said, days])
