@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from pipeline.charging.order import in_order
+from pipeline.charging.columns import Flags, Integers
+from pipeline.charging.order import Log
 from pipeline.portfolio import Charger, Vehicle
 
 RATED_ERROR: Final = 0.10
@@ -56,27 +58,26 @@ def charge_power(
     exceeds the one below, and takes it over with fewer than three samples.
     Every configured pair has an entry.
     """
-    samples = _power_samples(readings)
+    states_all = not readings.get_column("energy_import_wh").null_count()
+    log = Log.of(readings if states_all else readings.drop_nulls("energy_import_wh"))
+    samples, names = _power_samples(log)
     powers = {}
     for charger in chargers:
         rated_w = round(charger.rated_charge_kw * 1000)
-        here = samples.of(samples.charger == charger.charger_id)
-        step_wh = int(np.gcd.reduce(here.rise_wh)) if len(here.rise_wh) else 0
-        of_charger = _curve(here, ChargePower(rated_w, (rated_w,) * 4, "rated"), rated_w, step_wh)
-        accounts = {vehicle.vehicle_id for vehicle in vehicles} | set(here.account) | {charger.charger_id}
-        for account in sorted(accounts):
-            own = here.of(here.account == account)
-            powers[charger.charger_id, account] = _curve(own, of_charger, rated_w, step_wh)
+        rated = ChargePower(rated_w, (rated_w,) * 4, "rated")
+        of_charger, of_cars = _curves(samples.get(charger.charger_id), rated)
+        here = {names[number]: curve for number, curve in of_cars.items()}
+        for account in sorted({vehicle.vehicle_id for vehicle in vehicles} | {charger.charger_id} | here.keys()):
+            powers[charger.charger_id, account] = here.get(account, of_charger)
     return powers
 
 
 class _Samples(NamedTuple):
     """Spans of charging, one entry each: state of charge in the middle [%], NaN where not known.
 
-    `run` numbers charging without a break; `goes_on`: it went on before and after.
+    `account` numbers the cars, `run` charging without a break; `goes_on`: it went on before and after.
     """
 
-    charger: Values
     account: Values
     power_w: Values
     rise_wh: Values
@@ -85,54 +86,71 @@ class _Samples(NamedTuple):
     run: Values
     goes_on: Values
 
-    def of(self, chosen: Values) -> _Samples:
+    def of(self, chosen: Values | slice) -> _Samples:
         """Return some of the samples."""
         return _Samples(*(column[chosen] for column in self))
 
 
-def _power_samples(readings: pl.DataFrame) -> _Samples:
-    ordered = in_order(readings.drop_nulls("energy_import_wh"))
-    if ordered.is_empty():
-        return _Samples(*(np.zeros(0, dtype=np.int64),) * 8)
-    new = _changes(ordered.get_column("charger_id"))
-    elapsed_s = np.diff(ordered.get_column("measured_at").dt.epoch("us").to_numpy(), prepend=0) / 1e6
-    rise = np.diff(ordered.get_column("energy_import_wh").to_numpy(), prepend=0)
-    soc = ordered.get_column("soc_pct").to_numpy()
-    flowing = ~new & ~_changes(ordered.get_column("session_id"))
-    flowing &= (rise > 0) & (elapsed_s > 0) & (elapsed_s <= _LONGEST_SAMPLE_S)
-    before = np.append(False, flowing[:-1])  # a charger's first reading ends no flow
-    after = np.append(flowing[1:], False)
+def _power_samples(log: Log) -> tuple[dict[str, _Samples], list[str]]:
+    """Return the samples of each charger that has some, and the names of the accounts they number."""
+    new_session, accounts, names = _accounts(log)
+    elapsed_s = np.diff(log.at_us, prepend=0) / 1e6
+    rise = np.diff(log.readings.get_column("energy_import_wh").to_numpy(), prepend=0)
+    soc = log.readings.get_column("soc_pct").to_numpy()
+    flowing = ~new_session & (rise > 0) & (elapsed_s > 0) & (elapsed_s <= _LONGEST_SAMPLE_S)
+    goes_on = np.zeros_like(flowing)  # a charger's first reading is no flow, so none goes on from one to the next
+    goes_on[1:-1] = flowing[:-2] & flowing[2:]
     places = np.flatnonzero(flowing)
-    charger_ids, accounts = _names(ordered, places)
-    return _Samples(
-        charger_ids,
-        accounts,
+    found = _Samples(
+        accounts[places],
         rise[places] * 3600 / elapsed_s[places],
         rise[places],
         elapsed_s[places],
         (soc[places] + soc[places - 1]) / 2,
         np.cumsum(~flowing)[places],
-        (before & after)[places],
+        goes_on[places],
     )
+    spans = zip(log.charger_ids, pairwise(np.searchsorted(places, log.bounds).tolist()), strict=True)
+    return {charger_id: found.of(slice(*span)) for charger_id, span in spans if span[0] < span[1]}, names
 
 
-def _changes(names: pl.Series) -> Values:
-    changed = names.ne_missing(names.shift()).to_numpy().copy()
-    changed[0] = True
-    return changed
+def _accounts(log: Log) -> tuple[Flags, Integers, list[str]]:
+    """Tell which readings begin a session or its absence, and number every reading's account; with their names.
 
-
-def _names(ordered: pl.DataFrame, places: Values) -> tuple[Values, Values]:
-    """The charger and the account of some readings: the first car of the session, or the charger where none is named.
-
-    A session that names its car in one reading means it in all.
+    The account is the first car of the session, or the charger where none is named: a session that names its car in one
+    reading means it in all.
     """
-    session = ["charger_id", "session_id"]
-    named = ordered.select(*session, "vehicle_id").drop_nulls().unique(session, keep="first", maintain_order=True)
-    cars = {(charger_id, session_id): car for charger_id, session_id, car in named.iter_rows()}
-    here = ordered.select(*session, "vehicle_id")[places].rows()
-    accounts = [cars.get((charger_id, session_id)) or car or charger_id for charger_id, session_id, car in here]
-    return np.array([row[0] for row in here], dtype=object), np.array(accounts, dtype=object)
+    session, car = pl.col("session_id"), pl.col("vehicle_id")
+    changes = log.readings.select(session.ne_missing(session.shift()), car.ne_missing(car.shift()))
+    new_session, new_car = (column.to_numpy().copy() for column in changes)
+    new_session[log.bounds[:-1]] = True
+    runs = np.flatnonzero(new_session | new_car)
+    charger_ids = [log.charger_ids[number] for number in log.charger_of(runs).tolist()]
+    named = list(zip(charger_ids, log.values("session_id", runs), log.values("vehicle_id", runs), strict=True))
+    cars: dict[tuple[str, str | None], str] = {}
+    for charger_id, session_id, car_id in named:
+        if session_id is not None and car_id is not None:
+            cars.setdefault((charger_id, session_id), car_id)
+    numbers: dict[str, int] = {}
+    of_run = [
+        numbers.setdefault(cars.get((charger_id, session_id)) or car_id or charger_id, len(numbers))
+        for charger_id, session_id, car_id in named
+    ]
+    accounts = np.repeat(np.array(of_run, dtype=np.int64), np.diff(runs, append=len(log.at_us)))
+    return new_session, accounts, list(numbers)
+
+
+def _curves(here: _Samples | None, rated: ChargePower) -> tuple[ChargePower, dict[int, ChargePower]]:
+    """Return the power of a charger with any car, and with each car that was seen there, by its number."""
+    if here is None:
+        return rated, {}
+    step_wh = int(np.gcd.reduce(here.rise_wh))
+    of_charger = _curve(here, rated, rated.power_w, step_wh)
+    cars = set(here.account.tolist())
+    if len(cars) == 1:
+        return of_charger, dict.fromkeys(cars, of_charger)
+    own = {car: here.of(here.account == car) for car in cars}
+    return of_charger, {car: _curve(samples, of_charger, rated.power_w, step_wh) for car, samples in own.items()}
 
 
 def _curve(samples: _Samples, fallback: ChargePower, rated_w: int, step_wh: int) -> ChargePower:
@@ -142,7 +160,7 @@ def _curve(samples: _Samples, fallback: ChargePower, rated_w: int, step_wh: int)
         return fallback
     power_w = min(rated_w, measured_w)
     error = _error(samples.of(below), power_w, step_wh)
-    full = np.unique(samples.run[below & (samples.power_w >= _FULL_POWER * power_w)])
+    full = samples.run[below & (samples.power_w >= _FULL_POWER * power_w)]
     unrestrained = samples.of(np.isin(samples.run, full) & samples.goes_on)
     taper, step_w = [], power_w
     for low in _TAPER_BINS:
