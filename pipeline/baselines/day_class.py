@@ -66,19 +66,21 @@ class DayClasses:
     def of_days(self, chosen: Flags) -> pl.DataFrame:
         """Return the classes of some days (DAY_CLASS)."""
         days = self.days
-        kind = np.where(self.v2b, "v2b", np.where(self.reference, "reference", "excluded"))[chosen]
-        columns = {
-            "local_day": days.day[chosen].astype("datetime64[D]"),
-            "day_class": kind.tolist(),
-            "basis": ["observed" if days.armed is None else "armed"] * len(kind),
-            "reason": self.reason[chosen].tolist(),
-            "window_h": days.window_h[chosen],
-            "charge_wh": days.charge_wh[chosen],
-            "discharge_wh": days.discharge_wh[chosen],
-            "complete": days.complete[chosen],
-            "like_day": self.like_day[chosen],
-        }
-        return pl.DataFrame(columns, schema=pl.Schema(DAY_CLASS))
+        classes = np.where(self.v2b, "v2b", np.where(self.reference, "reference", "excluded"))[chosen]
+        columns = (
+            days.day[chosen].astype("datetime64[D]"),
+            classes.tolist(),
+            ["observed" if days.armed is None else "armed"] * len(classes),
+            self.reason[chosen].tolist(),
+            *(values[chosen] for values in (days.window_h, days.charge_wh, days.discharge_wh, days.complete)),
+            self.like_day[chosen],
+        )
+        return pl.DataFrame(
+            [
+                pl.Series(name, values, dtype=kind)
+                for (name, kind), values in zip(DAY_CLASS.items(), columns, strict=True)
+            ]
+        )
 
 
 def classify_days(days: EventDays, rated_discharge_kw: float, unlike: Mapping[int, str] = _NONE_UNLIKE) -> DayClasses:

@@ -61,7 +61,7 @@ def match_days(
     days, kinds = events.days - first, weekend[first:]
     for of_weekend in (False, True):
         mine = np.flatnonzero(kinds[days] == of_weekend)
-        earlier = _like_days(kinds == of_weekend, days[mine], method)
+        earlier = _like_days(kinds == of_weekend, days[mine], method) if mine.size else mine
         if earlier.size:
             matched = _matched(table, days[mine], earlier, method, weekend=of_weekend)
             found.kw[:, mine], found.days_used[:, mine], found.age_days[:, mine] = matched

@@ -77,13 +77,13 @@ def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
         events = Events(np.array(stated)[mine], *slots)
         figures[:, mine] = _figures(site, events, rules_on(site, events, fits))
     days = np.array([site.days[row] for row in stated], dtype="datetime64[D]")
-    columns = {
-        "local_day": days.repeat(len(_RULES)),
-        "day_class": [wanted[site.days[row]] for row in stated for _ in _RULES],
-        "method": _RULES * len(stated),
-        **dict(zip(_FIGURES, figures.reshape(len(_FIGURES), -1), strict=True)),
-    }
-    return pl.DataFrame(columns, schema=pl.Schema(BASELINE_DAY), nan_to_null=True)
+    columns = (
+        pl.Series("local_day", days.repeat(len(_RULES)), dtype=pl.Date),
+        pl.Series("day_class", [wanted[site.days[row]] for row in stated for _ in _RULES], dtype=pl.String),
+        pl.Series("method", _RULES * len(stated), dtype=pl.String),
+    )
+    stated_kw = (pl.Series(name, kw.ravel(), nan_to_null=True) for name, kw in zip(_FIGURES, figures, strict=True))
+    return pl.DataFrame([*columns, *stated_kw])
 
 
 _RULES: Final = sorted({**DAY_MATCHING, **REGRESSIONS})

@@ -60,8 +60,8 @@ def check_days(prepared: Prepared) -> Checked:
     day = classes.days.day
     mine = (day >= day_number(inputs.period.read_from)) & (day < day_number(inputs.period.read_to))
     own = classes.of_days(mine)
-    asked = {day: kind for day, kind in own.select("local_day", "day_class").iter_rows() if kind != "excluded"}
-    found = baselines_of(back.site_days(classes), asked)
+    classed = zip(own.get_column("local_day").to_list(), own.get_column("day_class").to_list(), strict=True)
+    found = baselines_of(back.site_days(classes), {one: kind for one, kind in classed if kind != "excluded"})
     compared = ComparedDays.of(inputs.earlier.baseline_days, found, armed=inputs.armed is not None)
     check, method = compared.verdict()
     return Checked(own, compared.with_intervals(), check, method)

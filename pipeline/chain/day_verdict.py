@@ -41,7 +41,6 @@ _SEASON: Final = (
 )
 _NO_DAY: Final = "this bill has no V2B day"
 _LEVEL: Final = 0.95  # one side of a 90 % interval
-_KINDS: Final = ("v2b", "reference")
 _READ: Final = ("method", "day_class", "local_day", "difference_kw", "logged_cut_kw", "age_days")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -163,10 +162,15 @@ class ComparedDays:
     @classmethod
     def of(cls, earlier: pl.DataFrame, found: pl.DataFrame, *, armed: bool) -> ComparedDays:
         """Read the baselines of earlier bills and of this one (BASELINE_DAY); `armed`: by a log of V2B days."""
-        known = pl.concat([earlier.select(_READ), found.select(_READ)])
-        method, kind, *numbers = known.get_columns()
+        known = {name: pl.concat([earlier.get_column(name), found.get_column(name)]) for name in _READ}
+        kind, method = known["day_class"], known["method"]
         days = _Days(
-            *((kind == name).to_numpy() for name in _KINDS), *(one.to_physical().to_numpy() for one in numbers)
+            v2b=(kind == "v2b").to_numpy(),
+            reference=(kind == "reference").to_numpy(),
+            day=known["local_day"].to_numpy().astype(np.int64),
+            estimated_kw=known["difference_kw"].to_numpy(),
+            logged_kw=known["logged_cut_kw"].to_numpy(),
+            age_days=known["age_days"].to_numpy(),
         )
         rules = []
         for name in sorted(set(found.get_column("method"))):
@@ -213,7 +217,14 @@ class ComparedDays:
         for rule in self.rules:
             low_kw[rule.rows], high_kw[rule.rows] = rule.interval_kw()
         ends = (pl.Series(name, kw, nan_to_null=True) for name, kw in (("low_kw", low_kw), ("high_kw", high_kw)))
-        return self.found.with_columns(*ends).with_columns(pl.col(pl.Float64).round(3))
+        return pl.DataFrame([_rounded(one) for one in (*self.found.get_columns(), *ends)])
+
+
+def _rounded(column: pl.Series) -> pl.Series:
+    """A column of real numbers to three digits; any other as it is."""
+    if column.dtype != pl.Float64:
+        return column
+    return pl.Series(column.name, column.to_numpy().round(3), nan_to_null=True)
 
 
 def _rank(name: str, check: Check) -> tuple[bool, float, int, int, str]:

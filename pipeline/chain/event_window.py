@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
 from pipeline.chain.inputs import Inputs
@@ -15,7 +16,7 @@ from pipeline.tariff.model import ALL_MONTHS, Mask
 
 def in_event_window(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame | None:
     """Return the windows inside the event hours; None where there are neither a peak window nor dearest hours."""
-    starts = windows.get_column("interval_start").to_physical().to_numpy()
+    starts = windows.get_column("interval_start").to_numpy().astype(np.int64)
     inside = in_event_hours(inputs, hours_of(starts, inputs.site.timezone, "prevailing"))
     return None if inside is None else windows.filter(pl.Series(inside))
 

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from pipeline.baselines import DayClasses, DaySlots, EventDays, SiteDays, classify_days
 from pipeline.baselines.day_grid import Floats
@@ -96,9 +95,9 @@ class LookBack:
 def look_back(prepared: Prepared) -> LookBack | None:
     """Return the windows that the days of a bill are compared by; None where no window lies in event hours."""
     inputs = prepared.inputs
-    frames = (frame.select(EARLIER_WINDOW.keys()) for frame in (inputs.earlier.windows, prepared.windows))
-    columns = {one.name: one.to_physical().to_numpy() for one in pl.concat(frames).get_columns()}
-    hours = hours_of(columns["interval_start"], inputs.site.timezone, "prevailing")
+    frames = inputs.earlier.windows, prepared.windows
+    columns = {name: np.concatenate([one.get_column(name).to_numpy() for one in frames]) for name in EARLIER_WINDOW}
+    hours = hours_of(columns["interval_start"].astype(np.int64), inputs.site.timezone, "prevailing")
     inside = in_event_hours(inputs, hours, any_month=True)
     if inside is None or not inside.any():
         return None
@@ -128,8 +127,8 @@ def _temperatures(inputs: Inputs, slot_min: int, first: int, days: int) -> Float
     """Hourly means on the slots of the load [degF]; None where the site has no weather."""
     if inputs.weather.is_empty():
         return None
-    observed = inputs.weather.get_column("observed_at").to_physical().to_numpy()
-    hours = hours_of(observed, inputs.site.timezone, "prevailing")
+    observed = inputs.weather.get_column("observed_at").to_numpy()
+    hours = hours_of(observed.astype(np.int64), inputs.site.timezone, "prevailing")
     hourly = DaySlots.of(hours.day, hours.minute, 60).mean(inputs.weather.get_column("temperature_c").to_numpy())
     slots = np.arange(_MINUTES_OF_DAY // slot_min) * slot_min // 60
     return np.asarray((hourly.over(first, days) * 1.8 + 32)[:, slots])
