@@ -15,6 +15,7 @@ from pipeline.charging import ChargePower, RoundTrip
 from pipeline.domain import REACTIVE_RECORD, BillPeriod, V2BError
 from pipeline.scenarios import (
     Battery,
+    Model,
     PlugIns,
     Wh,
     as_metered,
@@ -26,7 +27,6 @@ from pipeline.scenarios import (
     metered_windows,
     no_ev,
     reactive_windows,
-    unfit_by_charger,
     unmanaged,
     unmanaged_by_charger,
 )
@@ -211,13 +211,9 @@ def drawn(
     power: ChargePower = SIX_KW,
 ) -> dict[str, int]:
     """Energy by window [Wh], windows without any left out; keys 'HH:MM', or 'MM-DD HH:MM' over several days."""
-    found = unmanaged_by_charger(
-        PlugIns.of(charging_sessions(sessions), grid),
-        batteries=CAR if batteries is None else batteries,
-        curve=lambda *_: power,
-        round_trip=ROUND_TRIP,
-    )
-    total = [sum(at_window) for at_window in zip(*found.values(), strict=True)] or [0] * grid.height
+    plug_ins = PlugIns.of(charging_sessions(sessions), grid, CAR if batteries is None else batteries)
+    (found,) = unmanaged_by_charger(plug_ins, [Model(lambda *_: power, ROUND_TRIP)])
+    total = [sum(at_window) for at_window in zip(*found.drawn.values(), strict=True)] or [0] * grid.height
     starts = grid.get_column("interval_start").to_list()
     form = "%H:%M" if grid is GRID else "%m-%d %H:%M"
     return {at.strftime(form): int(wh) for at, wh in zip(starts, total, strict=True) if wh}
@@ -317,10 +313,9 @@ def test_a_car_that_left_short_in_this_world_comes_back_lower() -> None:
     ],
 )
 def test_what_the_cars_did_charge_and_from_plug_in_does_not_fit(stay: dict[str, Any], unfit_wh: float | None) -> None:
-    found = unfit_by_charger(
-        PlugIns.of(charging_sessions([stay]), GRID), batteries=CAR, curve=lambda *_: SIX_KW, round_trip=ROUND_TRIP
-    )
-    assert found == ({} if unfit_wh is None else {"CP1": pytest.approx(unfit_wh, abs=0.01)})
+    plug_ins = PlugIns.of(charging_sessions([stay]), GRID, CAR)
+    (found,) = unmanaged_by_charger(plug_ins, [Model(lambda *_: SIX_KW, ROUND_TRIP)])
+    assert found.unfit == ({} if unfit_wh is None else {"CP1": pytest.approx(unfit_wh, abs=0.01)})
 
 
 def test_cars_and_chargers_do_not_share_an_account() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import cached_property, partial
+from datetime import timedelta
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import polars as pl
@@ -20,12 +20,19 @@ _RUN_UP: Final = timedelta(days=14)  # before a bill, in which an account that w
 
 
 @dataclass(frozen=True)
+class Change:
+    """Other parameters of the model: losses times what was measured [1]; every charging power `power` errors above."""
+
+    charge: float = 1.0
+    efficiency: float = 1.0
+    power: float = 0.0
+
+
+@dataclass(frozen=True)
 class PlugIn:
     """What charging from plug-in is modelled from: stays since the programme began, and the windows of a bill."""
 
-    sessions: pl.DataFrame
-    windows: pl.DataFrame
-    batteries: Mapping[str, scenarios.Battery]
+    plug_ins: scenarios.PlugIns
     curves: Curves
     round_trip: charging.RoundTrip
 
@@ -41,58 +48,54 @@ class PlugIn:
     ) -> PlugIn:
         """Return the model of a site's stays, on a clock that stands still while the grid is dead."""
         batteries = {v.vehicle_id: scenarios.Battery(v.usable_kwh * 1000, v.target_soc_pct) for v in site.vehicles}
-        return cls(
-            in_live_time(sessions, _PLUGGED, outages),
-            in_live_time(windows, ("interval_start",), outages),
-            batteries,
-            charging.charge_power(readings, site.vehicles, site.chargers),
-            round_trip,
-        )
+        stays = in_live_time(sessions, _PLUGGED, outages)
+        live = in_live_time(windows, ("interval_start",), outages)
+        curves = charging.charge_power(readings, site.vehicles, site.chargers)
+        return cls(scenarios.PlugIns.of(stays, live, batteries), curves, round_trip)
 
     @property
     def counts_stock(self) -> bool:
         """Whether a stay without states of charge is modelled by what it took and gave, which needs the round trip."""
-        soc = ("soc_in_pct", "soc_out_pct")
-        unknown = ~pl.col("account").is_in(list(self.batteries))
-        return not self.sessions.filter(pl.any_horizontal(pl.col(soc).is_null()) | unknown).is_empty()
-
-    def since(self, begin: datetime) -> PlugIn:
-        """Return the model of the stays that end within a run-up before `begin`, or later."""
-        return replace(self, sessions=self.sessions.filter(pl.col("plugged_out_at") >= begin - _RUN_UP))
+        return self.plug_ins.counts_stock
 
     @cached_property
-    def _plug_ins(self) -> scenarios.PlugIns:
-        return scenarios.PlugIns.of(self.sessions, self.windows)
+    def charged(self) -> scenarios.Charged:
+        """What each charger would have drawn, by what was measured."""
+        return self.drawn([Change()])[0]
 
-    @cached_property
+    @property
     def rebuilt(self) -> Mapping[str, scenarios.Wh]:
         """What each charger would have drawn per window [Wh], by what was measured."""
-        return self.drawn()
+        return self.charged.drawn
 
-    @cached_property
+    @property
     def unfit_wh(self) -> Mapping[str, float]:
         """What each charger would have had to draw by what was measured, and could not before plug-out [Wh]."""
-        return scenarios.unfit_by_charger(
-            self._plug_ins, batteries=self.batteries, curve=partial(_curve, self.curves), round_trip=self.round_trip
-        )
+        return self.charged.unfit
 
-    def drawn(self, *, charge: float = 1.0, efficiency: float = 1.0, power: float = 0.0) -> dict[str, scenarios.Wh]:
-        """Return what each charger would have drawn per window [Wh].
+    def settled(self, changes: Sequence[Change]) -> list[Mapping[str, scenarios.Wh]]:
+        """Return what each charger would have drawn per window by each of some parameters [Wh].
 
-        Losses times what was measured [1]; every charging power `power` times its error above what was measured.
+        Of stays that end within a run-up before the windows, or later.
         """
-        trip = self.round_trip
+        near = replace(self, plug_ins=self.plug_ins.ending_within(_RUN_UP))
+        return [found.drawn for found in near.drawn(changes)]
+
+    def drawn(self, changes: Sequence[Change]) -> list[scenarios.Charged]:
+        """Return what each charger would have drawn by each of some parameters."""
+        return scenarios.unmanaged_by_charger(self.plug_ins, [self._model(change) for change in changes])
+
+    def _model(self, change: Change) -> scenarios.Model:
+        trip, curves = self.round_trip, self.curves
         changed = replace(
             trip,
-            charge_wh_per_battery_wh=trip.charge_wh_per_battery_wh * charge,
-            efficiency=trip.efficiency * efficiency,
-        )
-        curves = {key: found.off_by(power) for key, found in self.curves.items()} if power else self.curves
-        return scenarios.unmanaged_by_charger(
-            self._plug_ins, batteries=self.batteries, curve=partial(_curve, curves), round_trip=changed
+            charge_wh_per_battery_wh=trip.charge_wh_per_battery_wh * change.charge,
+            efficiency=trip.efficiency * change.efficiency,
         )
 
+        def curve(charger_id: str, account: str) -> charging.ChargePower:
+            """The charging power of a car at a charger, or of the charger where the pair has none of its own."""
+            found = curves.get((charger_id, account), curves[charger_id, charger_id])
+            return found.off_by(change.power) if change.power else found
 
-def _curve(curves: Curves, charger_id: str, account: str) -> charging.ChargePower:
-    """The charging power of a car at a charger, or of the charger where the pair has none of its own."""
-    return curves.get((charger_id, account), curves[charger_id, charger_id])
+        return scenarios.Model(curve, changed)

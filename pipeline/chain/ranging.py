@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from pipeline import charging, quality, savings, uncertainty
 from pipeline.chain.gap_corners import corners_of
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.loads import local_midnight
-from pipeline.chain.plug_in import PlugIn
+from pipeline.chain.plug_in import Change, PlugIn
 from pipeline.tariff import Bill
 from pipeline.uncertainty import DC_LOSS, Axis, ChargerSource, Clock, DrawnSet, Range, Sources
 
@@ -76,9 +76,8 @@ def sources_of(prepared: Prepared) -> Sources:
     inputs, windows = prepared.inputs, prepared.windows
     starts = windows.get_column("interval_start").dt.epoch("ms").to_numpy()
     since = pl.col("interval_start") >= local_midnight(inputs)
-    modelled = inputs.site.headline == "unmanaged" and prepared.plug_in is not None
+    model = prepared.plug_in if inputs.site.headline == "unmanaged" else None
     billing = [meter for meter in inputs.site.meters if meter.role == "billing"]
-    drawn = prepared.plug_in.rebuilt if modelled and prepared.plug_in else {}
     return Sources(
         site_id=inputs.site.site_id,
         month=inputs.period.month,
@@ -88,8 +87,8 @@ def sources_of(prepared: Prepared) -> Sources:
         chargers=list(_chargers(prepared)),
         meter_accuracy=max((meter.accuracy_pct for meter in billing), default=0.0) / 100,
         dc_chance=dc_chance(prepared.fits),
-        drawn=drawn,
-        axes=list(_axes(prepared, drawn)) if modelled and prepared.plug_in else (),
+        drawn={} if model is None else model.rebuilt,
+        axes=() if model is None else list(_axes(prepared, model)),
     )
 
 
@@ -127,36 +126,26 @@ def dc_chance(fits: Sequence[quality.Fit], before: float = DC_BEFORE) -> float:
     return odds / (1 + odds)
 
 
-def _axes(prepared: Prepared, drawn: Mapping[str, uncertainty.Ints]) -> Iterator[Axis]:
+def _axes(prepared: Prepared, model: PlugIn) -> Iterator[Axis]:
     """The model's parameters: losses of charging, the round trip where it counts, the power of every charger."""
-    if prepared.plug_in is None:
-        return
-    site_id, model = prepared.inputs.site.site_id, prepared.plug_in
-    near = model.since(prepared.windows.item(0, "interval_start"))
-    settled = near.drawn()
+    site_id, drawn = prepared.inputs.site.site_id, model.rebuilt
     losses, efficiency = losses_of(prepared.round_trip)
-
-    def ends(name: str, low: float, high: float) -> tuple[dict[str, uncertainty.Ints], dict[str, uncertainty.Ints]]:
-        return _moved(drawn, settled, near, {name: low}), _moved(drawn, settled, near, {name: high})
-
+    ranges = {"power": (Change(power=-1.0), Change(power=1.0))}
     if losses:
-        yield Axis(*ends("charge", 1 - losses, 1 + losses), uncertainty.signed(site_id, "charging losses"))
+        ranges["charging losses"] = Change(charge=1 - losses), Change(charge=1 + losses)
     if efficiency and model.counts_stock:
-        yield Axis(*ends("efficiency", 1 - efficiency, 1 + efficiency), uncertainty.signed(site_id, "round trip"))
-    low, high = ends("power", -1.0, 1.0)
+        ranges["round trip"] = Change(efficiency=1 - efficiency), Change(efficiency=1 + efficiency)
+    settled, *moved = model.settled([Change(), *chain.from_iterable(ranges.values())])
+    ends = [
+        {name: wh + found[name] - settled[name] if name in found else wh for name, wh in drawn.items()}
+        for found in moved
+    ]
+    (low, high), *others = zip(ends[::2], ends[1::2], strict=True)
+    for name, (least, most) in zip([*ranges][1:], others, strict=True):
+        yield Axis(least, most, uncertainty.signed(site_id, name))
     for charger_id in drawn:
         position = uncertainty.signed(site_id, charger_id, "charging power")
         yield Axis({charger_id: low[charger_id]}, {charger_id: high[charger_id]}, position)
-
-
-def _moved(
-    drawn: Mapping[str, uncertainty.Ints],
-    settled: Mapping[str, uncertainty.Ints],
-    model: PlugIn,
-    changes: Mapping[str, float],
-) -> dict[str, uncertainty.Ints]:
-    moved = model.drawn(**changes)
-    return {name: wh + moved[name] - settled[name] if name in moved else wh for name, wh in drawn.items()}
 
 
 def losses_of(trip: charging.RoundTrip) -> tuple[float, float]:

@@ -5,7 +5,7 @@ plugged_in  what the same cars would have drawn had each charged from plug-in
 repaid     what they would have drawn had they given nothing back
 """
 
-from pipeline.scenarios.plugged_in import Battery, PlugIns, unfit_by_charger, unmanaged_by_charger
+from pipeline.scenarios.plugged_in import Battery, Charged, Model, PlugIns, unmanaged_by_charger
 from pipeline.scenarios.repaid import Energy, managed_charge, match_debt
 from pipeline.scenarios.worlds import (
     Wh,
@@ -23,7 +23,9 @@ from pipeline.scenarios.worlds import (
 
 __all__ = [
     "Battery",
+    "Charged",
     "Energy",
+    "Model",
     "PlugIns",
     "Wh",
     "as_metered",
@@ -36,7 +38,6 @@ __all__ = [
     "modelled_as_metered",
     "no_ev",
     "reactive_windows",
-    "unfit_by_charger",
     "unmanaged",
     "unmanaged_by_charger",
     "with_added",
