@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from pipeline import charging, quality
-from pipeline.calendars import period_utc, with_local_time
+from pipeline.calendars import period_utc
 from pipeline.chain.inputs import Inputs
 from pipeline.chain.non_routine import event_findings
 from pipeline.chain.outages import contradictions, outside
@@ -17,17 +17,11 @@ ZERO_RUN: Final = "meter.zero_run"
 METER_GAPS: Final = frozenset({"meter.gap", "meter.dst"})
 
 
-def billed_meter(inputs: Inputs) -> pl.DataFrame:
-    """Return the intervals of the billing meters inside the bill, with their local calendar."""
-    begin, end = period_utc(inputs.period, inputs.site.timezone)
-    mine = pl.col("meter_id").is_in(inputs.site.billing_meter_ids)
-    inside = (pl.col("interval_start") >= begin) & (pl.col("interval_start") < end)
-    return with_local_time(outside(inputs.meter.filter(mine & inside), inputs.outages), inputs.site.timezone)
-
-
 def meter_findings(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame:
     """Return what the meter's data shows by itself; `windows` have `metered` as the intervals cover them."""
-    meter = billed_meter(inputs)
+    site, zone = inputs.site, inputs.site.timezone
+    alive = outside(inputs.meter, inputs.outages)
+    meters = quality.meters_of(alive, site.billing_meter_ids, period_utc(inputs.period, zone), zone)
     missing = quality.gaps(windows, "metered", name="meter.gap", source=_meters(inputs), what="Meter data")
     rules = (
         quality.zero_runs,
@@ -39,7 +33,7 @@ def meter_findings(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame:
         quality.unit_jumps,
     )
     listed = [contradictions(windows, inputs.outages, "outages.csv"), event_findings(inputs)]
-    return pl.concat([quality.clock_change_gaps(windows, missing), *(rule(meter) for rule in rules), *listed])
+    return quality.joined([quality.clock_change_gaps(windows, missing), *(rule(meters) for rule in rules), *listed])
 
 
 def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.Fit]) -> pl.DataFrame:
@@ -59,7 +53,7 @@ def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.
             quality.wiring_faults(windows, fits),
             quality.conservation(windows, meters),
         ]
-    return pl.concat(found)
+    return quality.joined(found)
 
 
 def log_findings(
@@ -71,7 +65,7 @@ def log_findings(
     zone = inputs.site.timezone
     span = period_utc(inputs.period, zone)
     ours = sessions.filter((pl.col("plugged_in_at") >= span[0]) & (pl.col("plugged_in_at") < span[1]))
-    return pl.concat(
+    return quality.joined(
         [
             quality.register_repairs(repaired.repairs, charger_windows, span, zone),
             quality.missing_samples(repaired.readings, span),

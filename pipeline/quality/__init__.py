@@ -14,13 +14,14 @@ from pipeline.quality.clock import (
     corrections_s,
     unit_against_chargers,
 )
-from pipeline.quality.findings import FINDING, nothing_found
+from pipeline.quality.findings import FINDING, joined, nothing_found
 from pipeline.quality.fits import Fit, fitted_offsets
 from pipeline.quality.gaps import clock_change_gaps, gaps
 from pipeline.quality.levels import conservation, spikes, unit_against_earlier, unit_jumps
 from pipeline.quality.logs import incomplete_sessions, missing_samples, register_repairs
 from pipeline.quality.meter import (
     copied_hours,
+    meters_of,
     overlaps,
     repeated_days,
     stuck_values,
@@ -50,6 +51,8 @@ __all__ = [
     "fitted_offsets",
     "gaps",
     "incomplete_sessions",
+    "joined",
+    "meters_of",
     "missing_samples",
     "nothing_found",
     "overlapping_sessions",

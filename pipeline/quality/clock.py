@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final, Literal
 
-import numpy as np
 import polars as pl
 
 from pipeline.quality.changes import ALL_CHARGERS
-from pipeline.quality.findings import ENDS, as_findings, nothing_found
+from pipeline.quality.findings import HOUR_S, Finding, nothing_found, table, whole_span
 from pipeline.quality.fits import NORMAL_95, Fit
 
 GAIN_ERROR: Final = 0.05
 UNIT_TOLERANCE: Final = 0.1
 """How near to a factor of units a gain must be, and how well it must be known (both as shares)."""
-_SIDE: Final = pl.when(pl.col("value") > 0).then(pl.lit("ahead of")).otherwise(pl.lit("behind"))
 
 
 @dataclass(frozen=True)
@@ -70,49 +69,33 @@ def _beyond(fits: Sequence[Fit], clock_bound_s: int) -> list[Fit]:
 
 def clock_offsets(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s: int) -> pl.DataFrame:
     """Return chargers whose clock is certainly more than `clock_bound_s` [s] off; the value is the offset [s]."""
-    rows = [
-        {
-            "source": fit.charger_id,
-            "whose": "clocks of all chargers together are"
-            if fit.charger_id == ALL_CHARGERS
-            else f"clock of charger {fit.charger_id} is",
-            "value": round(fit.offset_s),
-            "error": round(NORMAL_95 * fit.error_s),
-        }
-        for fit in _beyond(fits, clock_bound_s)
-    ]
-    if not rows:
-        return nothing_found()
-    found = pl.DataFrame(rows).join(_span(windows), how="cross")
-    sentence = pl.format(
-        "The {} about {} s {} the meter's (give or take {} s).",
-        "whose",
-        pl.col("value").abs(),
-        _SIDE,
-        "error",
-    )
-    return as_findings(found, "charger.clock_offset", pl.col("source"), "s", sentence)
+    found = []
+    for fit in _beyond(fits, clock_bound_s):
+        all_of_them = fit.charger_id == ALL_CHARGERS
+        whose = "clocks of all chargers together are" if all_of_them else f"clock of charger {fit.charger_id} is"
+        sentence = f"The {whose} about {_off(fit)}."
+        found.append(_finding("charger.clock_offset", windows, fit, sentence))
+    return table(found)
 
 
 def clock_corrections(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s: int) -> pl.DataFrame:
     """Return one finding per charger whose readings were moved to the meter's clock; the value is the offset [s]."""
-    corrected = corrections_s(fits, clock_bound_s)
-    if not corrected:
-        return nothing_found()
-    rows = [
-        {"source": fit.charger_id, "value": round(fit.offset_s), "error": round(NORMAL_95 * fit.error_s)}
-        for fit in fits
-        if fit.charger_id in corrected
-    ]
-    found = pl.DataFrame(rows).join(_span(windows), how="cross")
-    sentence = pl.format(
-        "The clock of charger {} is {} s {} the meter's (give or take {} s): its readings were moved by as much.",
-        "source",
-        pl.col("value").abs(),
-        _SIDE,
-        "error",
-    )
-    return as_findings(found, "charger.clock_corrected", pl.col("source"), "s", sentence)
+    corrected, found = corrections_s(fits, clock_bound_s), []
+    for fit in fits:
+        if fit.charger_id in corrected:
+            sentence = f"The clock of charger {fit.charger_id} is {_off(fit)}: its readings were moved by as much."
+            found.append(_finding("charger.clock_corrected", windows, fit, sentence))
+    return table(found)
+
+
+def _off(fit: Fit) -> str:
+    offset_s, error_s = round(fit.offset_s), round(NORMAL_95 * fit.error_s)
+    side = "ahead of" if offset_s > 0 else "behind"
+    return f"{abs(offset_s)} s {side} the meter's (give or take {error_s} s)"
+
+
+def _finding(name: str, windows: pl.DataFrame, fit: Fit, sentence: str) -> Finding:
+    return Finding(name, fit.charger_id, *whole_span(windows), float(round(fit.offset_s)), "s", sentence)
 
 
 def unit_against_chargers(windows: pl.DataFrame, fits: Sequence[Fit], source: str) -> pl.DataFrame:
@@ -121,24 +104,16 @@ def unit_against_chargers(windows: pl.DataFrame, fits: Sequence[Fit], source: st
     At 15 minutes a kW value under a kWh header makes every change four times what the chargers caused, a W value under
     a kW header a thousand times.
     """
-    known = [fit for fit in fits if 0 < fit.gain_error <= GAIN_ERROR * abs(fit.gain)]
+    known = [fit.gain for fit in fits if 0 < fit.gain_error <= GAIN_ERROR * abs(fit.gain)]
     if not known:
         return nothing_found()
-    per_hour = 3600 / float(windows.select(pl.col("duration_s").max()).item())
-    factors = [factor for factor in (per_hour, 1000.0) if factor > 1]
-    gain = float(np.median([fit.gain for fit in known]))
-    meant = [factor for factor in factors if abs(gain / factor - 1) <= UNIT_TOLERANCE]
+    per_hour = HOUR_S / float(windows.get_column("duration_s").to_numpy().max())
+    gain = median(known)
+    meant = [factor for factor in (per_hour, 1000.0) if factor > 1 and abs(gain / factor - 1) <= UNIT_TOLERANCE]
     if not meant:
         return nothing_found()
-    found = _span(windows).with_columns(value=pl.lit(round(gain, 2)), factor=pl.lit(meant[0]))
-    sentence = pl.format(
-        "The meter changes {} times as much as its chargers do: kW may stand under a kWh header (a factor of {} here), "
-        "or chargers are counted more than once.",
-        "value",
-        "factor",
+    sentence = (
+        f"The meter changes {round(gain, 2)} times as much as its chargers do: kW may stand under a kWh header (a "
+        f"factor of {meant[0]} here), or chargers are counted more than once."
     )
-    return as_findings(found, "meter.unit", pl.lit(source), "1", sentence)
-
-
-def _span(windows: pl.DataFrame) -> pl.DataFrame:
-    return windows.select(span_from=pl.col("interval_start").min(), span_to=ENDS.max())
+    return table([Finding("meter.unit", source, *whole_span(windows), round(gain, 2), "1", sentence)])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
+from pipeline.calendars import wall_clock_us
 from pipeline.domain import UTC
 
 FINDING: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
@@ -19,13 +22,62 @@ FINDING: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "sentence": pl.String,
 }
 
-HOURS: Final = pl.col("duration_s").sum() / 3600
+Whole = np.ndarray[Any, np.dtype[np.int64]]
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+SECOND_US: Final = 1_000_000
+HOUR_S: Final = 3600
 ENDS: Final = pl.col("interval_start") + pl.duration(seconds=pl.col("duration_s"))
+_NOTHING: Final = pl.DataFrame(schema=dict(FINDING))
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of any clock: what it shows is counted from here
+
+
+class Finding(NamedTuple):
+    """One row of FINDING; its span in µs since 1970 UTC, its end None where nothing ended."""
+
+    name: str
+    source: str
+    span_from: int
+    span_to: int | None
+    value: float
+    unit: str
+    sentence: str
+
+
+def table(findings: Iterable[Finding]) -> pl.DataFrame:
+    """Return findings in the shape of FINDING, in order of time."""
+    rows = sorted(findings, key=lambda row: (row.span_from, row.source))
+    if not rows:
+        return _NOTHING
+    columns = zip(FINDING.items(), zip(*rows, strict=True), strict=True)
+    return pl.DataFrame([pl.Series(name, values).cast(kind) for (name, kind), values in columns])
 
 
 def nothing_found() -> pl.DataFrame:
     """Return a table of findings without rows."""
-    return pl.DataFrame(schema=dict(FINDING))
+    return _NOTHING
+
+
+def joined(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of some tables of findings, one after the other."""
+    found = [rows for rows in tables if rows.height]
+    return pl.concat(found) if found else _NOTHING
+
+
+def wall_time(shown_us: int) -> str:
+    """Return what a wall clock shows, in µs since its own 1970, as YYYY-MM-DD HH:MM."""
+    return f"{_EPOCH + timedelta(microseconds=int(shown_us)):%Y-%m-%d %H:%M}"
+
+
+def local_time(at_us: int, zone: str) -> str:
+    """Return an instant [µs UTC] as the wall clock of a zone shows it."""
+    return wall_time(int(wall_clock_us(np.array([at_us]), zone)[0]))
+
+
+def rounded(value: float, digits: int) -> float:
+    """Return a value rounded to decimal digits as arrays and frames round: half to even of the scaled value."""
+    return float(np.round(value, digits))
 
 
 def in_time(windows: pl.DataFrame) -> pl.DataFrame:
@@ -33,22 +85,24 @@ def in_time(windows: pl.DataFrame) -> pl.DataFrame:
     return windows if windows.get_column("interval_start").is_sorted() else windows.sort("interval_start")
 
 
-def local_text(column: str) -> pl.Expr:
-    """Return a naive local time as YYYY-MM-DD HH:MM."""
-    return pl.col(column).dt.strftime("%Y-%m-%d %H:%M")
+def micros(column: pl.Series) -> Whole:
+    """Return instants [µs UTC] or what a wall clock shows, in µs since its own 1970."""
+    return column.to_numpy().view(np.int64)
 
 
-def as_findings(rows: pl.DataFrame, name: str, source: pl.Expr, unit: str, sentence: pl.Expr) -> pl.DataFrame:
-    """Return rows (span_from, span_to, value and what the sentence needs) as findings, in order of time."""
-    if rows.is_empty():
-        return nothing_found()
-    found = rows.select(
-        pl.lit(name).alias("name"),
-        source.alias("source"),
-        "span_from",
-        "span_to",
-        "value",
-        pl.lit(unit).alias("unit"),
-        sentence.alias("sentence"),
-    )
-    return found.cast(pl.Schema(FINDING)).sort("span_from", "source")
+def whole_span(windows: pl.DataFrame) -> tuple[int, int]:
+    """Return when the first window begins and the last one ends [µs UTC]; `windows` are those of a bill."""
+    starts = micros(windows.get_column("interval_start"))
+    return int(starts.min()), int((starts + windows.get_column("duration_s").to_numpy() * SECOND_US).max())
+
+
+def runs(flags: Flags) -> Whole:
+    """Return where unbroken runs of true begin and where they end, a row each."""
+    turns = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
+    return turns.reshape(-1, 2)
+
+
+def nearest_quantile(values: Numbers | Whole, share: float) -> float:
+    """Return the value nearest to a quantile [0-1] of some values, half places counted up."""
+    place = int(np.floor((len(values) - 1) * share + 0.5))
+    return float(np.partition(values, place)[place])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import polars as pl
 
-from pipeline.quality.findings import ENDS, HOURS, as_findings, local_text
+from pipeline.quality.findings import HOUR_S, SECOND_US, Finding, in_time, micros, rounded, runs, table, wall_time
 
 _SHIFTED: Final = pl.col("local_start") - pl.col("interval_start").dt.replace_time_zone(None)
 
@@ -16,11 +17,20 @@ def gaps(windows: pl.DataFrame, present: str, *, name: str, source: str, what: s
 
     `windows`: interval_start, duration_s [s], local_start and `present`; the value is the length of the run [h].
     """
-    runs = _runs(windows, present)
-    sentence = pl.format(
-        "{} is missing from {} local time for {} h.", pl.lit(what), local_text("local_from"), pl.col("value").round(2)
-    )
-    return as_findings(runs, name, pl.lit(source), "h", sentence)
+    return table(_gaps(in_time(windows), present, name=name, source=source, what=what))
+
+
+def _gaps(windows: pl.DataFrame, present: str, *, name: str, source: str, what: str) -> Iterator[Finding]:
+    missing = runs(~windows.get_column(present).to_numpy())
+    if not len(missing):
+        return
+    starts, wall = (micros(windows.get_column(f"{of}_start")) for of in ("interval", "local"))
+    lengths_s = windows.get_column("duration_s").to_numpy()
+    for first, until in missing:
+        hours = float(lengths_s[first:until].sum()) / HOUR_S
+        sentence = f"{what} is missing from {wall_time(wall[first])} local time for {rounded(hours, 2)} h."
+        end = int(starts[until - 1] + lengths_s[until - 1] * SECOND_US)
+        yield Finding(name, source, int(starts[first]), end, hours, "h", sentence)
 
 
 def clock_change_gaps(windows: pl.DataFrame, gap_findings: pl.DataFrame) -> pl.DataFrame:
@@ -28,11 +38,13 @@ def clock_change_gaps(windows: pl.DataFrame, gap_findings: pl.DataFrame) -> pl.D
 
     Exports written in wall-clock time drop the repeated hour of autumn or leave out an hour too many in spring.
     """
-    ordered = windows.sort("interval_start").with_columns(shift=_SHIFTED)
+    if gap_findings.is_empty():
+        return gap_findings
+    ordered = in_time(windows).with_columns(shift=_SHIFTED)
     changes = ordered.filter(pl.col("shift") != pl.col("shift").shift()).select(
         change="interval_start", hour=(pl.col("shift") - ordered.get_column("shift").first()).abs()
     )
-    if changes.is_empty() or gap_findings.is_empty():
+    if changes.is_empty():
         return gap_findings
     paired = gap_findings.with_row_index("row").join(changes, how="cross")
     within = (pl.col("span_from") >= pl.col("change") - pl.col("hour")) & (
@@ -48,19 +60,4 @@ def clock_change_gaps(windows: pl.DataFrame, gap_findings: pl.DataFrame) -> pl.D
             sentence=pl.when(is_change).then(told).otherwise("sentence"),
         )
         .drop("row")
-    )
-
-
-def _runs(windows: pl.DataFrame, present: str) -> pl.DataFrame:
-    return (
-        windows.sort("interval_start")
-        .with_columns(run=pl.col(present).rle_id())
-        .filter(~pl.col(present))
-        .group_by("run", maintain_order=True)
-        .agg(
-            span_from=pl.col("interval_start").first(),
-            span_to=ENDS.last(),
-            value=HOURS,
-            local_from=pl.col("local_start").first(),
-        )
     )

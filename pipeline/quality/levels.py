@@ -6,11 +6,30 @@ energies of the worlds actual and no_ev [Wh].
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
 
-from pipeline.quality.findings import ENDS, as_findings, local_text, nothing_found
+from pipeline.quality.findings import (
+    HOUR_S,
+    SECOND_US,
+    Finding,
+    Flags,
+    Numbers,
+    Whole,
+    in_time,
+    micros,
+    nearest_quantile,
+    rounded,
+    runs,
+    table,
+    wall_time,
+    whole_span,
+)
+from pipeline.quality.meter import Meter
 
 SPIKE_FACTOR: Final = 10
 """No building's window reaches ten times its mean; transmission errors do."""
@@ -28,6 +47,45 @@ BASE_SHARE: Final = 0.5
 """Half the lowest load seen without charging is below any building's own spread."""
 HISTORY_H: Final = 24
 """Hours without charging that make a history."""
+_DAY_US: Final = 86_400 * SECOND_US
+
+
+@dataclass(frozen=True)
+class _Building:
+    """The metered windows of a bill: mean power as metered and with the chargers taken out [W]."""
+
+    windows: pl.DataFrame
+    metered: Flags
+    lengths_s: Whole
+    actual_w: Numbers
+    building_w: Numbers
+
+    @classmethod
+    def of(cls, windows: pl.DataFrame) -> _Building:
+        ordered = in_time(windows)
+        metered = ordered.get_column("metered").to_numpy()
+        lengths = ordered.get_column("duration_s").to_numpy()[metered]
+
+        def watts(world: str) -> Numbers:
+            into, out_of = (ordered.get_column(f"{world}_{side}_wh").to_numpy() for side in ("import", "export"))
+            power: Numbers = (into - out_of)[metered] / (lengths / HOUR_S)
+            return power
+
+        return cls(ordered, metered, lengths, watts("actual"), watts("no_ev"))
+
+    def column(self, name: str) -> pl.Series:
+        """Return a column of the metered windows."""
+        found = self.windows.get_column(name)
+        return found if self.metered.all() else found.filter(pl.Series(self.metered))
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Return when one window begins and another one ends [µs UTC]."""
+        starts = micros(self.column("interval_start"))
+        return int(starts[first]), int(starts[last] + self.lengths_s[last] * SECOND_US)
+
+    def begun(self, place: int) -> str:
+        """Return when a window begins on the wall clock."""
+        return wall_time(micros(self.column("local_start"))[place])
 
 
 def spikes(windows: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -35,62 +93,64 @@ def spikes(windows: pl.DataFrame, source: str) -> pl.DataFrame:
 
     The mean leaves out the highest hundredth, so that a spike does not raise its own measure.
     """
-    loads = _building(windows).with_columns(seen_w=pl.min_horizontal("actual_w", "building_w"))
-    usual = loads.filter(pl.col("seen_w") <= pl.col("seen_w").quantile(0.99)).get_column("seen_w").mean()
-    high = loads.with_columns(
-        spike=pl.col("seen_w") >= SPIKE_FACTOR * pl.lit(usual, dtype=pl.Float64),
-        usual_kw=pl.lit(usual, dtype=pl.Float64) / 1000,
-    ).filter(pl.col("usual_kw") > 0)
-    runs = _merged(high, "spike", value=pl.col("actual_w").max() / 1000)
-    sentence = pl.format(
-        "The load jumps to {} kW at {} local time, more than 10 times its mean of {} kW.",
-        pl.col("value").round(1),
-        local_text("local_from"),
-        pl.col("usual_kw").round(1),
-    )
-    return as_findings(runs, "meter.spike", pl.lit(source), "kW", sentence)
+    return table(_spikes(_Building.of(windows), source))
 
 
-def unit_jumps(meter: pl.DataFrame) -> pl.DataFrame:
+def _spikes(loads: _Building, source: str) -> Iterator[Finding]:
+    seen_w = np.minimum(loads.actual_w, loads.building_w)
+    if not len(seen_w):
+        return
+    usual_w = float(seen_w[seen_w <= nearest_quantile(seen_w, 0.99)].mean())
+    if usual_w <= 0:
+        return
+    for first, until in runs(seen_w >= SPIKE_FACTOR * usual_w):
+        peak_kw = float(loads.actual_w[first:until].max()) / 1000
+        sentence = (
+            f"The load jumps to {rounded(peak_kw, 1)} kW at {loads.begun(first)} local time, more than 10 times its "
+            f"mean of {rounded(usual_w / 1000, 1)} kW."
+        )
+        yield Finding("meter.spike", source, *loads.span(first, until - 1), peak_kw, "kW", sentence)
+
+
+def unit_jumps(meters: Sequence[Meter]) -> pl.DataFrame:
     """Return runs of days whose lowest and mean load are a factor of units away from the bill's other days.
 
-    `meter` as in `quality.meter`; the factors are 1000 (W for kW), its inverse, and intervals per hour (kW for kWh).
-    A bill that is wrong from end to end looks like a larger building and is not found here; the value is the factor.
+    The factors are 1000 (W for kW), its inverse, and intervals per hour (kW for kWh). A bill that is wrong from end to
+    end looks like a larger building and is not found here; the value is the factor.
     """
-    days = (
-        meter.group_by("meter_id", "local_day")
-        .agg(
-            span_from=pl.col("interval_start").min(),
-            span_to=ENDS.max(),
-            lowest=pl.col("import_wh").min(),
-            mean=pl.col("import_wh").mean(),
-            per_hour=3600 / pl.col("duration_s").min(),
-        )
-        .sort("meter_id", "local_day")
-        .with_columns(
-            low_ratio=pl.col("lowest") / pl.col("lowest").median().over("meter_id"),
-            mean_ratio=pl.col("mean") / pl.col("mean").median().over("meter_id"),
-        )
-    )
-    per_hour = pl.when(pl.col("per_hour") >= LEAST_UNIT_FACTOR).then("per_hour")
-    factors = (pl.lit(1000.0), pl.lit(0.001), per_hour)
-    factor = pl.coalesce(*(pl.when(_near("low_ratio", k) & _near("mean_ratio", k)).then(k) for k in factors))
-    marked = days.with_columns(value=factor)
-    marked = marked.with_columns(run=pl.struct("meter_id", "value").rle_id()).drop_nulls("value")
-    runs = marked.group_by("run", maintain_order=True).agg(
-        pl.col("meter_id", "value", "local_day").first(),
-        pl.col("span_from").first(),
-        pl.col("span_to").last(),
-        days=pl.len(),
-    )
-    sentence = pl.format(
-        "Meter {} reads {} times its usual level from {} on for {} days: another unit may stand under the same header.",
-        "meter_id",
-        "value",
-        "local_day",
-        "days",
-    )
-    return as_findings(runs, "meter.unit", pl.col("meter_id"), "1", sentence)
+    return table(found for meter in meters for found in _unit_jumps(meter))
+
+
+def _unit_jumps(meter: Meter) -> Iterator[Finding]:
+    begins = meter.day_begins
+    ends = np.append(begins[1:], len(meter.starts))
+    lowest = np.minimum.reduceat(meter.import_wh, begins)
+    means = np.add.reduceat(meter.import_wh, begins) / (ends - begins)
+    per_hour = HOUR_S / np.minimum.reduceat(meter.lengths_s, begins)
+    factors = _factors(lowest, means, per_hour)
+    turns = np.flatnonzero(np.diff(factors)) + 1
+    for first, until in zip([0, *turns], [*turns, len(begins)], strict=True):
+        if factors[first]:
+            sentence = (
+                f"Meter {meter.meter_id} reads {factors[first]} times its usual level from {meter.day(begins[first])} "
+                f"on for {until - first} days: another unit may stand under the same header."
+            )
+            yield meter.finding("meter.unit", begins[first], ends[until - 1], factors[first], "1", sentence)
+
+
+def _factors(lowest: Whole, means: Numbers, per_hour: Numbers) -> Numbers:
+    """The factor of units by which days are away from the others; 0 where by none."""
+    factors = np.zeros(len(means))
+    usual_lowest, usual_mean = np.median(lowest), np.median(means)
+    if not (usual_lowest > 0 and usual_mean > 0):
+        return factors
+    for factor in (np.where(per_hour >= LEAST_UNIT_FACTOR, per_hour, np.inf), 0.001, 1000.0):
+        near = [
+            (ratio >= factor / LEVEL_TOLERANCE) & (ratio <= factor * LEVEL_TOLERANCE)
+            for ratio in (lowest / usual_lowest, means / usual_mean)
+        ]
+        factors = np.where(near[0] & near[1], factor, factors)
+    return factors
 
 
 def unit_against_earlier(windows: pl.DataFrame, earlier: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -100,42 +160,49 @@ def unit_against_earlier(windows: pl.DataFrame, earlier: pl.DataFrame, source: s
     highest windows must all have moved alike: no season and no new tenant does that. Half-hourly data moves by a factor
     of two only, which is no evidence.
     """
-    begin = pl.lit(windows.get_column("interval_start").min())
-    recent = pl.col("interval_start") >= begin - pl.duration(days=BEFORE_DAYS)
-    now, then = _typical_day(windows), _typical_day(earlier.filter(recent))
+    return table(_against_earlier(windows, earlier, source))
+
+
+def _against_earlier(windows: pl.DataFrame, earlier: pl.DataFrame, source: str) -> Iterator[Finding]:
+    begin, end = whole_span(windows)
+    now, then = _typical_day(windows, begin), _typical_day(earlier, begin - BEFORE_DAYS * _DAY_US)
     if now is None or then is None or min(then) <= 0:
-        return nothing_found()
-    per_hour = 3600 / float(windows.select(pl.col("duration_s").max()).item())
+        return
+    per_hour = HOUR_S / float(windows.get_column("duration_s").to_numpy().max())
     factors = [1000.0, 0.001, *([per_hour, 1 / per_hour] if per_hour >= LEAST_UNIT_FACTOR else [])]
     ratios = [new / old for new, old in zip(now, then, strict=True)]
-    meant = [k for k in factors if all(k / LEVEL_TOLERANCE <= ratio <= k * LEVEL_TOLERANCE for ratio in ratios)]
-    if not meant:
-        return nothing_found()
-    found = windows.select(span_from=pl.col("interval_start").min(), span_to=ENDS.max()).with_columns(value=meant[0])
-    sentence = pl.format(
-        "The load is {} times that of the days before this bill, at night, in the mean and at its highest alike: "
-        "another unit may stand under the same header on one side of its begin.",
-        "value",
-    )
-    return as_findings(found, "meter.unit", pl.lit(source), "1", sentence)
+    for factor in factors:
+        if all(factor / LEVEL_TOLERANCE <= ratio <= factor * LEVEL_TOLERANCE for ratio in ratios):
+            sentence = (
+                f"The load is {factor} times that of the days before this bill, at night, in the mean and at its "
+                "highest alike: another unit may stand under the same header on one side of its begin."
+            )
+            yield Finding("meter.unit", source, begin, end, factor, "1", sentence)
+            return
 
 
-def _typical_day(windows: pl.DataFrame) -> tuple[float, float, float] | None:
-    """Medians over the wholly metered days (UTC) of their lowest, mean and highest power [W]; None of too few."""
-    watts = pl.col("actual_import_wh") * 3600 / pl.col("duration_s")
-    days = (
-        windows.group_by(day=pl.col("interval_start").dt.truncate("1d"))
-        .agg(
-            whole=pl.col("metered").all() & (pl.col("duration_s").sum() == 86_400),
-            low=watts.min(),
-            mean=watts.mean(),
-            high=watts.max(),
-        )
-        .filter("whole")
-    )
-    if days.height < FEWEST_DAYS:
+def _typical_day(windows: pl.DataFrame, since: int) -> tuple[float, float, float] | None:
+    """Medians over the wholly metered days (UTC) of their lowest, mean and highest power [W]; None of too few.
+
+    Of windows that begin at `since` [µs UTC] or later.
+    """
+    ordered = in_time(windows)
+    starts = micros(ordered.get_column("interval_start"))
+    recent = slice(int(np.searchsorted(starts, since)), None)
+    days = starts[recent] // _DAY_US
+    begins = np.flatnonzero(np.diff(days, prepend=-1))
+    if len(begins) < FEWEST_DAYS:
         return None
-    low, mean, high = days.select(pl.col("low", "mean", "high").median()).row(0)
+    metered, lengths, load = (
+        ordered.get_column(name).to_numpy()[recent] for name in ("metered", "duration_s", "actual_import_wh")
+    )
+    watts = load * HOUR_S / lengths
+    whole = np.logical_and.reduceat(metered, begins) & (np.add.reduceat(lengths, begins) * SECOND_US == _DAY_US)
+    if whole.sum() < FEWEST_DAYS:
+        return None
+    means = np.add.reduceat(watts, begins) / np.diff(begins, append=len(days))
+    of_days = np.minimum.reduceat(watts, begins), means, np.maximum.reduceat(watts, begins)
+    low, mean, high = (float(np.median(values[whole])) for values in of_days)
     return low, mean, high
 
 
@@ -145,56 +212,23 @@ def conservation(windows: pl.DataFrame, source: str) -> pl.DataFrame:
     One finding a bill; the value is the lowest load without cars [kW]. A building that feeds in is left out: it may
     well be below zero.
     """
-    loads = _building(windows).filter("covered")
-    if loads.is_empty() or loads.get_column("actual_export_wh").max():
-        return nothing_found()
-    through = (pl.col("charge_wh") + pl.col("discharge_wh")) > 0
-    quiet = loads.filter(~through)
-    enough = quiet.get_column("duration_s").sum() >= HISTORY_H * 3600
-    lowest = quiet.get_column("building_w").quantile(0.01) if enough else None
-    floor_w = BASE_SHARE * (lowest or 0.0)
-    tolerance_w = (METERING_SHARE * pl.col("charge_wh") + METERING_WH) * 3600 / pl.col("duration_s")
-    low = loads.with_columns(low=through & (pl.col("building_w") < floor_w - tolerance_w), all_low=pl.lit(value=True))
-    rows = _merged(low.filter("low"), "all_low", value=pl.col("building_w").min() / 1000)
-    sentence = pl.format(
-        "Without the cars the building would draw only {} kW in {} windows from {} local time on: charger energy or "
-        "wiring does not fit the meter.",
-        pl.col("value").round(1),
-        "windows",
-        local_text("local_from"),
-    )
-    return as_findings(rows, "meter.conservation", pl.lit(source), "kW", sentence)
+    known = windows.filter("covered") if not windows.get_column("covered").all() else windows
+    return table(_too_low(_Building.of(known), source))
 
 
-def _near(ratio: str, factor: pl.Expr) -> pl.Expr:
-    return pl.col(ratio).is_between(factor / LEVEL_TOLERANCE, factor * LEVEL_TOLERANCE)
-
-
-def _building(windows: pl.DataFrame) -> pl.DataFrame:
-    """Metered windows with the mean power as metered and with the chargers taken out [W]."""
-    hours = pl.col("duration_s") / 3600
-    return (
-        windows.filter("metered")
-        .sort("interval_start")
-        .with_columns(
-            actual_w=(pl.col("actual_import_wh") - pl.col("actual_export_wh")) / hours,
-            building_w=(pl.col("no_ev_import_wh") - pl.col("no_ev_export_wh")) / hours,
-            usual_kw=pl.lit(None, dtype=pl.Float64),
+def _too_low(loads: _Building, source: str) -> Iterator[Finding]:
+    if not len(loads.building_w) or loads.column("actual_export_wh").to_numpy().any():
+        return
+    charge_wh, discharge_wh = (loads.column(f"{way}_wh").to_numpy() for way in ("charge", "discharge"))
+    through = charge_wh + discharge_wh > 0
+    quiet_w, enough = loads.building_w[~through], loads.lengths_s[~through].sum() >= HISTORY_H * HOUR_S
+    floor_w = BASE_SHARE * nearest_quantile(quiet_w, 0.01) if enough else 0.0
+    tolerance_w = (METERING_SHARE * charge_wh + METERING_WH) * HOUR_S / loads.lengths_s
+    low = np.flatnonzero(through & (loads.building_w < floor_w - tolerance_w))
+    if len(low):
+        lowest_kw = float(loads.building_w[low].min()) / 1000
+        sentence = (
+            f"Without the cars the building would draw only {rounded(lowest_kw, 1)} kW in {len(low)} windows from "
+            f"{loads.begun(low[0])} local time on: charger energy or wiring does not fit the meter."
         )
-    )
-
-
-def _merged(windows: pl.DataFrame, marked: str, value: pl.Expr) -> pl.DataFrame:
-    return (
-        windows.with_columns(run=pl.col(marked).rle_id())
-        .filter(marked)
-        .group_by("run", maintain_order=True)
-        .agg(
-            pl.col("usual_kw").first(),
-            span_from=pl.col("interval_start").first(),
-            span_to=ENDS.last(),
-            value=value,
-            windows=pl.len(),
-            local_from=pl.col("local_start").first(),
-        )
-    )
+        yield Finding("meter.conservation", source, *loads.span(low[0], low[-1]), lowest_kw, "kW", sentence)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
-from pipeline.quality.findings import as_findings, nothing_found
+from pipeline.charging.order import Log
+from pipeline.quality.findings import (
+    SECOND_US,
+    Finding,
+    joined,
+    local_time,
+    micros,
+    nothing_found,
+    rounded,
+    table,
+)
 
 REGULAR_SHARE: Final = 0.8
 """A log that keeps its usual step less often than this samples on change: nothing tells what it lacks."""
@@ -27,12 +38,12 @@ _WHOLE: Final[Mapping[str, str]] = {
     "power between two samples.",
 }
 _EVENTS: Final[Mapping[str, str]] = {
-    "ignored": "Charger {}: {} values of its register of energy {} cars were ignored, the first of {} local time: no "
-    "counter can have shown them.",
-    "reset": "Charger {}: {} resets or leaps of its register of energy {} cars, the first at {} local time: nothing is "
-    "claimed across them.",
-    "rollover": "Charger {}: {} times its register of energy {} cars passed its highest value, the first at {} local "
-    "time: the count goes on.",
+    "ignored": "Charger {charger}: {count} values of its register of energy {way} cars were ignored, the first of {at} "
+    "local time: no counter can have shown them.",
+    "reset": "Charger {charger}: {count} resets or leaps of its register of energy {way} cars, the first at {at} local "
+    "time: nothing is claimed across them.",
+    "rollover": "Charger {charger}: {count} times its register of energy {way} cars passed its highest value, the "
+    "first at {at} local time: the count goes on.",
 }
 
 
@@ -45,35 +56,56 @@ def register_repairs(
     the bill's energy that rests on a rebuilt or integrated register [kWh], and the number of values, resets or
     rollovers otherwise.
     """
+    if repairs.is_empty():
+        return nothing_found()
     begin, end = span
     ours = repairs.filter((pl.col("span_from") < end) & (pl.col("span_to") >= begin))
-    if ours.is_empty():
-        return nothing_found()
     energies = charger_windows.group_by("charger_id").agg(pl.col(column).sum() / 1000 for _, column in _WAYS.values())
-    found = [nothing_found()]
+    kwh = {row["charger_id"]: row for row in energies.rows(named=True)}
+    found = []
     for register, (way, column) in _WAYS.items():
-        mine = ours.filter(pl.col("register") == register).with_columns(way=pl.lit(way))
-        rebuilt = mine.join(energies.select("charger_id", value=column), on="charger_id", how="left").with_columns(
-            pl.col("value").fill_null(0.0),
-            pl.col("span_from").clip(lower_bound=begin),
-            pl.col("span_to").clip(upper_bound=end),
-        )
-        found += [_whole(rebuilt.filter(pl.col("repair") == repair), repair) for repair in _WHOLE]
-        found += [_counted(mine.filter(pl.col("repair") == repair), repair, zone) for repair in _EVENTS]
-    return pl.concat(found)
+        mine = ours.filter(pl.col("register") == register)
+        done = {kind: _Repairs.of(mine.filter(pl.col("repair") == kind)) for kind in (*_WHOLE, *_EVENTS)}
+        found += [table(_whole(done[kind], kind, (way, column), kwh, span)) for kind in _WHOLE]
+        found += [table(_counted(done[kind], kind, way, zone)) for kind in _EVENTS]
+    return joined(found)
 
 
-def _whole(rows: pl.DataFrame, repair: str) -> pl.DataFrame:
-    sentence = pl.format(_WHOLE[repair], "charger_id", "way")
-    return as_findings(rows, f"charger.register_{repair}", pl.col("charger_id"), "kWh", sentence)
+class _Repairs(NamedTuple):
+    """Repairs of one kind: the chargers, and from when until when [µs UTC]."""
+
+    charger_ids: list[str]
+    begins: list[int]
+    ends: list[int]
+
+    @classmethod
+    def of(cls, repairs: pl.DataFrame) -> _Repairs:
+        begins, ends = (micros(repairs.get_column(f"span_{side}")).tolist() for side in ("from", "to"))
+        return cls(repairs.get_column("charger_id").to_list(), begins, ends)
 
 
-def _counted(rows: pl.DataFrame, repair: str, zone: str) -> pl.DataFrame:
-    events = rows.group_by("charger_id", "way").agg(
-        span_from=pl.col("span_from").min(), span_to=pl.col("span_to").max(), value=pl.len()
-    )
-    sentence = pl.format(_EVENTS[repair], "charger_id", "value", "way", _local("span_from", zone))
-    return as_findings(events, f"charger.register_{repair}", pl.col("charger_id"), "1", sentence)
+def _whole(
+    repairs: _Repairs,
+    kind: str,
+    way: tuple[str, str],
+    kwh: Mapping[str, Mapping[str, float]],
+    span: tuple[datetime, datetime],
+) -> Iterator[Finding]:
+    begin, end = (round(at.timestamp() * SECOND_US) for at in span)
+    for charger_id, first, last in zip(*repairs, strict=True):
+        moved = kwh[charger_id][way[1]] if charger_id in kwh else 0.0
+        sentence = _WHOLE[kind].format(charger_id, way[0])
+        name = f"charger.register_{kind}"
+        yield Finding(name, charger_id, max(first, begin), min(last, end), moved, "kWh", sentence)
+
+
+def _counted(repairs: _Repairs, kind: str, way: str, zone: str) -> Iterator[Finding]:
+    for charger_id in dict.fromkeys(repairs.charger_ids):
+        mine = [(begin, end) for owner, begin, end in zip(*repairs, strict=True) if owner == charger_id]
+        first, last = min(begin for begin, _ in mine), max(end for _, end in mine)
+        told = {"charger": charger_id, "count": len(mine), "way": way, "at": local_time(first, zone)}
+        sentence = _EVENTS[kind].format(**told)
+        yield Finding(f"charger.register_{kind}", charger_id, first, last, float(len(mine)), "1", sentence)
 
 
 def missing_samples(readings: pl.DataFrame, span: tuple[datetime, datetime]) -> pl.DataFrame:
@@ -82,41 +114,33 @@ def missing_samples(readings: pl.DataFrame, span: tuple[datetime, datetime]) -> 
     `readings` in the shape of `domain.CHARGER_RECORD`. Counted inside sessions and `span` (UTC) only, where a register
     rose between two readings, and only of logs that keep a usual step.
     """
-    begin, end = span
-    inside = readings.filter(pl.col("measured_at").is_between(begin, end))
-    ordered = inside.select("charger_id", "measured_at", "session_id", *_WAYS).sort("charger_id", "measured_at")
-    rose = pl.any_horizontal(pl.col(name).diff().over("charger_id") > 0 for name in _WAYS)
-    same = pl.col("session_id") == pl.col("session_id").shift().over("charger_id")
-    steps = (
-        ordered.with_columns(
-            step=pl.col("measured_at").diff().over("charger_id").dt.total_milliseconds() / 1000,
-            flowing=(rose & same).fill_null(value=False),
-        )
-        .filter(pl.col("flowing") & (pl.col("step") > 0))
-        .with_columns(usual=pl.col("step").median().over("charger_id"))
-        .with_columns(lost=pl.when(pl.col("step") >= LATE * pl.col("usual")).then(pl.col("step") / pl.col("usual") - 1))
-    )
-    told = steps.group_by("charger_id").agg(
-        usual=pl.col("usual").first().round().cast(pl.Int64),
-        regular=(pl.col("lost").is_null()).mean() >= REGULAR_SHARE,
-        lost=pl.col("lost").round().sum(),
-        heard=pl.len(),
-        span_from=pl.col("measured_at").filter(pl.col("lost").is_not_null()).min(),
-        span_to=pl.col("measured_at").filter(pl.col("lost").is_not_null()).max(),
-    )
-    share = pl.col("lost") / (pl.col("lost") + pl.col("heard"))
-    rows = told.filter(pl.col("regular") & (pl.col("lost") >= FEWEST_LOST) & (share >= LOST_SHARE)).with_columns(
-        value=(100 * share).round(1), lost=pl.col("lost").cast(pl.Int64)
-    )
-    sentence = pl.format(
-        "The log of charger {} lacks about {} samples ({} %) while energy flowed, at one every {} s: energies are "
-        "whole, but when it flowed is known less well.",
-        "charger_id",
-        "lost",
-        "value",
-        "usual",
-    )
-    return as_findings(rows, "charger.samples_missing", pl.col("charger_id"), "%", sentence)
+    return table(_missing_samples(Log.of(readings), span))
+
+
+def _missing_samples(log: Log, span: tuple[datetime, datetime]) -> Iterator[Finding]:
+    begin, end = (at.timestamp() * SECOND_US for at in span)
+    inside = (log.at_us >= begin) & (log.at_us <= end)
+    sessions = log.readings.get_column("session_id")
+    registers = [log.readings.get_column(name).to_numpy() for name in _WAYS]
+    rose = np.logical_or(*(np.diff(values) > 0 for values in registers))
+    same = (sessions[1:] == sessions[:-1]).fill_null(value=False).to_numpy()
+    steps = np.diff(log.at_us) // 1000 / 1000
+    flowing = rose & same & inside[1:] & inside[:-1] & (steps > 0)
+    for charger_id, first, until in zip(log.charger_ids, log.bounds[:-1], log.bounds[1:], strict=True):
+        heard = first + np.flatnonzero(flowing[first : until - 1])
+        usual = np.median(steps[heard]) if len(heard) else 0.0
+        late = heard[steps[heard] >= LATE * usual]
+        regular = (len(heard) - len(late)) / max(1, len(heard)) >= REGULAR_SHARE
+        lost = int(np.round(steps[late] / usual - 1).sum()) if usual else 0
+        share = lost / max(1, lost + len(heard))
+        if regular and lost >= FEWEST_LOST and share >= LOST_SHARE:
+            percent = rounded(100 * share, 1)
+            sentence = (
+                f"The log of charger {charger_id} lacks about {lost} samples ({percent} %) while energy flowed, at one "
+                f"every {round(usual)} s: energies are whole, but when it flowed is known less well."
+            )
+            begun, ended = int(log.at_us[late[0] + 1]), int(log.at_us[late[-1] + 1])
+            yield Finding("charger.samples_missing", charger_id, begun, ended, percent, "%", sentence)
 
 
 def incomplete_sessions(sessions: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
@@ -125,33 +149,24 @@ def incomplete_sessions(sessions: pl.DataFrame, readings: pl.DataFrame) -> pl.Da
     `sessions` in the shape of `domain.CHARGING_SESSION`. One that the charger's last reading still belongs to is not
     over, and none; nor is any of a charger whose log never marks a begin or an end (a table of registers).
     """
-    chargers = (
-        readings.select("charger_id", "measured_at", "session_id", "context")
-        .sort("measured_at")
-        .group_by("charger_id")
-        .agg(current=pl.col("session_id").last(), marked=pl.col("context").is_in(["begin", "end"]).any())
-    )
-    over = sessions.join(chargers.filter("marked"), on="charger_id").filter(
-        ~pl.col("session_id").eq_missing(pl.col("current"))
-    )
-    told = (
-        over.group_by("charger_id")
-        .agg(
-            span_from=pl.col("plugged_in_at").filter(~pl.col("complete")).min(),
-            span_to=pl.col("plugged_out_at").filter(~pl.col("complete")).max(),
-            value=(~pl.col("complete")).sum(),
-            sessions=pl.len(),
-        )
-        .filter(pl.col("value") > 0)
-    )
-    sentence = pl.format(
-        "Charger {}: of {} of its {} sessions the begin, the end or a message between them is missing.",
-        "charger_id",
-        "value",
-        "sessions",
-    )
-    return as_findings(told, "session.incomplete", pl.col("charger_id"), "1", sentence)
+    if sessions.get_column("complete").all():
+        return nothing_found()
+    return table(_incomplete(sessions, Log.of(readings)))
 
 
-def _local(column: str, zone: str) -> pl.Expr:
-    return pl.col(column).dt.convert_time_zone(zone).dt.strftime("%Y-%m-%d %H:%M")
+def _incomplete(sessions: pl.DataFrame, log: Log) -> Iterator[Finding]:
+    marked = log.readings.get_column("context").is_in(["begin", "end"]).to_numpy()
+    last = log.readings.get_column("session_id")[log.bounds[1:] - 1].to_list()
+    for charger_id, first, until, current in zip(log.charger_ids, log.bounds[:-1], log.bounds[1:], last, strict=True):
+        mine = sessions.filter((pl.col("charger_id") == charger_id) & pl.col("session_id").ne_missing(pl.lit(current)))
+        lacking = mine.filter(~pl.col("complete"))
+        if marked[first:until].any() and not lacking.is_empty():
+            begins, ends = (micros(lacking.get_column(f"plugged_{way}_at").drop_nulls()) for way in ("in", "out"))
+            sentence = (
+                f"Charger {charger_id}: of {lacking.height} of its {mine.height} sessions the begin, the end or a "
+                "message between them is missing."
+            )
+            end = int(ends.max()) if len(ends) else None
+            yield Finding(
+                "session.incomplete", charger_id, int(begins.min()), end, float(lacking.height), "1", sentence
+            )

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.quality.changes import Changes
-from pipeline.quality.findings import ENDS, as_findings, nothing_found
+from pipeline.quality.findings import Finding, nothing_found, table, whole_span
 
 SCAN_S: Final = (*range(-1800, 1801, 60), *(1800 * half for half in range(-28, 29) if abs(half) > 1))
 """By minutes within half an hour; by half hours as far as a wrong time zone reaches."""
@@ -54,15 +54,12 @@ def window_slips(windows: pl.DataFrame, slips: Sequence[int], source: str) -> pl
     slip = next((slip for slip in slips if slip), 0)
     if not slip:
         return nothing_found()
-    span = windows.select(
-        span_from=pl.col("interval_start").min(), span_to=ENDS.max(), value=-slip * pl.col("duration_s").max()
-    )
+    begin, end = whole_span(windows)
+    late_s = -slip * int(windows.get_column("duration_s").to_numpy().max())
     late = "late: its file probably stamps the end of each interval, and is read as if that were the start"
     early = "early: its file probably stamps the start of each interval, and is read as if that were the end"
-    sentence = pl.format(
-        "Meter {} lies one window of {} min {} (else every charger's clock is a window off).",
-        pl.lit(source),
-        pl.col("value").abs() // 60,
-        pl.lit(late if slip < 0 else early),
+    sentence = (
+        f"Meter {source} lies one window of {abs(late_s) // 60} min {late if slip < 0 else early} (else every "
+        "charger's clock is a window off)."
     )
-    return as_findings(span, "meter.window_slip", pl.lit(source), "s", sentence)
+    return table([Finding("meter.window_slip", source, begin, end, float(late_s), "s", sentence)])

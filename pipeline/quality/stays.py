@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import polars as pl
 
-from pipeline.quality.findings import ENDS, as_findings, nothing_found
+from pipeline.quality.findings import (
+    SECOND_US,
+    Finding,
+    joined,
+    local_time,
+    micros,
+    nothing_found,
+    rounded,
+    table,
+    whole_span,
+)
 
 SHARED_S: Final = 120
 """Two clocks that are each a minute off make sessions touch by two minutes."""
@@ -22,30 +32,37 @@ def overlapping_sessions(sessions: pl.DataFrame, zone: str) -> pl.DataFrame:
 
     `sessions`: charger_id, vehicle_id, plugged_in_at, plugged_out_at (open ones are left out).
     """
-    closed = sessions.drop_nulls("plugged_out_at").select("charger_id", "vehicle_id", "plugged_in_at", "plugged_out_at")
-    return pl.concat(
+    columns = [sessions.get_column(name).to_list() for name in ("charger_id", "vehicle_id")]
+    times = [micros(sessions.get_column(name)).tolist() for name in ("plugged_in_at", "plugged_out_at")]
+    closed = sessions.get_column("plugged_out_at").is_not_null().to_list()
+    chargers, cars = (
+        sorted(
+            stay
+            for stay, over in zip(zip(owners, *times, strict=True), closed, strict=True)
+            if over and stay[0] is not None
+        )
+        for owners in columns
+    )
+    return joined(
         [
-            _shared(closed, "charger_id", "Charger {} has two sessions at once", zone),
-            _shared(closed, "vehicle_id", "Car {} is in two sessions at once", zone),
+            table(_shared(chargers, "Charger {} has two sessions at once", zone)),
+            table(_shared(cars, "Car {} is in two sessions at once", zone)),
         ]
     )
 
 
-def _shared(sessions: pl.DataFrame, column: str, told: str, zone: str) -> pl.DataFrame:
-    ordered = sessions.drop_nulls(column).sort(column, "plugged_in_at", "plugged_out_at")
-    until = pl.col("plugged_out_at").cum_max().shift().over(column)
-    followed = ordered.with_columns(until=until).drop_nulls("until")
-    found = followed.with_columns(
-        span_from=pl.col("plugged_in_at"), span_to=pl.min_horizontal("until", "plugged_out_at")
-    ).filter((pl.col("span_to") - pl.col("span_from")).dt.total_seconds() > SHARED_S)
-    found = found.with_columns(value=(pl.col("span_to") - pl.col("span_from")).dt.total_seconds() / 60)
-    sentence = pl.format(
-        told + " from {} local time for {} minutes.",
-        column,
-        pl.col("span_from").dt.convert_time_zone(zone).dt.strftime("%Y-%m-%d %H:%M"),
-        pl.col("value").round(1),
-    )
-    return as_findings(found, "session.overlap", pl.col(column), "min", sentence)
+def _shared(stays: Sequence[tuple[str, int, int]], told: str, zone: str) -> Iterator[Finding]:
+    """Findings about stays [µs UTC], in order of owner and time, that begin before an earlier one has ended."""
+    until: dict[str, int] = {}
+    for owner, begin, end in stays:
+        shared_us = min(until.get(owner, begin), end) - begin
+        shared_s = shared_us // SECOND_US
+        if shared_s > SHARED_S:
+            minutes = shared_s / 60
+            at = local_time(begin, zone)
+            sentence = f"{told.format(owner)} from {at} local time for {rounded(minutes, 1)} minutes."
+            yield Finding("session.overlap", owner, begin, begin + shared_us, minutes, "min", sentence)
+        until[owner] = max(until.get(owner, end), end)
 
 
 def charging_that_does_not_fit(charger_windows: pl.DataFrame, unfit_wh: Mapping[str, float]) -> pl.DataFrame:
@@ -56,18 +73,17 @@ def charging_that_does_not_fit(charger_windows: pl.DataFrame, unfit_wh: Mapping[
     """
     if max(unfit_wh.values(), default=0.0) <= UNFIT_WH:
         return nothing_found()
-    unfit = pl.DataFrame({"charger_id": list(unfit_wh), "unfit_wh": list(unfit_wh.values())})
-    charged = charger_windows.group_by("charger_id").agg(
-        pl.col("charge_wh").sum(), span_from=pl.col("interval_start").min(), span_to=ENDS.max()
-    )
-    told = charged.join(unfit, on="charger_id").filter(
-        (pl.col("unfit_wh") > UNFIT_WH) & (pl.col("unfit_wh") > UNFIT_SHARE * pl.col("charge_wh"))
-    )
-    found = told.with_columns(value=(pl.col("unfit_wh") / 1000).round(1))
-    sentence = pl.format(
-        "Charger {}: {} kWh that cars took in this bill do not fit into their stays at the power measured or rated: "
-        "rating, capacity, state of charge or clock is wrong.",
-        "charger_id",
-        "value",
-    )
-    return as_findings(found, UNFIT, pl.col("charger_id"), "kWh", sentence)
+    return table(_unfit(charger_windows, unfit_wh))
+
+
+def _unfit(charger_windows: pl.DataFrame, unfit_wh: Mapping[str, float]) -> Iterator[Finding]:
+    charged = charger_windows.group_by("charger_id").agg(pl.col("charge_wh").sum())
+    for charger_id, charge_wh in charged.iter_rows():
+        unfit = unfit_wh.get(charger_id, 0.0)
+        if unfit > max(UNFIT_WH, UNFIT_SHARE * charge_wh):
+            kwh = rounded(unfit / 1000, 1)
+            sentence = (
+                f"Charger {charger_id}: {kwh} kWh that cars took in this bill do not fit into their stays at the power "
+                "measured or rated: rating, capacity, state of charge or clock is wrong."
+            )
+            yield Finding(UNFIT, charger_id, *whole_span(charger_windows), kwh, "kWh", sentence)

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.charging import RoundTrip
 from pipeline.quality.changes import ALL_CHARGERS
-from pipeline.quality.findings import ENDS, as_findings, nothing_found
+from pipeline.quality.findings import Finding, nothing_found, table, whole_span
 from pipeline.quality.fits import Fit, Sides
 
 ACCEPTED: Final = 0.03
@@ -85,12 +85,10 @@ def wiring_faults(windows: pl.DataFrame, fits: Sequence[Fit]) -> pl.DataFrame:
 
     `windows`: interval_start (UTC), duration_s [s] of the bill.
     """
-    rows = [{"source": fit.charger_id, "value": round(fit.gain, 3), "said": said} for fit, said in _doubted(fits)]
-    if not rows:
-        return nothing_found()
-    span = windows.select(span_from=pl.col("interval_start").min(), span_to=ENDS.max())
-    found = pl.DataFrame(rows).join(span, how="cross")
-    return as_findings(found, "charger.wiring", pl.col("source"), "1", pl.col("said"))
+    return table(
+        Finding("charger.wiring", fit.charger_id, *whole_span(windows), round(fit.gain, 3), "1", said)
+        for fit, said in _doubted(fits)
+    )
 
 
 def efficiency_too_high(windows: pl.DataFrame, round_trip: RoundTrip) -> pl.DataFrame:
@@ -100,14 +98,12 @@ def efficiency_too_high(windows: pl.DataFrame, round_trip: RoundTrip) -> pl.Data
     """
     if round_trip.source == "assumed" or round_trip.efficiency <= HIGHEST_EFFICIENCY:
         return nothing_found()
-    span = windows.select(span_from=pl.col("interval_start").min(), span_to=ENDS.max())
-    found = span.with_columns(value=pl.lit(round(round_trip.efficiency, 3)))
-    sentence = pl.format(
-        "Cars gave back {} of what they took, more than any charger and battery: registers probably count on the DC "
-        "side, behind the conversion, or a battery's capacity is not as configured.",
-        "value",
+    stated = round(round_trip.efficiency, 3)
+    sentence = (
+        f"Cars gave back {stated} of what they took, more than any charger and battery: registers probably count on "
+        "the DC side, behind the conversion, or a battery's capacity is not as configured."
     )
-    return as_findings(found, "charger.efficiency", pl.lit("chargers"), "1", sentence)
+    return table([Finding("charger.efficiency", "chargers", *whole_span(windows), stated, "1", sentence)])
 
 
 def _doubted(fits: Sequence[Fit]) -> list[tuple[Fit, str]]:

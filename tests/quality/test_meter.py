@@ -1,6 +1,6 @@
 """Each planted fault of a meter gives exactly its finding; the same load without it gives none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import polars as pl
@@ -8,9 +8,10 @@ import pytest
 
 from pipeline import quality
 from pipeline.domain import METER_RECORD
-from tests.quality.worlds import DAY, STARTS, load_wh, meter, windows
+from pipeline.quality.meter import Meter
+from tests.quality.worlds import DAY, STARTS, load_wh, meter, seen, windows
 
-RULES: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
+RULES: list[Callable[[Sequence[Meter]], pl.DataFrame]] = [
     quality.zero_runs,
     quality.stuck_values,
     quality.overlaps,
@@ -21,7 +22,7 @@ RULES: list[Callable[[pl.DataFrame], pl.DataFrame]] = [
 
 
 def findings(frame: pl.DataFrame) -> list[tuple[str, str, float]]:
-    found = pl.concat([rule(frame) for rule in RULES])
+    found = pl.concat([rule(seen(frame)) for rule in RULES])
     assert found.schema == pl.Schema(quality.FINDING)
     return list(found.select("name", "source", "value").iter_rows())
 
@@ -99,7 +100,7 @@ def test_a_load_that_is_often_zero_is_switched_off_not_missing() -> None:
         setting(200, 4, 0)(loads)
 
     assert findings(meter(nights_off)) == []
-    assert quality.zero_runs(meter(small_with_zeros)).is_empty()
+    assert quality.zero_runs(seen(meter(small_with_zeros))).is_empty()
 
 
 def test_a_run_ends_where_intervals_are_missing() -> None:
@@ -121,7 +122,7 @@ def test_overlapping_intervals_and_twins() -> None:
 
 
 def test_the_sentence_names_meter_time_and_length() -> None:
-    (sentence,) = quality.zero_runs(meter(setting(4, 12, 0))).get_column("sentence")
+    (sentence,) = quality.zero_runs(seen(meter(setting(4, 12, 0)))).get_column("sentence")
     assert sentence == (
         "Meter main reads exactly 0 from 2013-07-01 01:00 local time for 3.0 h, though its load is never 0: "
         "data is probably missing."
@@ -132,5 +133,5 @@ def test_zero_runs_make_their_windows_unmetered_and_no_others() -> None:
     change = setting(200, 3, 0)
     loads = load_wh()
     change(loads)
-    marked = quality.without_zero_runs(windows(loads), quality.zero_runs(meter(change)))
+    marked = quality.without_zero_runs(windows(loads), quality.zero_runs(seen(meter(change))))
     assert marked.filter(~pl.col("metered")).get_column("interval_start").to_list() == STARTS[200:203]

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from pipeline.calendars import window_grid, with_local_time
+from pipeline.calendars import period_utc, window_grid
 from pipeline.domain import BillPeriod
+from pipeline.quality.meter import Meter, meters_of
 from tests.factories import charger_records, meter_records
 
 JULY = BillPeriod("2013-07", date(2013, 7, 1), date(2013, 7, 29))
@@ -26,12 +27,16 @@ def load_wh() -> list[int]:
 
 
 def meter(change: Callable[[list[int]], None] | None = None, *, meter_id: str = "main") -> pl.DataFrame:
-    """The building's intervals with their local calendar, after `change` did something to the list of Wh."""
+    """The building's intervals after `change` did something to the list of Wh."""
     loads = load_wh()
     if change:
         change(loads)
-    rows = meter_records(zip(STARTS, loads, strict=True), duration_s=900, meter_id=meter_id)
-    return with_local_time(rows, ZONE)
+    return meter_records(zip(STARTS, loads, strict=True), duration_s=900, meter_id=meter_id)
+
+
+def seen(records: pl.DataFrame) -> list[Meter]:
+    """The meters of the bill as the rules take them."""
+    return meters_of(records, ["main", "second"], period_utc(JULY, ZONE), ZONE)
 
 
 def windows(loads: list[int], charge_wh: list[int] | None = None) -> pl.DataFrame:
