@@ -10,18 +10,20 @@ clock_shift     readings on the meter's clock
 efficiency      what a charger takes for what it stores and gives back
 power           charging power: what each car was seen to draw at each charger
 registers       one counter of each register
+counter         a register as a line: its total at any instant, and how far that can be off
 session_energy  when a car was plugged in, and what went in and out
 window_energy   registers read at the edges of windows
 """
 
 from pipeline.charging.ac_side import on_ac_side
 from pipeline.charging.clock_shift import on_the_meters_clock
+from pipeline.charging.counter import Counter
 from pipeline.charging.efficiency import ASSUMED_EFFICIENCY, RoundTrip, round_trip
 from pipeline.charging.order import in_order
 from pipeline.charging.power import ChargePower, charge_power
 from pipeline.charging.registers import Repaired, repair_registers
 from pipeline.charging.session_energy import sessions
-from pipeline.charging.window_energy import Counter, Registers, interval_energy, registers_of
+from pipeline.charging.window_energy import Registers, interval_energy, registers_of
 
 __all__ = [
     "ASSUMED_EFFICIENCY",
