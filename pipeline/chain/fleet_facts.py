@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from pipeline import fleet, savings
 from pipeline.calendars import period_utc
-from pipeline.chain.event_window import in_event_window
+from pipeline.chain.event_window import in_event_hours
 from pipeline.chain.inputs import Prepared
 from pipeline.tariff import Bill
+from pipeline.tariff.clock import Flags, Ints, hours_of, micros
 
 Span = tuple[datetime, datetime]
 
@@ -25,29 +27,31 @@ def fleet_of(prepared: Prepared, energy: savings.Energy, peak: Span | None) -> d
     usable = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in site.vehicles}
     per_stored = prepared.round_trip.charge_wh_per_battery_wh
     stores = {charger.charger_id: charger.rated_charge_kw * 1000 / per_stored for charger in site.chargers}
-    sessions = prepared.known_sessions
-    at_peak = None if peak is None else prepared.windows.filter(_within(peak))
+    left = fleet.departing(prepared.known_sessions, span, targets)
+    starts = _starts(prepared.windows)
+    in_event = in_event_hours(prepared.inputs, hours_of(starts, site.timezone, "prevailing"))
     return fleet.fleet_section(
-        fleet.departures(sessions, span, targets),
+        fleet.departures(left),
         energy.charge_wh,
         energy.discharge_wh,
         sum(usable.values()),
         prepared.round_trip.efficiency,
         fleet.Observed(
-            availability_pct=_availability_pct(prepared, in_event_window(prepared.inputs, prepared.windows)),
-            available_at_peak_pct=_availability_pct(prepared, at_peak),
+            availability_pct=_availability_pct(prepared, in_event),
+            available_at_peak_pct=_availability_pct(prepared, None if peak is None else _within(starts, peak)),
             reserve_violations=fleet.reserve_violations(prepared.inputs.readings, span, reserves),
-            missing=fleet.missing_at_departure(sessions, span, targets, usable, stores),
+            missing=fleet.missing_at_departure(left, usable, stores),
         ),
     )
 
 
-def _availability_pct(prepared: Prepared, inside: pl.DataFrame | None) -> float | None:
+def _availability_pct(prepared: Prepared, inside: Flags | None) -> float | None:
     """The plugged-in share of charger time in some windows."""
-    sessions = prepared.known_sessions
+    sessions, windows = prepared.known_sessions, prepared.windows
     if inside is None or sessions.get_column("plugged_out_at").null_count():
         return None
-    share = fleet.availability_pct(sessions, inside, len(prepared.inputs.site.chargers))
+    lengths_s = windows.get_column("duration_s").to_numpy()[inside]
+    share = fleet.availability_pct(sessions, _starts(windows)[inside], lengths_s, len(prepared.inputs.site.chargers))
     return None if share is None else round(share, 2)
 
 
@@ -68,11 +72,22 @@ def cut_at_baseline_peak_kw(prepared: Prepared, bills: Mapping[str, Bill]) -> fl
     span = peak_span(prepared, bills, world)
     if span is None:
         return None
-    inside = prepared.billed_windows.filter(_within(span))
-    less_wh = (pl.col(f"{world}_import_wh") - pl.col("actual_import_wh")).sum()
-    hours = pl.col("duration_s").sum() / 3600
-    return float(inside.select(less_wh / hours / 1000).item()) if inside.height else None
+    windows = prepared.billed_windows
+    inside = _within(_starts(windows), span)
+    if not inside.any():
+        return None
+    names = (f"{world}_import_wh", "actual_import_wh", "duration_s")
+    ours, actual, lasted_s = (int(windows.get_column(name).to_numpy()[inside].sum()) for name in names)
+    return (ours - actual) / (lasted_s / 3600) / 1000
 
 
-def _within(span: Span) -> pl.Expr:
-    return (pl.col("interval_start") >= span[0]) & (pl.col("interval_start") < span[1])
+def _starts(windows: pl.DataFrame) -> Ints:
+    """When windows begin [us UTC]."""
+    starts: Ints = windows.get_column("interval_start").to_numpy().view(np.int64)
+    return starts
+
+
+def _within(starts: Ints, span: Span) -> Flags:
+    """Which windows begin in a half-open span."""
+    inside: Flags = (starts >= micros(span[0])) & (starts < micros(span[1]))
+    return inside

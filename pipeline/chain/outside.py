@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import compress
 from typing import Any
 
+import numpy as np
 import polars as pl
 from babel.numbers import get_currency_precision
 
 from pipeline import fleet, savings
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.loads import local_midnight
-from pipeline.tariff import measured_rows, slot_expr, with_billed_time
+from pipeline.tariff import measured_rows
+from pipeline.tariff.clock import Flags, Hours, Ints, billed_weekday, day_number, hours_of, in_masks, micros
 from pipeline.tariff.slots import Slot, slots_of
 
 
@@ -37,18 +40,33 @@ def outside_wh(prepared: Prepared) -> int:
     Measured on the grid side of the charger: taken, less given / eta, less what the unmanaged world draws for the same
     driving. Bills add up to the closing stock of the accounts. What cars gave in an outage counts as given.
     """
-    since = pl.col("interval_start") >= local_midnight(prepared.inputs)
-    flows = prepared.charger_windows.filter(since).select("charge_wh", "discharge_wh").sum().row(0)
-    unmanaged = prepared.windows.filter(since).get_column("unmanaged_charge_wh").sum()
-    charge, discharge = (int(flow or 0) for flow in flows)
-    return charge - round(discharge / prepared.round_trip.efficiency) - int(unmanaged)
+    since = micros(local_midnight(prepared.inputs))
+
+    def of(windows: pl.DataFrame, name: str) -> int:
+        later = windows.get_column("interval_start").to_numpy().view(np.int64) >= since
+        return int(windows.get_column(name).to_numpy()[later].sum())
+
+    charge, discharge = (of(prepared.charger_windows, f"{way}_wh") for way in ("charge", "discharge"))
+    unmanaged = of(prepared.windows, "unmanaged_charge_wh")
+    return charge - round(discharge / prepared.round_trip.efficiency) - unmanaged
 
 
 def _rates(prepared: Prepared) -> Iterator[list[Slot]]:
     """The slots whose price a kWh pays, for every kind of hour the bill has."""
-    inputs = prepared.inputs
-    slots = [slot for slot in slots_of(inputs.tariff) if slot.sums_energy]
-    timed = with_billed_time(prepared.windows, inputs.site.timezone, inputs.tariff, inputs.tariff_holidays)
-    inside = timed.select(slot_expr(slot).alias(str(number)) for number, slot in enumerate(slots)).unique()
-    for row in inside.iter_rows():
-        yield [slot for slot, counts in zip(slots, row, strict=True) if counts]
+    inputs, tariff = prepared.inputs, prepared.inputs.tariff
+    slots = [slot for slot in slots_of(tariff) if slot.sums_energy]
+    starts = prepared.windows.get_column("interval_start").to_numpy().view(np.int64)
+    hours = hours_of(starts, inputs.site.timezone, tariff.clock)
+    weekday = billed_weekday(hours, tariff.holidays | inputs.tariff_holidays, tariff.holidays_billed_as)
+    inside = [_in_slot(slot, hours, weekday) for slot in slots]
+    for counts in set(zip(*(flags.tolist() for flags in inside), strict=True)):
+        yield list(compress(slots, counts))
+
+
+def _in_slot(slot: Slot, hours: Hours, weekday: Ints) -> Flags:
+    """Which windows lie in the hours and days a slot looks at."""
+    inside = in_masks(hours, weekday, slot.masks)
+    if slot.days is None:
+        return inside
+    first, until = map(day_number, slot.days)
+    return inside & (hours.day >= first) & (hours.day < until)

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
-_READY_TOLERANCE_PCT: Final = 1e-6  # absorbs the decimals a log writes, not a missing kilowatt-hour
-_SHORT: Final = pl.col("soc_out_pct") < pl.col("target_pct") - _READY_TOLERANCE_PCT
+TOLERANCE_PCT: Final = 1e-6  # absorbs the decimals a log writes, not a missing kilowatt-hour
+_FULL_PCT: Final = 100.0
+
+
+class Departure(NamedTuple):
+    """How a car (or the charger's, where the log names none) left, and what it was to leave with [%]."""
+
+    account: str
+    charger_id: str
+    soc_pct: float | None
+    target_pct: float
+
+    @property
+    def lacked_pct(self) -> float:
+        """What a short departure lacked [%], 0 for any other."""
+        short = self.soc_pct is not None and self.soc_pct < self.target_pct - TOLERANCE_PCT
+        return self.target_pct - self.soc_pct if short and self.soc_pct is not None else 0.0
 
 
 @dataclass(frozen=True)
@@ -28,23 +44,31 @@ class Departures:
         return 100 * self.ready / self.departures if self.departures else None
 
 
-def departures(sessions: pl.DataFrame, span: tuple[datetime, datetime], targets_pct: Mapping[str, float]) -> Departures:
-    """Classify every completed session that ended inside the half-open UTC `span`.
+def departing(
+    sessions: pl.DataFrame, span: tuple[datetime, datetime], targets_pct: Mapping[str, float]
+) -> list[Departure]:
+    """Return every completed session that ended inside the half-open UTC `span`.
 
     `sessions` as `domain.CHARGING_SESSION` with `account` (the car, or the charger where the log names none);
     `targets_pct` the configured target of each car [%], 100 where neither session nor configuration says.
     """
-    ended = _ended(sessions, span, targets_pct)
-    counts = ended.select(ready=(~_SHORT).sum(), unknown=pl.col("soc_out_pct").is_null().sum()).row(0)
-    ready, unknown = int(counts[0] or 0), int(counts[1] or 0)
-    return Departures(ended.height, ready, ended.height - ready - unknown, unknown)
+    ended = sessions.get_column("plugged_out_at").to_numpy()
+    begin, end = (np.datetime64(round(at.timestamp() * 1e6), "us") for at in span)
+    ours = pl.Series(np.flatnonzero(sessions.get_column("complete").to_numpy() & (ended >= begin) & (ended < end)))
+    columns = ("account", "charger_id", "soc_out_pct", "target_soc_pct")
+    accounts, chargers, reached, targets = (sessions.get_column(name).gather(ours).to_list() for name in columns)
+    stated = (
+        targets_pct.get(account, _FULL_PCT) if target is None else target
+        for account, target in zip(accounts, targets, strict=True)
+    )
+    return list(map(Departure, accounts, chargers, reached, stated))
 
 
-def _ended(sessions: pl.DataFrame, span: tuple[datetime, datetime], targets_pct: Mapping[str, float]) -> pl.DataFrame:
-    """The departures inside a span, with what each car was to leave with as target_pct."""
-    configured = pl.col("account").replace_strict(dict(targets_pct), default=100.0, return_dtype=pl.Float64)
-    inside = pl.col("complete") & (pl.col("plugged_out_at") >= span[0]) & (pl.col("plugged_out_at") < span[1])
-    return sessions.filter(inside).with_columns(target_pct=pl.coalesce(pl.col("target_soc_pct"), configured))
+def departures(left: Sequence[Departure]) -> Departures:
+    """Classify the `departing` cars of a bill."""
+    short = sum(one.lacked_pct > 0 for one in left)
+    unknown = sum(one.soc_pct is None for one in left)
+    return Departures(len(left), len(left) - short - unknown, short, unknown)
 
 
 @dataclass(frozen=True)
@@ -56,60 +80,23 @@ class Missing:
 
 
 def missing_at_departure(
-    sessions: pl.DataFrame,
-    span: tuple[datetime, datetime],
-    targets_pct: Mapping[str, float],
-    usable_wh: Mapping[str, float],
-    stores_w: Mapping[str, float],
+    left: Sequence[Departure], usable_wh: Mapping[str, float], stores_w: Mapping[str, float]
 ) -> Missing | None:
-    """Return what the short departures of `departures` lacked, all together; None where a capacity is not known.
+    """Return what the short ones of `departing` lacked, all together; None where a capacity is not known.
 
     `usable_wh`: capacity of each car [Wh]; `stores_w`: what each charger puts into a battery at full power [W].
     """
-    short = _ended(sessions, span, targets_pct).filter(_SHORT)
-    lacked_wh = (pl.col("target_pct") - pl.col("soc_out_pct")) / 100 * _of("account", usable_wh)
-    found = short.select(wh=lacked_wh, hours=lacked_wh / _of("charger_id", stores_w))
-    if found.null_count().sum_horizontal().item():
+    short = [one for one in left if one.lacked_pct]
+    if not all(one.account in usable_wh and one.charger_id in stores_w for one in short):
         return None
-    wh, hours = found.sum().row(0)
-    return Missing(round(wh / 1000, 3), round(hours * 60, 1))
-
-
-def _of(column: str, known: Mapping[str, float]) -> pl.Expr:
-    return pl.col(column).replace_strict(dict(known), default=None, return_dtype=pl.Float64)
+    lacked_wh = [one.lacked_pct / 100 * usable_wh[one.account] for one in short]
+    hours = [wh / stores_w[one.charger_id] for wh, one in zip(lacked_wh, short, strict=True)]
+    return Missing(round(sum(lacked_wh) / 1000, 3), round(sum(hours) * 60, 1))
 
 
 def equivalent_full_cycles(charge_wh: int, discharge_wh: int, usable_wh: float) -> float | None:
     """Return throughput over twice the fleet's usable capacity; None where no capacity is configured."""
     return (charge_wh + discharge_wh) / (2 * usable_wh) if usable_wh else None
-
-
-def reserve_violations(
-    readings: pl.DataFrame, span: tuple[datetime, datetime], reserves_pct: Mapping[str, float]
-) -> int | None:
-    """Return in how many sessions a car gave energy below its reserve, inside the half-open UTC `span`.
-
-    `readings` as `domain.CHARGER_RECORD`; `reserves_pct` the configured reserve of each car [%]. A car that comes with
-    less than its reserve violates nothing while it gives nothing. None where no reading of these cars states a charge.
-    """
-    session = ["charger_id", "session_id"]
-    columns = (*session, "measured_at", "vehicle_id", "energy_export_wh", "soc_pct")
-    ordered = readings.select(columns).drop_nulls("session_id").sort("charger_id", "measured_at")
-    told = ordered.with_columns(
-        car=pl.col("vehicle_id").drop_nulls().first().over(session),
-        given_wh=pl.col("energy_export_wh").forward_fill().diff().over(session),
-    )
-    known = told.filter(
-        pl.col("soc_pct").is_not_null()
-        & pl.col("car").is_in(list(reserves_pct))
-        & (pl.col("measured_at") >= span[0])
-        & (pl.col("measured_at") < span[1])
-    )
-    if known.is_empty():
-        return None
-    reserve = pl.col("car").replace_strict(dict(reserves_pct), return_dtype=pl.Float64)
-    below = known.filter((pl.col("given_wh") > 0) & (pl.col("soc_pct") < reserve - _READY_TOLERANCE_PCT))
-    return below.select(session).unique().height
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pipeline.fleet import (
     Departures,
     Missing,
     Observed,
+    departing,
     departures,
     equivalent_full_cycles,
     fleet_section,
@@ -25,7 +26,7 @@ def leaving(soc_out_pct: float | None, at: str = "07-10 18:45", **more: Any) -> 
 
 
 def classified(*rows: dict[str, Any], targets: dict[str, float] | None = None) -> tuple[int, int, int, int]:
-    found = departures(charging_sessions(rows), JULY, {"LEAF1": 80.0} if targets is None else targets)
+    found = departures(departing(charging_sessions(rows), JULY, {"LEAF1": 80.0} if targets is None else targets))
     assert found.ready + found.short + found.unknown == found.departures
     return found.departures, found.ready, found.short, found.unknown
 
@@ -64,13 +65,14 @@ def test_a_car_still_plugged_in_has_not_departed() -> None:
 
 
 def test_without_departures_there_is_no_share() -> None:
-    assert departures(charging_sessions([]), JULY, {"LEAF1": 80.0}).ready_pct is None
+    assert departures(departing(charging_sessions([]), JULY, {"LEAF1": 80.0})).ready_pct is None
     assert Departures(8, 6, 1, 1).ready_pct == 75.0
 
 
 def missing(*sessions: dict[str, Any], usable_wh: float | None = 20_000.0) -> Missing | None:
     cars = {} if usable_wh is None else {"LEAF1": usable_wh}
-    return missing_at_departure(charging_sessions(sessions), JULY, {"LEAF1": 80.0}, cars, {"CP1": 5_000.0})
+    left = departing(charging_sessions(sessions), JULY, {"LEAF1": 80.0})
+    return missing_at_departure(left, cars, {"CP1": 5_000.0})
 
 
 def test_what_short_departures_lacked_is_told_in_energy_and_time() -> None:
