@@ -187,7 +187,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
     deviations = sources.deviations(*_SETS).above(corners * sources.live, clock_ends)
     sizes = [*(drawn.draws for drawn in _SETS), len(corners), len(clock_ends)]
     whole, measurement, modelling, still, ends, clocks = compared.drawn(deviations, sizes, alone=(1, 2, 5))
-    if len(whole.first.lines) != len(compared.headline.lines):
+    if len(whole.sample.lines) != len(compared.headline.lines):
         return None  # charges on reactive energy are not priced in draws, which hold active energy only
     peak_kw = compared.widened("peak_kw", _range(compared.reductions, whole, still, ends))
     money = compared.widened("money", _range(compared.savings, whole, still, ends))
@@ -297,7 +297,9 @@ class _Compared:
         rebuilt = uncertainty.past_of_draws(known, {}, name, inputs.reach)
         bounds = np.cumsum([0, *sizes])
         sets = [measured.of(slice(first, until)) for first, until in pairwise(bounds)]
-        return [uncertainty.DrawnBills(terms, rows, rebuilt if n in alone else own) for n, rows in enumerate(sets)]
+        pasts = [rebuilt if number in alone else own for number in range(len(sets))]
+        alike = uncertainty.DrawnBills(terms, sets[0], pasts[0]).first
+        return [uncertainty.DrawnBills(terms, *drawn, alike) for drawn in zip(sets, pasts, strict=True)]
 
     def widened(self, figure: str, found: Range | None) -> Range | None:
         """Widen a range by what windows without meter data leave open."""

@@ -52,11 +52,15 @@ class Terms:
 
 @dataclass(frozen=True, eq=False)
 class DrawnBills:
-    """The bills of all draws, in their order: what they were priced on, and own peaks of earlier months."""
+    """The bills of all draws, in their order: what they were priced on, and own peaks of earlier months.
+
+    `alike`: a bill of the same terms, for the lines that no draw changes; None for that of the first draw.
+    """
 
     terms: Terms
     measured: MeasuredDraws
     past: Past
+    alike: Bill | None = None
 
     def bill(self, draw: int) -> Bill:
         """Return the whole bill of one draw."""
@@ -73,10 +77,15 @@ class DrawnBills:
         """Return the whole bill of the first draw."""
         return self.bill(0)
 
+    @property
+    def sample(self) -> Bill:
+        """Return a bill with the lines that every draw has."""
+        return self.alike or self.first
+
     @cached_property
     def _priced(self) -> tuple[Reals, list[tuple[LineKey, Reals]]]:
         try:
-            return priced(self.terms.tariff, self.measured, self.past, self.first, self.terms.currency_digits)
+            return priced(self.terms.tariff, self.measured, self.past, self.sample, self.terms.currency_digits)
         except NotLinearError:
             return self._by_engine()
 

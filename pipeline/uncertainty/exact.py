@@ -22,12 +22,14 @@ from pipeline.uncertainty.draws import Reals
 
 Ints = npt.NDArray[np.int64]
 Whole = npt.NDArray[Any]
-"""Python's whole numbers, which have no end, one a draw."""
+"""Whole numbers, one a draw: of 64 bits where no draw can pass them, else Python's, which have no end."""
 
 Past = Mapping[str, Mapping[str, Decimal | Ints]]
 """Charge -> earlier month -> own peak: [kW] where it is the same in all draws, else [W] of each, and maybe of more."""
 
 _MOST_DECIMALS: Final = 12  # of an amount without a stated rounding
+_FITS: Final = 2**61  # into 64 bits, even twice or with one more such number
+_EXACT: Final = 2**53  # as floating-point numbers
 
 
 class NotLinearError(Exception):
@@ -35,26 +37,37 @@ class NotLinearError(Exception):
 
 
 class Amount(NamedTuple):
-    """A number a draw: `whole` times 10 to the power of -`digits`."""
+    """A number a draw: `whole` times 10 to the power of -`digits`; none of `whole` is larger than `most`."""
 
     whole: Whole
     digits: int
+    most: int
 
-    def at(self, digits: int) -> Whole:
-        """Return the whole numbers at more digits."""
-        scaled: Whole = self.whole * 10 ** (digits - self.digits)
-        return scaled
+    @classmethod
+    def of(cls, whole: Ints, digits: int) -> Amount:
+        """Return measured numbers."""
+        return cls(whole, digits, int(np.abs(whole).max(initial=0)))
+
+    def _scaled(self, by: int) -> Amount:
+        most = max(1, self.most) * abs(by)
+        return Amount(_room_for(most, self.whole) * by, self.digits, most)
+
+    def at(self, digits: int) -> Amount:
+        """Return the same numbers with more digits."""
+        return self if digits == self.digits else self._scaled(10 ** (digits - self.digits))._replace(digits=digits)
 
     def times(self, rate: Decimal) -> Amount:
         """Return the product with a rate."""
         whole, digits = _whole(rate)
-        return Amount(self.whole * whole, self.digits + digits)
+        return self._scaled(whole)._replace(digits=self.digits + digits)
+
+    def divided(self, by: int, mode: str, digits: int) -> Amount:
+        """Return whole parts of `by`, rounded, as numbers of so many digits."""
+        return Amount(_divided(_room_for(2 * by, self.whole), by, mode), digits, self.most // by + 1)
 
     def in_steps(self, mode: str, digits: int) -> Amount:
         """Return the number in so many digits."""
-        if digits >= self.digits:
-            return self
-        return Amount(_divided(self.whole, 10 ** (self.digits - digits), mode), digits)
+        return self if digits >= self.digits else self.divided(10 ** (self.digits - digits), mode, digits)
 
     def rounded(self, rounding: Rounding | None) -> Amount:
         """Return money as the engine rounds it: as stated, else to 12 decimals."""
@@ -65,7 +78,11 @@ class Amount(NamedTuple):
     @property
     def floats(self) -> Reals:
         """Return the nearest floating-point numbers."""
-        return np.array([whole / 10**self.digits for whole in self.whole], dtype=np.float64)
+        unit = 10**self.digits
+        if self.most <= _EXACT and unit <= _EXACT:
+            exact: Reals = self.whole.astype(np.float64) / unit
+            return exact
+        return np.array([whole / unit for whole in self.whole.tolist()], dtype=np.float64)
 
 
 @dataclass
@@ -86,12 +103,12 @@ class _Case:
 
     def same(self, value: Decimal) -> Amount:
         whole, digits = _whole(value)
-        return Amount(np.full(self.count, whole, dtype=object), digits)
+        kind = np.int64 if abs(whole) < _FITS else object
+        return Amount(np.full(self.count, whole, dtype=kind), digits, abs(whole))
 
     def sum_of(self, lines: Sequence[Amount]) -> Amount:
         digits = max((line.digits for line in lines), default=0)
-        nothing = np.zeros(self.count, dtype=object)
-        return Amount(reduce(lambda total, line: total + line.at(digits), lines, nothing), digits)
+        return reduce(_sum, [line.at(digits) for line in lines], self.same(Decimal(0)).at(digits))
 
 
 def priced(
@@ -126,18 +143,33 @@ def _whole(value: Decimal) -> tuple[int, int]:
     return (whole * 10**exponent, 0) if exponent > 0 else (whole, -exponent)
 
 
+def _sum(one: Amount, other: Amount) -> Amount:
+    """The sum of two amounts of as many digits."""
+    most = one.most + other.most
+    return Amount(_room_for(most, one.whole) + other.whole, one.digits, most)
+
+
+def _room_for(most: int, whole: Whole) -> Whole:
+    """The same numbers, such that they can become so large."""
+    return whole if most < _FITS else whole.astype(object)
+
+
 def _divided(whole: Whole, by: int, mode: str) -> Whole:
     """Divide and round; `down` and `up` are towards and away from zero."""
     size = abs(whole)
     quotient, rest = size // by, size % by
-    up = {
-        "down": rest < 0,
-        "up": rest > 0,
-        "half_up": 2 * rest >= by,
-        "half_even": (2 * rest > by) | ((2 * rest == by) & (quotient % 2 == 1)),
-    }[mode]
-    rounded: Whole = (quotient + up.astype(object)) * np.where(whole < 0, -1, 1).astype(object)
+    size = quotient + _UP[mode](quotient, rest, by).astype(whole.dtype)
+    rounded: Whole = np.where(whole < 0, -size, size)
     return rounded
+
+
+_UP: Final[Mapping[str, Callable[[Whole, Whole, int], Whole]]] = {
+    "down": lambda _quotient, rest, _by: rest < 0,
+    "up": lambda _quotient, rest, _by: rest > 0,
+    "half_up": lambda _quotient, rest, by: 2 * rest >= by,
+    "half_even": lambda quotient, rest, by: (2 * rest > by) | ((2 * rest == by) & (quotient % 2 == 1)),
+}
+"""Which quotients are rounded away from zero."""
 
 
 def _not_linear(_charge: ResolvedCharge, _case: _Case) -> Iterator[Amount]:
@@ -158,8 +190,8 @@ def _energy(charge: ResolvedCharge, case: _Case) -> Iterator[Amount]:
             raise NotLinearError
         for band in span.bands:
             row = case.rows.by_slot[charge.charge_id, number, band.band]
-            amount = Amount((row.exported if export else row.imported).astype(object), 3).times(band.tiers[0].rate)
-            yield Amount(-amount.whole, amount.digits) if export else amount
+            rate = band.tiers[0].rate
+            yield Amount.of(row.exported, 3).times(-rate) if export else Amount.of(row.imported, 3).times(rate)
 
 
 def _demand(charge: ResolvedCharge, case: _Case) -> Iterator[Amount]:
@@ -173,7 +205,7 @@ def _demand(charge: ResolvedCharge, case: _Case) -> Iterator[Amount]:
                 raise NotLinearError
             own = row.peak.values
             case.own.append(((charge.charge_id, band.lines[0]), own / 1000))
-            yield _billed(quantity, Amount(own.astype(object), 3), charge.charge_id, case).times(band.tiers[0].rate)
+            yield _billed(quantity, Amount.of(own, 3), charge.charge_id, case).times(band.tiers[0].rate)
 
 
 def _billed(quantity: DemandQuantity, own: Amount, charge_id: str, case: _Case) -> Amount:
@@ -186,13 +218,15 @@ def _billed(quantity: DemandQuantity, own: Amount, charge_id: str, case: _Case) 
         percent = ratchet.percent.scaleb(-2)
         known += [amount.times(percent) for amount in held]
     digits = max(amount.digits for amount in known)
-    highest = Amount(reduce(np.maximum, [amount.at(digits) for amount in known]), digits)
+    known = [amount.at(digits) for amount in known]
+    whole = reduce(np.maximum, [amount.whole for amount in known])
+    highest = Amount(whole, digits, max(amount.most for amount in known))
     if quantity.step is None:
         return highest
     step, step_digits = _whole(quantity.step.step)
     digits = max(digits, step_digits)
-    steps = _divided(highest.at(digits), step * 10 ** (digits - step_digits), quantity.step.mode)
-    return Amount(steps * step, step_digits)
+    steps = highest.at(digits).divided(step * 10 ** (digits - step_digits), quantity.step.mode, 0)
+    return steps.times(quantity.step.step)
 
 
 def _held(ratchet: Ratchet, own: Amount, past: Mapping[str, Decimal | Ints], case: _Case) -> Iterator[Amount]:
@@ -206,7 +240,7 @@ def _held(ratchet: Ratchet, own: Amount, past: Mapping[str, Decimal | Ints], cas
             yield from [own] if ratchet.include_current else []
         elif at in past:
             peak = past[at]
-            yield case.same(peak) if isinstance(peak, Decimal) else Amount(peak[: case.count].astype(object), 3)
+            yield case.same(peak) if isinstance(peak, Decimal) else Amount.of(peak[: case.count], 3)
 
 
 def _percent(charge: ResolvedCharge, case: _Case) -> Iterator[Amount]:

@@ -85,9 +85,9 @@ def terms_of(text: str, folder: Path) -> Terms:
     return Terms(tariff, "unmanaged", "UTC", frozenset(), starts, 3600, 2)
 
 
-def load_of(seed: int) -> Matrix:
+def load_of(seed: int, scale: int) -> Matrix:
     source = np.random.default_rng(seed)
-    net = source.integers(-300, 2_000, (DRAWS, WINDOWS))
+    net = scale * source.integers(-300, 2_000, (DRAWS, WINDOWS))
     return Matrix(np.maximum(net, 0), np.maximum(-net, 0), None)
 
 
@@ -102,14 +102,15 @@ def texts(draw: Any) -> str:
     )
 
 
-@given(text=texts(), seed=st.integers(0, 999), carried=st.integers(0, 4_000))
+@given(text=texts(), seed=st.integers(0, 999), carried=st.integers(0, 4_000), scale=st.sampled_from([1, 10**9]))
 def test_every_draw_is_the_engines_bill(
-    text: str, seed: int, carried: int, tmp_path_factory: pytest.TempPathFactory
+    text: str, seed: int, carried: int, scale: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    """Also of loads whose money does not fit into 64 bits."""
     terms = terms_of(text, tmp_path_factory.mktemp("tariff"))
     before = np.random.default_rng(seed).integers(0, 3_000, DRAWS)
     past: Past = {"demand": {"2025-01": before, "2024-10": Decimal(carried) / 1000}}
-    drawn = DrawnBills(terms, terms.measure(load_of(seed)), past)
+    drawn = DrawnBills(terms, terms.measure(load_of(seed, scale)), past)
     totals, own = priced(terms.tariff, drawn.measured, past, drawn.first, 2)
     bills = [drawn.bill(draw) for draw in range(DRAWS)]
     assert totals.tolist() == [float(bill.total) for bill in bills]
