@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 from babel.numbers import get_currency_precision
 
-from pipeline import fleet, quality, savings, scenarios
+from pipeline import fleet, quality, savings
 from pipeline.calendars import period_utc
 from pipeline.chain.assumptions import assumptions_of
 from pipeline.chain.capturing import capture_of
@@ -72,9 +72,10 @@ def _determinants(prepared: Prepared) -> pl.DataFrame:
     return measure(
         inputs.tariff,
         inputs.period,
-        scenarios.long_load(windows.filter(pl.col("metered"))),
+        windows if windows.get_column("metered").all() else windows.filter("metered"),
         zone=inputs.site.timezone,
         holidays=inputs.tariff_holidays,
+        worlds=SCENARIOS,
     )
 
 

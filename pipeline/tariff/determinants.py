@@ -7,7 +7,7 @@ windows, events) look at their own hours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC as UTC_ZONE
 from datetime import date, datetime, timedelta
@@ -42,6 +42,19 @@ DETERMINANT: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "own_peak_low_w": pl.Int64,  # apparent or reactive power of a rebuilt world: its chargers' part is a range
     "own_peak_high_w": pl.Int64,
 }
+
+_FIGURES: Final = {
+    "import_wh": "imported",
+    "export_wh": "exported",
+    "own_peak_w": "peak",
+    "peak_set_at": "set_at",
+    "windows": "windows",
+    "expected": "expected",
+    "reactive_varh": "reactive",
+    "own_peak_low_w": "low",
+    "own_peak_high_w": "high",
+}
+"""Columns of determinants and the figures of a slot they hold."""
 
 
 def masks_expr(masks: Iterable[Mask]) -> pl.Expr:
@@ -102,45 +115,32 @@ def _hours_of_bills(bills: Sequence[ResolvedTariff], zone: str, blocks: Blocks) 
     return found
 
 
-def _rows(figures: Sequence[Figures], slots: Sequence[Slot], keys: Sequence[tuple[Any, ...]]) -> dict[str, pl.Series]:
-    """The determinants of one bill, row by row: load after load, slot after slot."""
-
-    def joined(name: str) -> pl.Series:
-        parts = [getattr(figure, name) for figure in figures]
-        partial = isinstance(parts[0], Partial)
-        values = np.stack([part.values if partial else part for part in parts], axis=1).ravel()
-        column = pl.Series(name, values, dtype=pl.Int64)
-        if not partial:
-            return column
-        hidden = ~np.stack([part.known for part in parts], axis=1).ravel()
-        return column.set(pl.Series(hidden), None) if hidden.any() else column
-
-    loads = len(keys)
-    return {
-        "charge_id": pl.Series([slot.charge_id for slot in slots] * loads, dtype=pl.String),
-        "band": pl.Series([slot.band for slot in slots] * loads, dtype=pl.String),
-        "span": pl.Series([slot.span for slot in slots] * loads, dtype=pl.Int64),
-        "import_wh": joined("imported"),
-        "export_wh": joined("exported"),
-        "own_peak_w": joined("peak"),
-        "peak_set_at": joined("set_at").cast(UTC),
-        "windows": joined("windows"),
-        "expected": joined("expected"),
-        "reactive_varh": joined("reactive"),
-        "own_peak_low_w": joined("low"),
-        "own_peak_high_w": joined("high"),
-    }
+def _figures(name: str, kind: Any, figures: Sequence[Figures]) -> pl.Series:
+    """A column of determinants, row by row: load after load, slot after slot."""
+    parts = [getattr(figure, _FIGURES[name]) for figure in figures]
+    if not isinstance(parts[0], Partial):
+        return pl.Series(name, np.stack(parts, axis=1).ravel(), dtype=kind)
+    known = np.stack([part.known for part in parts], axis=1).ravel()
+    if not known.any():
+        return pl.Series(name, [None], dtype=kind).new_from_index(0, len(known))
+    column = pl.Series(name, np.stack([part.values for part in parts], axis=1).ravel(), dtype=pl.Int64)
+    column = column if known.all() else column.set(pl.Series(~known), None)
+    return column if kind == pl.Int64 else column.cast(kind)
 
 
-def _bill_rows(bill: BillWindows, keys: Sequence[tuple[Any, ...]], schema: Mapping[str, Any]) -> pl.DataFrame:
-    """The determinants of one bill of every load that has a window in it."""
-    slots = slots_of(bill.resolved)
-    columns = _rows(bill.figures(slots), slots, keys)
-    named = {
-        name: pl.Series([key[place] for key in keys for _ in slots], dtype=kind)
-        for place, (name, kind) in enumerate(schema.items())
-    }
-    frame = pl.DataFrame({**named, **columns}).with_columns(month=pl.lit(bill.resolved.period.month))
+def _bill_rows(bill: BillWindows, keys: Mapping[str, Sequence[Any]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    """The determinants of one bill of every load that has a window in it; `keys` has the loads' own columns."""
+    slots, loads = slots_of(bill.resolved), len(bill.actual)
+    figures = bill.figures(slots)
+    listed = {name: [value for value in values for _ in slots] for name, values in keys.items()}
+    listed |= {name: [getattr(slot, name) for slot in slots] * loads for name in ("charge_id", "band", "span")}
+    listed["month"] = [bill.resolved.period.month] * (loads * len(slots))
+    frame = pl.DataFrame(
+        [
+            _figures(name, kind, figures) if name in _FIGURES else pl.Series(name, listed[name], dtype=kind)
+            for name, kind in schema.items()
+        ]
+    )
     counted = bill.matrix.counted
     return frame if counted.all() else frame.filter(pl.Series(np.repeat(counted > 0, len(slots))))
 
@@ -199,23 +199,35 @@ def measure_many(
     each of `worlds`. All loads are in `zone`, on these bills and in windows of one length. The columns are `by`, month
     and `DETERMINANT`, by bill and then by load. Errors as `measure`.
     """
-    schema: dict[str, Any] = {**{name: load.schema[name] for name in by}, "scenario": pl.String}
-    names = [*by, "month", *DETERMINANT]
+    schema = {**{name: load.schema[name] for name in by}, "month": pl.String, **DETERMINANT}
     if load.is_empty() or not bills:
-        return pl.DataFrame(schema={**schema, "month": pl.String, **DETERMINANT}).select(names)
+        return pl.DataFrame(schema=schema)
+    return pl.concat(_frames(bills, load, (zone, holidays), (by, worlds), schema))
+
+
+def _frames(
+    bills: Sequence[ResolvedTariff],
+    load: pl.DataFrame,
+    calendar: tuple[str, frozenset[date]],
+    names: tuple[Sequence[str], Sequence[str]],
+    schema: Mapping[str, Any],
+) -> Iterator[pl.DataFrame]:
+    """The determinants of each bill, for `measure_many`: zone and holidays, `by` and `worlds`."""
+    (zone, holidays), (by, worlds) = calendar, names
     blocks = blocks_of(load, by if worlds else [*by, "scenario"])
     hours = _hours_of_bills(bills, zone, blocks)
     spread = Spread(blocks, np.concatenate([found.starts for found in hours]))
     matrices = [spread.matrix(world) for world in worlds] or [spread.matrix()]
-    keys = [(*key, world) for world in worlds for key in blocks.keys] if worlds else blocks.keys
-    actual, found, first = _actual_rows(keys), [], 0
+    loads = [(*key, world) for world in worlds for key in blocks.keys] if worlds else blocks.keys
+    keys = dict(zip([*by, "scenario"], zip(*loads, strict=True), strict=True))
+    actual, first = _actual_rows(loads), 0
     for resolved, of_bill in zip(bills, hours, strict=True):
         until = first + len(of_bill.starts)
         matrix = stacked([matrix.columns(first, until) for matrix in matrices])
-        bill = BillWindows(resolved, zone, holidays, blocks.duration_s, of_bill, matrix, actual)
-        found.append(_bill_rows(bill, keys, schema))
+        yield _bill_rows(
+            BillWindows(resolved, zone, holidays, blocks.duration_s, of_bill, matrix, actual), keys, schema
+        )
         first = until
-    return pl.concat(found).select(names)
 
 
 def measure_draws(
@@ -248,17 +260,29 @@ def _actual_rows(keys: Sequence[tuple[Any, ...]]) -> Ints:
 
 
 def measure(
-    resolved: ResolvedTariff, period: BillPeriod, load: pl.DataFrame, *, zone: str, holidays: frozenset[date]
+    resolved: ResolvedTariff,
+    period: BillPeriod,
+    load: pl.DataFrame,
+    *,
+    zone: str,
+    holidays: frozenset[date],
+    worlds: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Return the billing determinants of every scenario of a load, one row per charge, band and span.
 
-    `load` is of shape `domain.LOAD` [Wh], and may carry `reactive_varh` [varh]; rows outside the bill are ignored.
-    `holidays` are billed like the tariff's own. The columns are `DETERMINANT`; a tariff that measures nothing gives
-    one row of totals a scenario with an empty charge_id. A band that has no window in the bill's calendar has a peak
-    of 0 W, one whose windows are all missing from the load has none.
+    `load` is of shape `domain.LOAD` [Wh], or wide by `worlds` as in `measure_many`, and may carry `reactive_varh`
+    [varh]; rows outside the bill are ignored. `holidays` are billed like the tariff's own. The columns are
+    `DETERMINANT`; a tariff that measures nothing gives one row of totals a scenario with an empty charge_id. A band
+    that has no window in the bill's calendar has a peak of 0 W, one whose windows are all missing from the load has
+    none.
     Raises TariffError where the load is coarser than a demand window, is in windows of two lengths or states a window
     twice.
     """
     start, end = period_utc(period, zone)
-    inside = load.filter((pl.col("interval_start") >= start) & (pl.col("interval_start") < end))
-    return measure_many([resolved], inside, zone=zone, holidays=holidays).drop("month")
+    instants = load.get_column("interval_start")
+    outside = not load.is_empty() and not (start <= instants.min() and instants.max() < end)  # type: ignore[operator]
+    if outside:
+        load = load.filter((pl.col("interval_start") >= start) & (pl.col("interval_start") < end))
+    if load.is_empty():
+        return pl.DataFrame(schema=dict(DETERMINANT))
+    return next(_frames([resolved], load, (zone, holidays), ((), worlds), DETERMINANT))

@@ -203,29 +203,34 @@ class BillWindows:
 
     def _flags(self, slot: Slot) -> Flags:
         self._refuse_straddling(slot)
-        if not self.sliding:
-            return self._inside(slot, self.hours, self.weekday)
-        grid = self.grid
-        return holds_runs(self._inside(slot, grid, self._weekday(grid)), self.per_window)
+        return self._whole(slot) if self.sliding else self._inside(slot, self.hours, self.weekday)
 
-    def _expected(self, slot: Slot) -> int:
+    def _whole(self, slot: Slot) -> Flags:
+        """Which windows of the bill's calendar lie in the hours of a slot."""
+        inside = self._inside(slot, self.grid, self._weekday(self.grid))
+        return holds_runs(inside, self.per_window) if self.sliding else inside
+
+    def _expected(self, slot: Slot, flags: Flags) -> int:
         if slot.events is not None:
             period = self.resolved.period
             return sum(period.read_from <= event.date() < period.read_to for event in slot.events)
-        grid = self.grid
-        inside = self._inside(slot, grid, self._weekday(grid))
-        return int((holds_runs(inside, self.per_window) if self.sliding else inside).sum())
+        return int((flags if self.hours is self.grid else self._whole(slot)).sum())
 
     def plain(self, slots: Sequence[Slot]) -> list[Figures]:
         """Return sums and highest windows of several slots by way of the cells their hours cut."""
         if not slots:
             return []
-        cells = slots_in(np.stack([self._flags(slot) for slot in slots]), self.hours.day, self.load)
-        return [self._plain(slot, number, cells) for number, slot in enumerate(slots)]
+        flags = np.stack([self._flags(slot) for slot in slots])
+        cells = slots_in(flags, self.hours.day, self.load)
+        expected = map(self._expected, slots, flags)
+        return [
+            self._plain(slot, (number, cells), count)
+            for number, (slot, count) in enumerate(zip(slots, expected, strict=True))
+        ]
 
-    def _plain(self, slot: Slot, number: int, cells: Cells | Joined) -> Figures:
-        loads = len(self.actual)
-        expected = self._expected(slot)
+    def _plain(self, slot: Slot, place: tuple[int, Cells | Joined], expected: int) -> Figures:
+        """The figures of a slot that is a sum or a highest window; `place`: its number among the slots of cells."""
+        (number, cells), loads = place, len(self.actual)
         windows = cells.windows(number)
         reactive, metered = cells.reactive(number)
         peak, set_at = _unknown(loads), _unknown(loads)
@@ -255,9 +260,9 @@ class BillWindows:
         """Return what a slot measures that no sum or highest window of kWh tells."""
         quantity = slot.quantity or DemandQuantity()
         inside = self._flags(slot)
-        plain = self._plain(slot, 0, Cells.of(inside[None, :], self.hours.day, self.matrix))
+        expected = self._expected(slot, inside)
+        plain = self._plain(slot, (0, Cells.of(inside[None, :], self.hours.day, self.matrix)), expected)
         peak = peak_of(values_of(self.matrix, quantity.unit), inside, self.hours.day, quantity, self.window_s)
-        expected = int(plain.expected[0])
         watts, set_at = self._peak(peak.watts, peak.watts >= 0, peak.window, expected)
         if slot.events is not None and not expected:
             watts = _unknown(len(self.actual))

@@ -206,7 +206,8 @@ class Spread:
         prefix = "" if world is None else f"{world}_"
         imported, present = self.column(f"{prefix}import_wh")
         exported, _ = self.column(f"{prefix}export_wh")
-        if REACTIVE not in self.blocks.frame.columns:
+        frame = self.blocks.frame
+        if REACTIVE not in frame.columns or frame.get_column(REACTIVE).null_count() == frame.height:
             return Matrix(imported, exported, present)
         return Matrix(imported, exported, present, *self.column(REACTIVE))
 
