@@ -8,7 +8,8 @@
 
 from pipeline.chain.outages import Served, outages_of, served
 from pipeline.chain.plug_in import PlugIn
-from pipeline.chain.inputs import EARLIER_WINDOW, ROUTINE, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
+from pipeline.chain.measured import ROUTINE, BillMeasured
+from pipeline.chain.inputs import EARLIER_WINDOW, WEATHER, Earlier, Inputs, OwnPeaks, Prepared, Result
 from pipeline.chain.sessions import found_sessions, known_sessions
 from pipeline.chain.non_routine import event_findings, unlike_days, with_routine, without_events
 from pipeline.chain.findings import load_findings, log_findings, meter_findings
@@ -36,6 +37,7 @@ __all__ = [
     "EARLIER_WINDOW",
     "ROUTINE",
     "WEATHER",
+    "BillMeasured",
     "Capture",
     "Checked",
     "ComparedDays",

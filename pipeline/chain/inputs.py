@@ -14,6 +14,7 @@ import polars as pl
 from pipeline import quality, savings, scenarios, uncertainty
 from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import period_utc
+from pipeline.chain.measured import BillMeasured
 from pipeline.chain.plug_in import PlugIn
 from pipeline.charging import Registers, RoundTrip
 from pipeline.domain import REACTIVE_RECORD, UTC, BillPeriod
@@ -32,14 +33,6 @@ EARLIER_WINDOW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 }
 WEATHER: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {"observed_at": UTC, "temperature_c": pl.Float64}
 
-ROUTINE: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
-    "routine_import_wh": pl.Int64,
-    "routine_export_wh": pl.Int64,
-    "routine_peak_w": pl.Int64,
-    "routine_peak_set_at": UTC,
-}
-"""What a determinant would have been without the events of the bill; null where none had a load that is known."""
-
 OwnPeaks = Mapping[tuple[str, str], Mapping[str, Decimal]]
 """(scenario, charge_id) -> month -> own peak [kW]."""
 
@@ -52,8 +45,8 @@ class Earlier:
     incomplete: frozenset[str]  # months whose own peaks are not fully known
     demand_amounts: Mapping[savings.LineKey, Decimal]  # of the last eleven bills, headline world
     prior: Sequence[savings.PriorBill]
-    # DETERMINANT and ROUTINE of the last two years' bills; frames have no single truth value to compare by
-    measured: Mapping[str, pl.DataFrame] = field(default_factory=dict, compare=False)
+    # of the last two years' bills; frames have no single truth value to compare by
+    measured: Mapping[str, BillMeasured] = field(default_factory=dict, compare=False)
     seeds: frozenset[str] = frozenset()  # months before V2B began
     # loads (EARLIER_WINDOW) and baselines (BASELINE_DAY) by which V2B days are compared with other days
     windows: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_WINDOW), compare=False)

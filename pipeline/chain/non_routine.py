@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
 from pipeline import quality, scenarios
 from pipeline.calendars import period_utc
-from pipeline.chain.inputs import ROUTINE, Inputs
+from pipeline.chain.inputs import Inputs
+from pipeline.chain.measured import INSTEAD_OF, ROUTINE, BillMeasured
 from pipeline.domain import SCENARIOS, UTC
 from pipeline.portfolio import Event
-from pipeline.tariff import DETERMINANT, measure
+from pipeline.tariff import measure
 
 WORDS: Final[Mapping[str, str]] = {
     "load": "an unusual load",
@@ -25,7 +26,6 @@ WORDS: Final[Mapping[str, str]] = {
 }
 
 _KEYS: Final = ("scenario", "charge_id", "band", "span")
-_CHANGED: Final = dict(zip(ROUTINE, ("import_wh", "export_wh", "own_peak_w", "peak_set_at"), strict=True))
 
 
 def unlike_days(inputs: Inputs) -> dict[date, str]:
@@ -73,7 +73,8 @@ def with_routine(determinants: pl.DataFrame, windows: pl.DataFrame, inputs: Inpu
     begin, end = period_utc(inputs.period, inputs.site.timezone)
     loads = [(event, watts) for event in inputs.events if event.touches(begin, end) and (watts := event.load_w)]
     if not loads or determinants.is_empty():
-        return determinants.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in ROUTINE.items())
+        nothing = [None] * determinants.height
+        return determinants.hstack([pl.Series(name, nothing, dtype=kind) for name, kind in ROUTINE.items()])
     present = windows.filter(pl.col("metered")).with_columns(event_wh=_event_wh(loads))
     routine = present.with_columns(
         column for world in SCENARIOS for column in scenarios.with_added(world, -pl.col("event_wh"), becomes=world)
@@ -85,7 +86,7 @@ def with_routine(determinants: pl.DataFrame, windows: pl.DataFrame, inputs: Inpu
         zone=inputs.site.timezone,
         holidays=inputs.tariff_holidays,
     )
-    found = measured.select(*_KEYS, *(pl.col(name).alias(as_routine) for as_routine, name in _CHANGED.items()))
+    found = measured.select(*_KEYS, *(pl.col(name).alias(as_routine) for as_routine, name in INSTEAD_OF.items()))
     return determinants.join(found, on=_KEYS, how="left", maintain_order="left")
 
 
@@ -106,31 +107,12 @@ def _event_wh(loads: Sequence[tuple[Event, int]]) -> pl.Expr:
     return pl.when(dead).then(0).otherwise((pl.sum_horizontal(watt_seconds) / 3600).round().cast(pl.Int64))
 
 
-def is_adjusted(determinants: pl.DataFrame) -> bool:
-    """Tell whether `with_routine` took the load of an event off a bill."""
-    return determinants.get_column("routine_import_wh").count() > 0
+def without_events(measured: Mapping[str, BillMeasured], events: Sequence[Event]) -> dict[str, BillMeasured]:
+    """Return the months of last year of which it is known what they would have been without events.
 
-
-def without_events(measured: Mapping[str, pl.DataFrame], events: Sequence[Event]) -> dict[str, pl.DataFrame]:
-    """Return last year's determinants as they would have been without events, which will not come again.
-
-    `measured` of `with_routine` by month; columns of `tariff.DETERMINANT`. Where an event's `kw` is known, its load is
-    taken off; a month in which an event without one set a peak is left out, since the next highest window may lie
-    elsewhere: figures that look ahead are not stated rather than set right by guess. What was billed, and what ratchets
-    carry, stays as it was.
+    Events will not come again. Where an event's `kw` is known, its load is taken off (`BillMeasured.routine`); a month
+    in which an event without one set a peak is left out, since the next highest window may lie elsewhere: figures that
+    look ahead are not stated rather than set right by guess. What was billed, and what ratchets carry, stays as it was.
     """
-    open_ended = [event for event in events if event.load_w is None]
-    routine = {month: _routine(frame) for month, frame in measured.items()}
-    return {m: frame for m, frame in routine.items() if not any(_set_peak(frame, event) for event in open_ended)}
-
-
-def _routine(frame: pl.DataFrame) -> pl.DataFrame:
-    if is_adjusted(frame):
-        frame = frame.with_columns(pl.col(as_routine).alias(name) for as_routine, name in _CHANGED.items())
-    return frame.select(DETERMINANT.keys())
-
-
-def _set_peak(frame: pl.DataFrame, event: Event) -> bool:
-    at: Any = pl.col("peak_set_at")
-    inside = (at >= event.begin) & (at < event.end) & pl.col("own_peak_w").is_not_null()
-    return not frame.filter(inside).is_empty()
+    unknown = [event for event in events if event.load_w is None]
+    return {m: bill for m, bill in measured.items() if not any(bill.peaked_within(e.begin, e.end) for e in unknown)}

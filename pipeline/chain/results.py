@@ -19,6 +19,7 @@ from pipeline.chain.event_window import in_event_window
 from pipeline.chain.fleet_facts import cut_at_baseline_peak_kw, fleet_of, peak_span
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
+from pipeline.chain.measured import BillMeasured
 from pipeline.chain.meter_gaps import bridged
 from pipeline.chain.non_routine import with_routine
 from pipeline.chain.outages import served
@@ -27,14 +28,15 @@ from pipeline.chain.proving import contradictions_of, doubts_of, is_commissioned
 from pipeline.chain.ranging import Drawn, draw_savings, ranges_of
 from pipeline.chain.yearly import with_worth
 from pipeline.domain import CHARGING_SESSION, SCENARIOS
-from pipeline.tariff import PLACEHOLDER, Bill, ResolvedTariff, measure, price
+from pipeline.tariff import PLACEHOLDER, Bill, ResolvedTariff, Rows, measure, measured_rows, price_measured
 
 
 def compute(measured: Prepared) -> Result:
     """Price every world whose load is known, or known well enough that no peak lies in a gap, and sum up."""
     prepared = bridged(measured, bills_of)
     inputs, determinants = prepared.inputs, _determinants(prepared)
-    priced = _priced(prepared, determinants)
+    bill = BillMeasured(with_routine(determinants, prepared.billed_windows, inputs))
+    priced = _priced(prepared, bill.rows)
     drawn = draw_savings(prepared, priced, _demand_line(prepared, priced))
     known = known_worlds(prepared, drawn)
     bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
@@ -42,8 +44,7 @@ def compute(measured: Prepared) -> Result:
     findings = pl.concat([prepared.findings, _refusals(bills), _answered(inputs.tariff), _differences(compared)])
     checked = check_days(measured)
     facts = _facts(prepared, bills, findings, compared, checked, drawn)
-    routine = with_routine(determinants, prepared.billed_windows, inputs)
-    facts = with_worth(prepared, routine, facts, drawn)
+    facts = with_worth(prepared, bill, facts, drawn)
     if "unmanaged" in bills:
         facts = replace(facts, outside=outside_of(prepared, determinants))
     summary = savings.summarise(_with_notes(facts, prepared, drawn))
@@ -51,7 +52,7 @@ def compute(measured: Prepared) -> Result:
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
         "load_interval": measured.windows.select(_LOAD_COLUMNS),
-        "billing_determinant": routine,
+        "billing_determinant": bill.frame,
         "bill_line": _line_frame(bills),
         "quality_finding": findings,
         "utility_bill": _utility_frame(compared),
@@ -64,7 +65,7 @@ def compute(measured: Prepared) -> Result:
 
 def bills_of(prepared: Prepared) -> Mapping[str, Bill]:
     """Return the bill of every world, over the windows that count as metered."""
-    return _priced(prepared, _determinants(prepared))
+    return _priced(prepared, measured_rows(_determinants(prepared)))
 
 
 def _determinants(prepared: Prepared) -> pl.DataFrame:
@@ -79,9 +80,9 @@ def _determinants(prepared: Prepared) -> pl.DataFrame:
     )
 
 
-def _priced(prepared: Prepared, determinants: pl.DataFrame) -> Mapping[str, Bill]:
+def _priced(prepared: Prepared, worlds: Mapping[str, Rows]) -> Mapping[str, Bill]:
     inputs, digits = prepared.inputs, get_currency_precision(prepared.inputs.site.currency)
-    return price(inputs.tariff, inputs.period, determinants, inputs.earlier.own_peaks, currency_digits=digits)
+    return price_measured(inputs.tariff, worlds, inputs.earlier.own_peaks, currency_digits=digits)
 
 
 def _refusals(bills: Mapping[str, Bill]) -> pl.DataFrame:

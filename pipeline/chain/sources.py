@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from pipeline.chain.hashing import texts
 from pipeline.chain.inputs import Inputs
+from pipeline.chain.measured import BillMeasured
 from pipeline.tariff import ResolvedTariff
 
 _LATER = frozenset({"coming"})  # follows from the tariff
@@ -34,8 +35,9 @@ def source_hash(inputs: Inputs, code: str) -> str:
 
 def _parts(value: Any) -> Iterator[bytes]:
     """Yield the bytes that tell a value from any other, whatever the order of what has none."""
-    if isinstance(value, Mapping) and any(isinstance(member, pl.DataFrame) for member in value.values()):
-        value = pl.concat([frame.with_columns(_key=pl.lit(str(key))) for key, frame in value.items()])
+    if isinstance(value, Mapping) and any(isinstance(member, pl.DataFrame | BillMeasured) for member in value.values()):
+        frames = {key: member.frame if isinstance(member, BillMeasured) else member for key, member in value.items()}
+        value = pl.concat([frame.with_columns(_key=pl.lit(str(key))) for key, frame in frames.items()])
     if isinstance(value, pl.DataFrame):
         yield from _frame_parts(value)
         return

@@ -7,22 +7,20 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
-import polars as pl
 from babel.numbers import get_currency_precision
 
 from pipeline import savings, uncertainty
 from pipeline.calendars import add_months
 from pipeline.chain.inputs import OwnPeaks, Prepared
-from pipeline.chain.non_routine import is_adjusted, without_events
+from pipeline.chain.measured import BillMeasured
+from pipeline.chain.non_routine import without_events
 from pipeline.chain.ranging import Drawn, ends_of
-from pipeline.tariff import DETERMINANT, Rows, measured_by_month
+from pipeline.tariff import Rows
 
 _YEAR = 12
 
 
-def with_worth(
-    prepared: Prepared, determinants: pl.DataFrame, facts: savings.Facts, drawn: Drawn | None
-) -> savings.Facts:
+def with_worth(prepared: Prepared, bill: BillMeasured, facts: savings.Facts, drawn: Drawn | None) -> savings.Facts:
     """Add what a proved saving came from, and what it leads to with ranges."""
     inputs = prepared.inputs
     digits = get_currency_precision(inputs.site.currency)
@@ -30,32 +28,42 @@ def with_worth(
     if not facts.provable:
         return facts
     parts = savings.decompose(
-        inputs.tariff, determinants, inputs.earlier.own_peaks, headline=inputs.site.headline, currency_digits=digits
+        inputs.tariff, bill.rows, inputs.earlier.own_peaks, headline=inputs.site.headline, currency_digits=digits
     )
     month = inputs.period.month
-    measured = {**inputs.earlier.measured, month: determinants}
+    measured = without_events({**inputs.earlier.measured, month: bill}, inputs.events)
+    worlds = {inputs.site.headline, "actual"}
     year = savings.LastYear(
         month=month,
         headline=inputs.site.headline,
         demand_charge=facts.demand_line[0] if facts.demand_line else None,
-        measured=measured_by_month(without_events(measured, inputs.events)),
+        measured={
+            m: {world: rows for world, rows in found.routine.items() if world in worlds}
+            for m, found in measured.items()
+            if found.routine
+        },
         proved=frozenset({month, *(bill.month for bill in inputs.earlier.prior if bill.provable)}),
         seeds=inputs.earlier.seeds,
-        history=_with_own_peaks(inputs.earlier.own_peaks, month, determinants),
+        history=_with_own_peaks(inputs.earlier.own_peaks, month, bill.rows),
         coming=inputs.coming,
         currency_digits=digits,
     )
     outlook = savings.look_ahead(year)
-    ranges = replace(facts.ranges, run_rate=_run_rate(prepared, _Draws.of(year, measured), outlook, drawn))
+    unadjusted = {m: found.rows for m, found in measured.items() if found.adjusted}
+    ranges = replace(facts.ranges, run_rate=_run_rate(prepared, _Draws(year, unadjusted), outlook, drawn))
     return replace(facts, parts=parts, outlook=outlook, ranges=ranges)
 
 
-def _with_own_peaks(earlier: OwnPeaks, month: str, determinants: pl.DataFrame) -> OwnPeaks:
+def _with_own_peaks(earlier: OwnPeaks, month: str, measured: Mapping[str, Rows]) -> OwnPeaks:
     """Add this bill's own peaks to those of the bills before it."""
-    highest = determinants.drop_nulls("own_peak_w").group_by("scenario", "charge_id").agg(pl.col("own_peak_w").max())
+    highest: dict[tuple[str, str], int] = {}
+    for world, rows in measured.items():
+        for (charge_id, _, _), row in rows.items():
+            if row.own_peak_w is not None:
+                highest[world, charge_id] = max(highest.get((world, charge_id), row.own_peak_w), row.own_peak_w)
     known = {key: dict(months) for key, months in earlier.items()}
-    for scenario, charge_id, watts in highest.iter_rows():
-        known.setdefault((scenario, charge_id), {})[month] = Decimal(watts) / 1000
+    for key, watts in highest.items():
+        known.setdefault(key, {})[month] = Decimal(watts) / 1000
     return known
 
 
@@ -110,11 +118,6 @@ class _Draws:
 
     year: savings.LastYear
     unadjusted: Mapping[str, Mapping[str, Rows]]
-
-    @classmethod
-    def of(cls, year: savings.LastYear, measured: Mapping[str, pl.DataFrame]) -> _Draws:
-        adjusted = {m: frame.select(DETERMINANT.keys()) for m, frame in measured.items() if is_adjusted(frame)}
-        return cls(year, measured_by_month(adjusted))
 
     def year_of(self, drawn: Mapping[str, Mapping[str, uncertainty.Changes]]) -> savings.LastYear:
         """Return the year as one draw has it; in an adjusted month a draw lies as far beside it as before."""

@@ -14,13 +14,12 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from math import factorial, floor
 from typing import Final, TypeVar
 
-import polars as pl
-
 from pipeline.domain import Scenario
-from pipeline.tariff import Bill, Measured, ResolvedTariff, Rows, measured_rows, price_measured
+from pipeline.tariff import Bill, Measured, ResolvedTariff, Rows, price_measured
 from pipeline.tariff.quantities import History
 
 PARTS: Final = (
@@ -71,8 +70,14 @@ class _Worlds:
         rows = {world: self._mixed(switched)}
         return price_measured(self.tariff, rows, history, currency_digits=self.currency_digits)[world]
 
+    @cached_property
+    def energies(self) -> Mapping[tuple[bool, bool], Mapping[Key, int]]:
+        """Energy per band [Wh] with volume and shift each of either world."""
+        mixtures = itertools.product((False, True), repeat=2)
+        return {(volume, shift): _mixed_energy(self.rows, volume=volume, shift=shift) for volume, shift in mixtures}
+
     def _mixed(self, switched: frozenset[str]) -> Rows:
-        energy = _mixed_energy(self.rows, volume="energy_volume" in switched, shift="energy_shift" in switched)
+        energy = self.energies["energy_volume" in switched, "energy_shift" in switched]
         exported, others = (self.rows[name in switched] for name in ("export", "demand_own"))
         return {
             key: row._replace(import_wh=energy[key], export_wh=exported[key].export_wh) for key, row in others.items()
@@ -81,7 +86,7 @@ class _Worlds:
 
 def decompose(
     tariff: ResolvedTariff,
-    determinants: pl.DataFrame,
+    measured: Mapping[str, Rows],
     history: History,
     *,
     headline: Scenario,
@@ -89,11 +94,10 @@ def decompose(
 ) -> dict[str, Decimal]:
     """Return the parts of bill(headline) - bill(actual) by name, in the order of `PARTS`; parts not met are 0.
 
-    `determinants` of `tariff.measure` and `history` of `tariff.price`, both with the two worlds. Parts are rounded to
+    `measured` of `tariff.measured_rows` and `history` of `tariff.price`, both with the two worlds. Parts are rounded to
     the decimals of the currency, or of the saving where it has more, by largest remainders: they sum to it exactly.
     """
     names = (str(headline), "actual")
-    measured = measured_rows(determinants)
     worlds = _Worlds(
         tariff=tariff,
         currency_digits=currency_digits,

@@ -8,7 +8,7 @@ month it needs is not known; losses are negative, never cut at zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -60,9 +60,9 @@ def coming_tariffs(tariff: Tariff, period: BillPeriod) -> dict[str, ResolvedTari
 class LastYear:
     """What the last twelve bills measured, and what is to price the next.
 
-    `measured`: determinants (`tariff.measured_by_month`) by month and world, of the compared world and the metered
-    one, this bill's and as many earlier ones as there are; `proved`: months with a proved V2B bill; `seeds`: months
-    before V2B began; `history`: own peaks [kW] by (scenario, charge_id) and month, this bill's included; `coming` of
+    `measured`: determinants (`tariff.measured_rows`) by month and world, of the compared world and the metered one, of
+    this bill and of as many earlier ones as there are; `proved`: months with a proved V2B bill; `seeds`: months before
+    V2B began; `history`: own peaks [kW] by (scenario, charge_id) and month, this bill's included; `coming` of
     `coming_tariffs`.
     """
 
@@ -108,18 +108,11 @@ def run_rate_of(year: LastYear) -> Decimal | None:
 @dataclass(frozen=True)
 class _Simulation:
     year: LastYear
+    loads: dict[tuple[str, str], Load] = field(default_factory=dict)  # those asked for, by month and world
 
     @property
     def worlds(self) -> tuple[Scenario, Scenario]:
         return self.year.headline, "actual"
-
-    @cached_property
-    def loads(self) -> Mapping[str, Mapping[str, Load]]:
-        """The determinants by month and world."""
-        return {
-            month: {world: _joined_parts(rows) for world, rows in worlds.items()}
-            for month, worlds in self.year.measured.items()
-        }
 
     @cached_property
     def reach(self) -> int:
@@ -132,8 +125,7 @@ class _Simulation:
             rows = self._repeated(month)
             bills = [self._bill(month, world, rows, past) for world in self.worlds]
             total += bills[0].total - bills[1].total
-            for world in self.worlds:
-                _add_peaks(past, world, month, rows)
+            self._add_peaks(past, month, (rows, rows))
         return total
 
     def run_rate(self) -> Decimal:
@@ -143,17 +135,21 @@ class _Simulation:
         self._must_be_proved(loads)
         past: Peaks = {}
         for month in months:
-            for world, rows in zip(self.worlds, loads[month], strict=True):
-                for lap in range(self.reach // _YEAR + 2):
-                    _add_peaks(past, world, add_months(month, -lap * _YEAR), rows)
+            for lap in range(1, self.reach // _YEAR + 2):
+                self._add_peaks(past, add_months(month, -lap * _YEAR), loads[month])
         total = Decimal(0)
         for month in months:
-            before = {key: {m: kw for m, kw in peaks.items() if m < month} for key, peaks in past.items()}
             bills = [
-                self._bill(month, world, rows, before) for world, rows in zip(self.worlds, loads[month], strict=True)
+                self._bill(month, world, rows, past) for world, rows in zip(self.worlds, loads[month], strict=True)
             ]
             total += bills[0].total - bills[1].total
+            self._add_peaks(past, month, loads[month])
         return total
+
+    def _add_peaks(self, past: Peaks, month: str, loads: tuple[Rows, Rows]) -> None:
+        for world, rows in zip(self.worlds, loads, strict=True):
+            for charge, kw in _own_peaks_kw(rows).items():
+                past.setdefault((world, charge), {})[month] = kw
 
     def next_roll_off(self) -> RollOff:
         """Find the first coming bill to which a ratchet carries less than to the one before it.
@@ -191,12 +187,17 @@ class _Simulation:
     def _repeated(self, month: str) -> Rows:
         """Return last year's determinants of a month in the compared world: what it draws without V2B."""
         source = self._source(month)
-        if source not in self.loads:
+        if not self._is_known(source):
             raise _UnknownError("year_not_known")
         return self._fitted(month, self._load(source, self.year.headline))
 
     def _load(self, month: str, world: str) -> Load:
-        return self.loads[month].get(world, {})
+        if (month, world) not in self.loads:
+            self.loads[month, world] = _joined_parts(self.year.measured[month].get(world, {}))
+        return self.loads[month, world]
+
+    def _is_known(self, month: str) -> bool:
+        return month in self.year.measured
 
     def _source(self, month: str) -> str:
         while month > self.year.month:
@@ -219,11 +220,11 @@ class _Simulation:
     def _loads_of_year(self, month: str) -> tuple[Rows, Rows]:
         """Return a month's determinants in both worlds: of its proved bill, else as the least effective month."""
         source = self._source(month)
-        if source in self.year.proved and source in self.loads:
+        if source in self.year.proved and self._is_known(source):
             base, actual = (self._fitted(month, self._load(source, world)) for world in self.worlds)
             return base, actual
         seed = next((m for m in (source, add_months(source, -_YEAR)) if m in self.year.seeds), None)
-        if seed is None or seed not in self.loads:
+        if seed is None or not self._is_known(seed):
             raise _UnknownError("run_rate_not_known")
         base = self._fitted(month, self._load(seed, self.year.headline))
         return base, self._least_changed(month, base)
@@ -250,7 +251,7 @@ class _Simulation:
 
     def _proved_year(self) -> list[str]:
         first = add_months(self.year.month, 1 - _YEAR)
-        return [m for m in sorted(self.year.proved) if m >= first and m in self.loads]
+        return [m for m in sorted(self.year.proved) if m >= first and self._is_known(m)]
 
     def _next(self, month: str) -> str:
         return next(m for m in self.year.coming if m[-2:] == month[-2:])
@@ -305,9 +306,13 @@ def _own_w(rows: Rows, charge: str) -> int:
     return max((row.own_peak_w or 0 for (charge_id, _, _), row in rows.items() if charge_id == charge), default=0)
 
 
-def _add_peaks(past: Peaks, world: str, month: str, rows: Rows) -> None:
-    for charge in {charge for (charge, _, _), row in rows.items() if row.own_peak_w is not None}:
-        past.setdefault((world, charge), {})[month] = Decimal(_own_w(rows, charge)) / 1000
+def _own_peaks_kw(rows: Rows) -> dict[str, Decimal]:
+    """The own peak of each charge that has one [kW]."""
+    highest: dict[str, int] = {}
+    for (charge, _, _), row in rows.items():
+        if row.own_peak_w is not None:
+            highest[charge] = max(highest.get(charge, 0), row.own_peak_w)
+    return {charge: Decimal(watts) / 1000 for charge, watts in highest.items()}
 
 
 def _ratcheted(tariff: ResolvedTariff) -> list[Any]:

@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import add_months
-from pipeline.chain import EARLIER_WINDOW, ROUTINE, Earlier
+from pipeline.chain import EARLIER_WINDOW, ROUTINE, BillMeasured, Earlier
 from pipeline.domain import SCENARIOS
 from pipeline.portfolio import Site
 from pipeline.savings import LineKey, PriorBill
@@ -37,7 +37,7 @@ class SiteHistory:
     prior: dict[str, PriorBill] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
     sessions: dict[str, pl.DataFrame] = field(default_factory=dict)
-    measured: dict[str, pl.DataFrame] = field(default_factory=dict)
+    measured: dict[str, BillMeasured] = field(default_factory=dict)
     seeds: set[str] = field(default_factory=set)
     windows: dict[str, pl.DataFrame] = field(default_factory=dict)
     baseline_days: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class SiteHistory:
         stored = [frame for m, frame in sorted(self.sessions.items()) if m < month]
         earlier_months = frozenset(m for m in self.incomplete if m < month)
         first = add_months(month, -_TWO_YEARS)
-        measured = {m: frame for m, frame in self.measured.items() if first <= m < month}
+        measured = {m: bill for m, bill in self.measured.items() if first <= m < month}
         seed_months = frozenset(m for m in self.seeds if m < month)
         found = Earlier(
             own,
@@ -91,7 +91,9 @@ class SiteHistory:
         if "billing_determinant" in frames:
             self._learn_peaks(month, frames["billing_determinant"])
             stored = frames["billing_determinant"]
-            self.measured[month] = stored.select(pl.col(name).cast(kind) for name, kind in _MEASURED.items())
+            self.measured[month] = BillMeasured(
+                stored.select(pl.col(name).cast(kind) for name, kind in _MEASURED.items())
+            )
         if "bill_line" in frames:
             self._learn_demand(month, frames["bill_line"])
         if "charging_session" in frames:

@@ -33,7 +33,6 @@ dearest       the hours in which a kWh costs most
 from pipeline.tariff.bill import (
     Bill,
     main_demand_charge,
-    measured_by_month,
     measured_rows,
     price,
     price_many,
@@ -126,7 +125,6 @@ __all__ = [
     "measure",
     "measure_draws",
     "measure_many",
-    "measured_by_month",
     "measured_rows",
     "price",
     "price_many",

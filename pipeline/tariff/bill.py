@@ -14,7 +14,6 @@ from itertools import pairwise, repeat
 from operator import itemgetter, or_
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from pipeline.domain import BillPeriod
@@ -144,18 +143,6 @@ def price(
 def measured_rows(determinants: pl.DataFrame) -> Mapping[str, Rows]:
     """Return the determinants of one bill by scenario, then by charge, span and band."""
     return _rows_by(determinants, ()).get((), {})
-
-
-def measured_by_month(months: Mapping[str, pl.DataFrame]) -> dict[str, Mapping[str, Rows]]:
-    """Return the determinants of many bills as `measured_rows` does of one; a month without any is left out.
-
-    All frames have the columns of `DETERMINANT` in their order.
-    """
-    if not months:
-        return {}
-    under = pl.concat(months.values())
-    names = np.repeat(np.array(list(months)), [frame.height for frame in months.values()])
-    return {head[0]: worlds for head, worlds in _rows_by(under.with_columns(month=names), ("month",)).items()}
 
 
 def price_measured(

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline.calendars import add_months
-from pipeline.chain import ROUTINE, Earlier, compute, input_hash, prepare, without_events
+from pipeline.chain import ROUTINE, BillMeasured, Earlier, compute, input_hash, prepare, without_events
 from pipeline.portfolio import Event, Outage
 from pipeline.savings import coming_tariffs
 from pipeline.tariff import DETERMINANT
@@ -114,7 +114,7 @@ def test_another_meter_or_contract_changes_no_load(kind: str) -> None:
     swap = event("07-02 09:00", "07-02 12:00", kind)
     found = measured(swap)
     assert of(found, "demand")["routine_peak_w"] is None
-    assert without_events({"2013-07": found}, [swap]) == {}
+    assert without_events({"2013-07": BillMeasured(found)}, [swap]) == {}
 
 
 @pytest.mark.parametrize(("peak_at", "kept"), [("07-02 10:00", False), ("07-02 13:00", True)])
@@ -124,13 +124,13 @@ def test_a_month_whose_peak_an_event_of_unknown_load_set_says_nothing_of_the_nex
     unknown = event("07-02 09:00", "07-02 12:00", kw=None)
     determinants = measured(unknown, meter=meter({peak_at: 30_000}))
     assert determinants.filter(pl.col("peak_set_at") == instant(peak_at)).height > 0
-    assert ("2013-07" in without_events({"2013-07": determinants}, [unknown])) is kept
+    assert ("2013-07" in without_events({"2013-07": BillMeasured(determinants)}, [unknown])) is kept
 
 
 def test_a_month_is_looked_ahead_from_as_it_would_have_been() -> None:
-    (found,) = without_events({"2013-07": measured(CRANE)}, [CRANE]).values()
-    assert found.columns == list(DETERMINANT)
-    assert of(found, "demand")["own_peak_w"] == 20_000
+    (found,) = without_events({"2013-07": BillMeasured(measured(CRANE))}, [CRANE]).values()
+    key = ("demand", 0, "all")
+    assert (found.rows["actual"][key].own_peak_w, found.routine["actual"][key].own_peak_w) == (60_000, 20_000)
 
 
 KW_ONLY = '[[charges]]\nid = "demand"\nkind = "demand"\nrate = "10"\n'

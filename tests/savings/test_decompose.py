@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.savings import PARTS, decompose
-from pipeline.tariff import DETERMINANT, price, resolve
+from pipeline.tariff import DETERMINANT, measured_rows, price, resolve
 from tests.tariff.bench import JULY, native
 
 HEAD = 'name = "test"\ncurrency = "USD"\n'
@@ -52,7 +52,7 @@ def parts(text: str, base: World, actual: World, past: tuple[int, int] = (0, 0),
         (world, "demand"): {"2013-06": Decimal(kw)} for world, kw in zip(("unmanaged", "actual"), past, strict=True)
     }
     frame = determinants(base, actual)
-    found = decompose(tariff, frame, history, headline="unmanaged", currency_digits=digits)
+    found = decompose(tariff, measured_rows(frame), history, headline="unmanaged", currency_digits=digits)
     assert tuple(found) == PARTS
     bills = price(tariff, JULY, frame, history, currency_digits=digits)
     assert sum(found.values(), Decimal(0)) == bills["unmanaged"].total - bills["actual"].total

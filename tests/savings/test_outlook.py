@@ -11,7 +11,7 @@ import pytest
 from pipeline.calendars import add_months, calendar_month, months_between
 from pipeline.domain import Scenario
 from pipeline.savings import LastYear, Outlook, coming_tariffs, look_ahead
-from pipeline.tariff import DETERMINANT, measured_by_month
+from pipeline.tariff import DETERMINANT, measured_rows
 from tests.tariff.bench import native
 
 RATCHET = (
@@ -71,7 +71,7 @@ def ahead(
             month=month,
             headline=headline,
             demand_charge="basic",
-            measured=measured_by_month(frames),
+            measured={m: measured_rows(frame) for m, frame in frames.items()},
             proved=frozenset(m for m in known if m >= start and m not in unproved),
             seeds=frozenset(m for m in known if m < start),
             history={(world, "basic"): kw for world, kw in worlds.items()},
@@ -141,7 +141,7 @@ def _raised_august() -> LastYear:
     frames = {
         m: pl.DataFrame([row("unmanaged", own[m]), row("actual", metered[m])], schema=dict(DETERMINANT)) for m in months
     }
-    measured = measured_by_month(frames)
+    measured = {m: measured_rows(frame) for m, frame in frames.items()}
     return LastYear(
         "2013-08", "unmanaged", "basic", measured, frozenset({"2013-08"}), frozenset(months) - {"2013-08"},
         {("unmanaged", "basic"): own, ("actual", "basic"): metered},
