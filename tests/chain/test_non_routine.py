@@ -156,7 +156,7 @@ def year(*events: Event) -> dict[str, Any]:
         site=site(headline="no_ev"),
         tariff=tariff(KW_ONLY),
         meter=meter({"07-01 13:00": 28_000, "07-01 15:00": 12_500, **crane}),
-        earlier=Earlier({}, frozenset(), {}, [], dict.fromkeys(months, seed), frozenset(months)),
+        earlier=Earlier({}, frozenset(), {}, [], dict.fromkeys(months, BillMeasured(seed)), frozenset(months)),
         coming=coming_tariffs(native(KW_ONLY, head='name = "test"\ncurrency = "USD"\n'), PERIOD),
         events=events,
     )
