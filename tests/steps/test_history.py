@@ -118,5 +118,5 @@ def test_history_read_back_is_what_was_learned(tmp_path: Path, july: Result) -> 
     ours, theirs = (history.before("2013-08", NO_SESSIONS)[0].measured for history in (stored, known))
     assert list(ours) == ["2013-07"]
     order = ["scenario", "charge_id", "band"]
-    assert ours["2013-07"].sort(order).equals(theirs["2013-07"].sort(order))
+    assert ours["2013-07"].frame.sort(order).equals(theirs["2013-07"].frame.sort(order))
     assert stored.before("2013-08", NO_SESSIONS)[1].equals(known.before("2013-08", NO_SESSIONS)[1])
