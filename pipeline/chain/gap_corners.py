@@ -19,9 +19,9 @@ def corners_of(prepared: Prepared) -> Reals | None:
     """
     windows = prepared.windows
     corners = np.zeros((3, windows.height))
-    silent = prepared.charger_windows.filter(~pl.col("covered"))
-    if silent.is_empty():
+    if prepared.charger_windows.get_column("covered").all():
         return corners
+    silent = prepared.charger_windows.filter(~pl.col("covered"))
     starts = windows.get_column("interval_start").dt.epoch("ms").to_numpy()
     lengths = windows.get_column("duration_s").to_numpy() * 1000
     imported, exported = prepared.registers

@@ -54,9 +54,9 @@ def departing(
     """
     ended = sessions.get_column("plugged_out_at").to_numpy()
     begin, end = (np.datetime64(round(at.timestamp() * 1e6), "us") for at in span)
-    ours = pl.Series(np.flatnonzero(sessions.get_column("complete").to_numpy() & (ended >= begin) & (ended < end)))
+    ours = pl.Series(sessions.get_column("complete").to_numpy() & (ended >= begin) & (ended < end))
     columns = ("account", "charger_id", "soc_out_pct", "target_soc_pct")
-    accounts, chargers, reached, targets = (sessions.get_column(name).gather(ours).to_list() for name in columns)
+    accounts, chargers, reached, targets = (sessions.get_column(name).filter(ours).to_list() for name in columns)
     stated = (
         targets_pct.get(account, _FULL_PCT) if target is None else target
         for account, target in zip(accounts, targets, strict=True)
@@ -91,7 +91,7 @@ def missing_at_departure(
         return None
     lacked_wh = [one.lacked_pct / 100 * usable_wh[one.account] for one in short]
     hours = [wh / stores_w[one.charger_id] for wh, one in zip(lacked_wh, short, strict=True)]
-    return Missing(round(sum(lacked_wh) / 1000, 3), round(sum(hours) * 60, 1))
+    return Missing(round(sum(lacked_wh, 0.0) / 1000, 3), round(sum(hours, 0.0) * 60, 1))
 
 
 def equivalent_full_cycles(charge_wh: int, discharge_wh: int, usable_wh: float) -> float | None:

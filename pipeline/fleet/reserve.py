@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,33 +26,42 @@ def reserve_violations(
         return None
     log = Log.of(readings)
     begin, end = (at.timestamp() * 1e6 for at in span)
-    inside = (log.at_us >= begin) & (log.at_us < end)
-    soc_pct, given_wh = (log.readings.get_column(name).to_numpy() for name in ("soc_pct", "energy_export_wh"))
-    told = inside & ~np.isnan(soc_pct)
-    known, violations = False, 0
-    for car, places in _sessions(log):
-        reserve = reserves_pct.get(car or "")
-        stated = told[places]
-        if reserve is None or not stated.any():
-            continue
-        known = True
-        below = stated & (soc_pct[places] < reserve - TOLERANCE_PCT)
-        violations += bool(below.any() and (below[1:] & (_rises(given_wh[places]) > 0)).any())
-    return violations if known else None
+    soc_pct = log.readings.get_column("soc_pct").to_numpy()
+    session, begins, cars = _sessions(log)
+    reserve_pct = np.repeat(
+        [np.nan if car is None else reserves_pct.get(car, np.nan) for car in cars],
+        np.diff(begins, append=readings.height),
+    )
+    told = (log.at_us >= begin) & (log.at_us < end) & ~np.isnan(soc_pct) & ~np.isnan(reserve_pct)
+    if not told.any():
+        return None
+    below = told & (soc_pct < reserve_pct - TOLERANCE_PCT)
+    given_wh = log.readings.get_column("energy_export_wh").to_numpy()
+    inside = (np.flatnonzero(session == number) for number in np.unique(session[below]))
+    return sum(bool((below[places[1:]] & (_rises(given_wh[places]) > 0)).any()) for places in inside)
 
 
-def _sessions(log: Log) -> Iterator[tuple[str | None, Integers]]:
-    """The car of each session, by the first reading that names one, and the places of its readings."""
-    ids, cars = (log.readings.get_column(f"{name}_id") for name in ("session", "vehicle"))
-    first = np.union1d(ids.ne_missing(ids.shift()).arg_true().to_numpy(), log.bounds[:-1]).astype(np.int64)
-    runs: dict[tuple[int, str | None], list[Integers]] = {}
-    keys = zip(log.charger_of(first).tolist(), ids.gather(first).to_list(), strict=True)
-    for key, begin, end in zip(keys, first, np.append(first[1:], len(ids)), strict=True):
-        runs.setdefault(key, []).append(np.arange(begin, end))
-    for (_, session), parts in runs.items():
-        places = np.concatenate(parts)
-        if session is not None:
-            yield next((car for car in map(cars.item, places.tolist()) if car is not None), None), places
+class _Stays(NamedTuple):
+    """The session of each reading, by number; where unbroken runs of one begin; and each run's car, if it is named."""
+
+    session: Integers
+    begins: Integers
+    cars: list[str | None]
+
+
+def _sessions(log: Log) -> _Stays:
+    """The car of a session is that of its first reading that names one; readings outside sessions have none."""
+    ids, vehicles = (log.readings.get_column(f"{name}_id") for name in ("session", "vehicle"))
+    begins = np.union1d(np.flatnonzero(ids.ne_missing(ids.shift()).to_numpy()), log.bounds[:-1])
+    keys = list(zip(log.charger_of(begins).tolist(), ids.gather(begins).to_list(), strict=True))
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    cars: dict[tuple[int, str | None], str | None] = {}
+    ends = np.append(begins[1:], len(ids)).tolist()
+    for key, begin, end, named in zip(keys, begins.tolist(), ends, vehicles.gather(begins).to_list(), strict=True):
+        if key[1] is not None and cars.get(key) is None:
+            cars[key] = named or next(iter(vehicles[begin:end].drop_nulls().to_list()), None)
+    session = np.repeat([numbers[key] for key in keys], np.diff(begins, append=len(ids)))
+    return _Stays(session, begins, [cars.get(key) for key in keys])
 
 
 def _rises(register: Integers | Reals) -> Reals:
