@@ -786,13 +786,17 @@ create table saving_draw (
     site_id varchar not null,
     month varchar not null,
     saved double[] not null,
-    bias double not null
+    bias double not null,
+    open_below double not null,
+    open_above double not null
 );
 comment on table saving_draw is 'One row per site and bill with a range: what each draw saved.';
 comment on column saving_draw.site_id is 'Site';
 comment on column saving_draw.month is 'Bill, YYYY-MM';
 comment on column saving_draw.saved is 'Bill of the compared world less the metered one, one number a draw [money]';
 comment on column saving_draw.bias is 'What noise adds to the highest window, as money: taken out twice of a range [money]';
+comment on column saving_draw.open_below is 'How much less than the draws windows without data may have saved [money]';
+comment on column saving_draw.open_above is 'How much more than the draws windows without data may have saved [money]';
 
 create table meter_reactive (
     site_id varchar not null,

@@ -202,7 +202,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
         peak_kw=peak_kw,
         money=money,
         parts={name: _ranges_of_parts(figure, parts) for name, figure in figures.items()},
-        savings=uncertainty.DrawnSaving(compared.savings(whole), money.bias),
+        savings=uncertainty.DrawnSaving(compared.savings(whole), money.bias, *compared.money_left_open(ends)),
         frame=whole.frame,
         cleared=_all_peak_as(compared.headline, ends),
         clock=(0.0, 0.0) if by_clock is None else (float(by_clock[0]), float(np.abs(by_clock - by_clock[0]).max())),
@@ -228,9 +228,13 @@ def _range(
     if drawn is None or quiet is None or corners is None:
         return None
     bias = float(np.mean(drawn[:_FEW] - quiet))
+    return uncertainty.range_of(drawn, bias).holding(float(corners[0])).widened(*_left_open(corners))
+
+
+def _left_open(corners: uncertainty.Reals) -> tuple[float, float]:
+    """How far corners lie below and above the first of them."""
     point = float(corners[0])
-    found = uncertainty.range_of(drawn, bias).holding(point)
-    return found.widened(point - float(corners.min()), float(corners.max()) - point)
+    return point - float(corners.min()), float(corners.max()) - point
 
 
 def _all_peak_as(bill: Bill, drawn: uncertainty.DrawnBills) -> bool:
@@ -305,6 +309,12 @@ class _Compared:
         """Widen a range by what windows without meter data leave open."""
         spread = self.prepared.spread.get(figure)
         return found if found is None or spread is None else found.widened(*spread)
+
+    def money_left_open(self, ends: uncertainty.DrawnBills) -> tuple[float, float]:
+        """Return how much less and more charger windows and meter windows without data may have saved [money]."""
+        below, above = _left_open(self.savings(ends))
+        less, more = self.prepared.spread.get("money", (0.0, 0.0))
+        return below + less, above + more
 
     def reductions(self, drawn: uncertainty.DrawnBills) -> uncertainty.Reals | None:
         """Every draw's own peak of the demand line less the metered one [kW]."""

@@ -68,24 +68,35 @@ def _with_own_peaks(earlier: OwnPeaks, month: str, measured: Mapping[str, Rows])
 
 
 def _drawn_year(prepared: Prepared, drawn: Drawn) -> dict[str, uncertainty.DrawnSaving]:
-    """What the draws of the last twelve bills saved, this one's included."""
-    month = prepared.inputs.period.month
+    """What the draws of the proved bills among the last twelve saved, this one's included."""
+    earlier, month = prepared.inputs.earlier, prepared.inputs.period.month
     first = add_months(month, 1 - _YEAR)
-    known = {m: saving for m, saving in prepared.inputs.earlier.drawn_savings.items() if first <= m < month}
-    return {**known, month: drawn.savings}
+    proved = {bill.month for bill in earlier.prior if bill.provable and first <= bill.month < month}
+    return {m: saving for m, saving in earlier.drawn_savings.items() if m in proved} | {month: drawn.savings}
 
 
 def _realised(prepared: Prepared, facts: savings.Facts, drawn: Drawn | None, digits: int) -> savings.Ends | None:
-    """Sum draw by draw: a source that is off is off in every month alike."""
+    """Sum draw by draw: a source that is off is off in every month alike.
+
+    A bill that is not proved adds what it adds to the sum itself, whatever its draws: its lower bound, or nothing.
+    """
     if drawn is None or not facts.provable:
         return None
-    year = _drawn_year(prepared, drawn)
     month = prepared.inputs.period.month
-    counted = {bill.month: bill.counted for bill in prepared.inputs.earlier.prior if bill.counted is not None}
     first = add_months(month, 1 - _YEAR)
-    fixed = sum((amount for m, amount in counted.items() if first <= m < month and m not in year), Decimal(0))
-    total = np.sum([saving.saved for saving in year.values()], axis=0) + float(fixed)
-    return ends_of(uncertainty.range_of(total, sum(saving.bias for saving in year.values())), digits)
+    prior = [bill for bill in prepared.inputs.earlier.prior if first <= bill.month < month]
+    known = {bill.month: float(bill.counted) for bill in prior if bill.counted is not None}
+    year = _drawn_year(prepared, drawn)
+    fixed = sum(amount for m, amount in known.items() if m not in year)
+    total = np.sum([saving.saved for saving in year.values()], axis=0) + fixed
+    found = uncertainty.range_of(total, sum(saving.bias for saving in year.values()))
+    found = found.holding(drawn.saving + sum(known.values())).widened(*_left_open(year))
+    return ends_of(found, digits)
+
+
+def _left_open(year: Mapping[str, uncertainty.DrawnSaving]) -> tuple[float, float]:
+    """What the gaps of all bills leave open below and above: bounds, which add up."""
+    return sum(saving.open_below for saving in year.values()), sum(saving.open_above for saving in year.values())
 
 
 def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn: Drawn | None) -> savings.Ends | None:
@@ -99,7 +110,8 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
     frames = {**prepared.inputs.earlier.drawn, year.month: drawn.frame}
     frames = {m: frame for m, frame in frames.items() if m in year.measured}
     if not frames or not any(np.ptp(saving.saved) for saving in savings_of_year.values()):
-        return ends_of(uncertainty.Range(float(outlook.run_rate), float(outlook.run_rate), 0.0), year.currency_digits)
+        alone = uncertainty.Range(float(outlook.run_rate), float(outlook.run_rate), 0.0)
+        return ends_of(alone.widened(*_left_open(savings_of_year)), year.currency_digits)
     saved = np.sum([saving.saved for saving in savings_of_year.values()], axis=0)
     chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(frames))
     drawn_rows = uncertainty.drawn_rows(frames, sorted(chosen))
@@ -109,7 +121,8 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
         return None
     reach = 2 * sum(saving.bias for saving in savings_of_year.values())
     ends = [amount - moved for amount in (*worth, float(outlook.run_rate)) for moved in (0.0, reach)]
-    return ends_of(uncertainty.Range(min(ends), max(ends), reach / 2), year.currency_digits)
+    found = uncertainty.Range(min(ends), max(ends), reach / 2)
+    return ends_of(found.widened(*_left_open(savings_of_year)), year.currency_digits)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from pipeline.tariff import Rows
 from pipeline.uncertainty.draws import DRAWS, Reals
 from pipeline.uncertainty.ranges import HIGH_RANK, LOW_RANK
 
-SAVING_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {"saved": pl.List(pl.Float64), "bias": pl.Float64}
+SAVING_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "saved": pl.List(pl.Float64),
+    **dict.fromkeys(("bias", "open_below", "open_above"), pl.Float64),
+}
 _KEYS: Final = ["scenario", "charge_id", "band", "span"]
 _DRAWN: Final = ("import_wh", "export_wh", "own_peak_w")
 Changes = dict[tuple[str, int, str], dict[str, Any]]
@@ -22,20 +25,27 @@ Changes = dict[tuple[str, int, str], dict[str, Any]]
 
 @dataclass(frozen=True, eq=False)
 class DrawnSaving:
-    """What each draw of one bill saved, and the bias of its range, in major units."""
+    """What each draw of one bill saved, the bias of its range, and how much more gaps leave open below and above it.
+
+    All in major units of money.
+    """
 
     saved: Reals
     bias: float
+    open_below: float = 0.0
+    open_above: float = 0.0
 
     @property
     def frame(self) -> pl.DataFrame:
         """Return one row in the shape of `SAVING_DRAW`."""
-        return pl.DataFrame({"saved": [self.saved.tolist()], "bias": [self.bias]}, schema=dict(SAVING_DRAW))
+        row = (self.saved.tolist(), self.bias, self.open_below, self.open_above)
+        return pl.DataFrame([row], schema=dict(SAVING_DRAW), orient="row")
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> DrawnSaving:
         """Return what a row of `SAVING_DRAW` holds."""
-        return cls(np.array(frame.item(0, "saved").to_list()), float(frame.item(0, "bias")))
+        saved, *amounts = frame.select(SAVING_DRAW.keys()).row(0)
+        return cls(np.array(saved), *amounts)
 
 
 def at_ends(values: Reals) -> set[int]:
