@@ -116,6 +116,11 @@ def _clock_changes(zone: str, year: int) -> tuple[tuple[int, int], ...]:
     return tuple((at_s * _SECOND_US, ahead_s(at_s) * _SECOND_US) for at_s in changes)
 
 
+def instants_us(column: pl.Series) -> Ints:
+    """Return a column of instants as µs UTC since 1970."""
+    return column.to_numpy().view(np.int64)
+
+
 def wall_clock_us(instants: Ints, zone: str) -> Ints:
     """Return what the wall clock shows at instants [µs UTC], as microseconds since its own 1970-01-01 00:00."""
     if not instants.size:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import charging, quality, scenarios
-from pipeline.calendars import period_utc, window_grid
+from pipeline.calendars import instants_us, period_utc, window_grid
 from pipeline.chain.findings import clock_fits, load_findings, log_findings, meter_findings, zero_runs_of
 from pipeline.chain.inputs import Inputs, Prepared
 from pipeline.chain.outages import with_dead_time, without_served
@@ -41,8 +41,9 @@ def prepare(inputs: Inputs) -> Prepared:
     repaired = charging.repair_registers(assigned, site.chargers)
     readings = charging.on_ac_side(repaired.readings, site.chargers)
     fits, readings, registers = _on_the_meters_clock(inputs, windows, readings)
-    charger_windows = _charger_windows(readings, registers, grid, inputs)
-    windows = windows.join(_fleet_windows(charger_windows, grid), on="interval_start", how="left")
+    chargers = list(dict.fromkeys([*repaired.charger_ids, *(charger.charger_id for charger in site.chargers)]))
+    charger_windows = registers.by_window(chargers, grid, clock_bound_s=inputs.clock_bound_s)
+    windows = windows.with_columns(_of_fleet(charger_windows, len(chargers), grid.height))
     windows = without_served(windows, readings, inputs.outages)
     windows = with_standby(windows, readings, site.chargers)
     sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
@@ -98,40 +99,17 @@ def _on_the_meters_clock(
     return fits, moved, charging.registers_of(moved)
 
 
-def _charger_windows(
-    readings: pl.DataFrame, registers: charging.Registers, grid: pl.DataFrame, inputs: Inputs
-) -> pl.DataFrame:
-    """Every configured charger's energy per window; a charger without readings is not covered."""
-    heard = readings.get_column("charger_id").unique().sort().to_list()
-    known = registers.by_window(heard, grid, clock_bound_s=inputs.clock_bound_s)
-    silent = [charger.charger_id for charger in inputs.site.chargers if charger.charger_id not in heard]
-    if not silent:
-        return known
-    blank = grid.select(
-        "interval_start",
-        "duration_s",
-        charge_wh=pl.lit(0, dtype=pl.Int64),
-        discharge_wh=pl.lit(0, dtype=pl.Int64),
-        covered=pl.lit(value=False),
-        error_wh=pl.lit(None, dtype=pl.Int64),
+def _of_fleet(charger_windows: pl.DataFrame, chargers: int, windows: int) -> list[pl.Series]:
+    """What all chargers did in each window; `charger_windows` lie charger by charger."""
+    charge, discharge, covered = (
+        charger_windows.get_column(name).to_numpy().reshape(chargers, windows)
+        for name in ("charge_wh", "discharge_wh", "covered")
     )
-    absent = pl.DataFrame({"charger_id": silent}, schema={"charger_id": pl.String}).join(blank, how="cross")
-    return pl.concat([known, absent.select(known.columns)])
-
-
-def _fleet_windows(charger_windows: pl.DataFrame, grid: pl.DataFrame) -> pl.DataFrame:
-    sums = charger_windows.group_by("interval_start").agg(
-        pl.col("charge_wh").sum(), pl.col("discharge_wh").sum(), pl.col("covered").all()
-    )
-    return (
-        grid.select("interval_start")
-        .join(sums, on="interval_start", how="left")
-        .with_columns(
-            pl.col("charge_wh").fill_null(0),
-            pl.col("discharge_wh").fill_null(0),
-            pl.col("covered").fill_null(value=True),
-        )
-    )
+    return [
+        pl.Series("charge_wh", charge.sum(axis=0)),
+        pl.Series("discharge_wh", discharge.sum(axis=0)),
+        pl.Series("covered", covered.all(axis=0)),
+    ]
 
 
 def _rebuilt(
@@ -171,8 +149,8 @@ def _worlds(
     kept = scenarios.managed_charge(ours, windows, energy=energy, round_trip=round_trip)
     both = windows.with_columns(_summed(drawn, windows), pl.Series("managed_charge_wh", kept))
     rebuilt = scenarios.managed(scenarios.unmanaged(scenarios.no_ev(both)))
-    before = pl.col("interval_start") < since
-    return pl.concat([scenarios.modelled_as_metered(rebuilt.filter(before)), rebuilt.filter(~before)], how="vertical")
+    before = int(rebuilt.get_column("interval_start").search_sorted(since))
+    return pl.concat([scenarios.modelled_as_metered(rebuilt[:before]), rebuilt[before:]]) if before else rebuilt
 
 
 def local_midnight(inputs: Inputs) -> datetime:
@@ -183,10 +161,10 @@ def local_midnight(inputs: Inputs) -> datetime:
 
 def _flows_outside_sessions(windows: pl.DataFrame, sessions: pl.DataFrame, span: tuple[datetime, datetime]) -> bool:
     """Whether more than 0.5 % of the energy through the chargers belongs to no session of this bill."""
-    begin, end = span
-    touching = sessions.filter((pl.col("plugged_in_at") < end) & (pl.col("plugged_out_at") > begin))
-    through = int(windows.select(pl.sum_horizontal(pl.col("charge_wh").sum(), pl.col("discharge_wh").sum())).item())
-    logged = int(
-        touching.select(pl.sum_horizontal(pl.col("charge_wh").sum(), pl.col("discharge_wh").sum())).item() or 0
-    )
+    begin_us, end_us = (round(at.timestamp()) * 1_000_000 for at in span)
+    plugged_in, plugged_out = (instants_us(sessions.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
+    touching = (plugged_in < end_us) & (plugged_out > begin_us)
+    flows = ("charge_wh", "discharge_wh")
+    through = sum(int(windows.get_column(name).sum()) for name in flows)
+    logged = sum(int(sessions.get_column(name).to_numpy()[touching].sum()) for name in flows)
     return through > logged * (1 + _OUTSIDE_SESSIONS_TOLERANCE) + 1

@@ -76,8 +76,9 @@ def with_routine(determinants: pl.DataFrame, windows: pl.DataFrame, inputs: Inpu
         nothing = [None] * determinants.height
         return determinants.hstack([pl.Series(name, nothing, dtype=kind) for name, kind in ROUTINE.items()])
     present = windows.filter(pl.col("metered")).with_columns(event_wh=_event_wh(loads))
+    less = -present.get_column("event_wh").to_numpy()
     routine = present.with_columns(
-        column for world in SCENARIOS for column in scenarios.with_added(world, -pl.col("event_wh"), becomes=world)
+        column for world in SCENARIOS for column in scenarios.with_added(present, world, less, becomes=world)
     )
     measured = measure(
         inputs.tariff,

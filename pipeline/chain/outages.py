@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from pipeline import charging, quality
+from pipeline.calendars import Ints, instants_us
 from pipeline.domain import UTC
 from pipeline.portfolio import Outage
 
-_DEAD: Final = pl.col("dead_s") > 0
 _ENDS: Final = pl.col("interval_start") + pl.duration(seconds=pl.col("duration_s"))
-_NOTHING_PASSED: Final = (pl.col("actual_import_wh") == 0) & (pl.col("actual_export_wh") == 0)
+_SECOND_US: Final = 1_000_000
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def with_dead_time(windows: pl.DataFrame, outages: Sequence[Outage]) -> pl.DataFrame:
@@ -30,14 +32,17 @@ def with_dead_time(windows: pl.DataFrame, outages: Sequence[Outage]) -> pl.DataF
     dead needs its reading as any other. Where the meter measured energy in a window that is said to be dead
     throughout, the meter is believed and dead_s is 0 (`contradictions` tells).
     """
-    spans = _spans(windows, outages).group_by("window_start").agg(pl.col("duration_s").sum().alias("dead_s"))
-    listed = windows.join(spans, left_on="interval_start", right_on="window_start", how="left", maintain_order="left")
-    listed = listed.with_columns(pl.col("dead_s").fill_null(0))
-    whole = pl.col("dead_s") == pl.col("duration_s")
-    return listed.with_columns(
-        metered=pl.col("metered") | (whole & _NOTHING_PASSED),
-        dead_s=pl.when(whole & ~_NOTHING_PASSED).then(0).otherwise("dead_s"),
-    )
+    dead_s = _spans(windows, outages).total_s(windows.height)
+    whole = dead_s == windows.get_column("duration_s").to_numpy()
+    nothing = _nothing_passed(windows)
+    dead_s[whole & ~nothing] = 0
+    metered = windows.get_column("metered").to_numpy() | (whole & nothing)
+    return windows.with_columns(pl.Series("metered", metered), pl.Series("dead_s", dead_s))
+
+
+def _nothing_passed(windows: pl.DataFrame) -> Flags:
+    imported, exported = (windows.get_column(f"actual_{side}_wh").to_numpy() for side in ("import", "export"))
+    return np.asarray((imported == 0) & (exported == 0))
 
 
 def outages_of(listed: Sequence[Outage], told: pl.DataFrame) -> tuple[Outage, ...]:
@@ -61,10 +66,12 @@ def contradictions(windows: pl.DataFrame, outages: Sequence[Outage], source: str
 
     `windows` with dead_s of `with_dead_time`.
     """
-    listed = _spans(windows, outages).group_by("window_start").agg(listed_s=pl.col("duration_s").sum())
-    both = windows.join(listed, left_on="interval_start", right_on="window_start", how="left", maintain_order="left")
-    alive = (pl.col("listed_s").fill_null(0) != pl.col("duration_s")) | _NOTHING_PASSED
-    runs = quality.gaps(both.with_columns(alive=alive), "alive", name="outage.contradicted", source=source, what="Grid")
+    if not outages:
+        return quality.nothing_found()
+    listed_s = _spans(windows, outages).total_s(windows.height)
+    alive = (listed_s != windows.get_column("duration_s").to_numpy()) | _nothing_passed(windows)
+    both = windows.with_columns(pl.Series("alive", alive))
+    runs = quality.gaps(both, "alive", name="outage.contradicted", source=source, what="Grid")
     starts = windows.select("local_start", span_from="interval_start")
     sentence = pl.format(
         "The meter measured energy from {} local time for {} h, which outages.csv lists as an outage; the meter is "
@@ -87,25 +94,19 @@ def without_served(windows: pl.DataFrame, readings: pl.DataFrame, outages: Seque
 
     `windows` with charge_wh, discharge_wh and dead_s; `readings` as of `charging.interval_energy`.
     """
-    dead = windows.filter(_DEAD)
-    spans = _spans(dead, outages)
-    flows = charging.interval_energy(readings, spans.drop("window_start")) if not spans.is_empty() else None
-    if flows is None or flows.is_empty():
-        return windows.with_columns(served_wh=pl.lit(0, dtype=pl.Int64))
-    by_window = (
-        flows.join(spans.select("interval_start", "window_start"), on="interval_start")
-        .group_by("window_start")
-        .agg(island_charge_wh=pl.col("charge_wh").sum(), served_wh=pl.col("discharge_wh").sum())
+    spans = _spans(windows, outages)
+    spans = spans.of(windows.get_column("dead_s").to_numpy()[spans.window] > 0)
+    if not len(spans.window):
+        return windows.with_columns(pl.Series("served_wh", np.zeros(windows.height, dtype=np.int64)))
+    flows = charging.interval_energy(readings, spans.frame())
+    charged, served = (
+        spans.by_window(flows.get_column(name).to_numpy().reshape(-1, len(spans.window)).sum(axis=0), windows.height)
+        for name in ("charge_wh", "discharge_wh")
     )
-    joined = windows.join(by_window, left_on="interval_start", right_on="window_start", how="left")
-    return (
-        joined.with_columns(pl.col("island_charge_wh", "served_wh").fill_null(0))
-        .with_columns(
-            charge_wh=pl.col("charge_wh") - pl.col("island_charge_wh"),
-            discharge_wh=pl.col("discharge_wh") - pl.col("served_wh"),
-        )
-        .drop("island_charge_wh")
-        .sort("interval_start")
+    return windows.with_columns(
+        charge_wh=windows.get_column("charge_wh") - pl.Series(charged),
+        discharge_wh=windows.get_column("discharge_wh") - pl.Series(served),
+        served_wh=pl.Series(served),
     )
 
 
@@ -131,25 +132,44 @@ def _live(at: pl.Expr, outages: Sequence[Outage]) -> pl.Expr:
     return at - pl.sum_horizontal(past)
 
 
-def _spans(windows: pl.DataFrame, outages: Sequence[Outage]) -> pl.DataFrame:
-    """The parts of windows that lie in an outage: window_start, interval_start and duration_s [s] of each."""
-    listed = pl.DataFrame(
-        {"begin": [outage.begin for outage in outages], "end": [outage.end for outage in outages]},
-        schema={"begin": UTC, "end": UTC},
-    )
-    starts = windows.select(window_start="interval_start", window_end=_ENDS)
-    return (
-        starts.join_where(listed, pl.col("begin") < pl.col("window_end"), pl.col("end") > pl.col("window_start"))
-        .select(
-            "window_start",
-            interval_start=pl.max_horizontal("window_start", "begin"),
-            duration_s=(
-                pl.min_horizontal("window_end", "end") - pl.max_horizontal("window_start", "begin")
-            ).dt.total_seconds(),
-        )
-        .filter(pl.col("duration_s") > 0)
-        .sort("interval_start")
-    )
+class _Spans(NamedTuple):
+    """Parts of windows that lie in an outage: each one's window by number, its begin [us UTC] and length [s]."""
+
+    window: Ints
+    begin_us: Ints
+    duration_s: Ints
+
+    def of(self, chosen: Flags) -> _Spans:
+        """Return some of the parts."""
+        return _Spans(*(column[chosen] for column in self))
+
+    def frame(self) -> pl.DataFrame:
+        """Return interval_start and duration_s [s] of each part."""
+        begins = pl.Series("interval_start", self.begin_us, dtype=UTC)
+        return pl.DataFrame([begins, pl.Series("duration_s", self.duration_s)])
+
+    def total_s(self, windows: int) -> Ints:
+        """Return how much of each window lies in an outage [s]."""
+        return self.by_window(self.duration_s, windows)
+
+    def by_window(self, values: Ints, windows: int) -> Ints:
+        """Return the sum of a number of each part by window."""
+        found = np.zeros(windows, dtype=np.int64)
+        np.add.at(found, self.window, values)
+        return found
+
+
+def _spans(windows: pl.DataFrame, outages: Sequence[Outage]) -> _Spans:
+    starts = instants_us(windows.get_column("interval_start"))
+    ends = starts + windows.get_column("duration_s").to_numpy() * _SECOND_US
+    listed = (instants_us(pl.Series([getattr(one, edge) for one in outages], dtype=UTC)) for edge in ("begin", "end"))
+    found = [np.zeros((3, 0), dtype=np.int64)]
+    for begin, end in zip(*listed, strict=True):
+        window = np.flatnonzero((ends > begin) & (starts < end))
+        begins = np.maximum(starts[window], begin)
+        found.append(np.stack([window, begins, (np.minimum(ends[window], end) - begins) // _SECOND_US]))
+    parts = np.concatenate(found, axis=1)
+    return _Spans(*parts[:, np.argsort(parts[1], kind="stable")])
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-from pipeline.domain import UTC
+from pipeline.calendars import instants_us
 from pipeline.portfolio import Charger
 
 
@@ -18,13 +17,13 @@ def with_standby(windows: pl.DataFrame, readings: pl.DataFrame, chargers: Sequen
     `windows` with dead_s; a charger draws its `aux_w` from its first reading on, while the grid is alive. Rounded as a
     running total, so that windows sum to what was drawn.
     """
-    first: Mapping[str, datetime] = dict(readings.group_by("charger_id").agg(pl.col("measured_at").min()).iter_rows())
-    drawing = [c for c in chargers if c.aux_w and c.charger_id in first]
-    watts = [
-        pl.when(pl.col("interval_start") >= pl.lit(first[c.charger_id], dtype=UTC)).then(c.aux_w).otherwise(0)
-        for c in drawing
-    ]
-    live_s = pl.col("duration_s") - pl.col("dead_s")
-    drawn = windows.select(pl.sum_horizontal(watts) * live_s / 3600 if watts else pl.lit(0.0)).to_series().to_numpy()
-    totals = np.rint(np.cumsum(np.broadcast_to(drawn, windows.height))).astype(np.int64)
-    return windows.with_columns(standby_wh=pl.Series(np.diff(totals, prepend=0), dtype=pl.Int64))
+    drawing = {charger.charger_id: charger.aux_w for charger in chargers if charger.aux_w}
+    watts = np.zeros(windows.height, dtype=np.int64)
+    if drawing:
+        heard = readings.group_by("charger_id").agg(pl.col("measured_at").min())
+        starts, first = instants_us(windows.get_column("interval_start")), instants_us(heard.get_column("measured_at"))
+        for charger_id, begin in zip(heard.get_column("charger_id"), first, strict=True):
+            watts += np.where(starts >= begin, drawing.get(charger_id, 0), 0)
+    live_s = (windows.get_column("duration_s") - windows.get_column("dead_s")).to_numpy()
+    totals = np.rint(np.cumsum(watts * live_s / 3600)).astype(np.int64)
+    return windows.with_columns(pl.Series("standby_wh", np.diff(totals, prepend=0)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.domain import SCENARIOS, V2BError
 
 Wh = np.ndarray[Any, np.dtype[np.int64]]
@@ -20,30 +22,13 @@ def metered_windows(meter: pl.DataFrame, meter_ids: list[str], grid: pl.DataFram
     energies are 0 where not even a part was measured).
     Raises V2BError for intervals longer than the window or lying across its edge: a window's power is then unknown.
     """
-    edges = grid.select(window_start="interval_start", window_s="duration_s").sort("window_start")
-    rows = (
-        meter.filter(pl.col("meter_id").is_in(meter_ids))
-        .sort("interval_start")
-        .join_asof(edges, left_on="interval_start", right_on="window_start")
-        .drop_nulls("window_start")
-        .with_columns(offset_s=(pl.col("interval_start") - pl.col("window_start")).dt.total_seconds())
-        .filter(pl.col("offset_s") < pl.col("window_s"))
-    )
-    _refuse_straddling(rows)
-    sums = rows.group_by("window_start").agg(
-        actual_import_wh=pl.col("import_wh").sum(),
-        actual_export_wh=pl.col("export_wh").sum(),
-        measured_s=pl.col("duration_s").sum(),
-    )
-    return (
-        grid.join(sums, left_on="interval_start", right_on="window_start", how="left")
-        .with_columns(
-            metered=pl.col("measured_s").fill_null(0) == pl.col("duration_s") * len(meter_ids),
-            actual_import_wh=pl.col("actual_import_wh").fill_null(0),
-            actual_export_wh=pl.col("actual_export_wh").fill_null(0),
-        )
-        .drop("measured_s")
-        .sort("interval_start")
+    inside = _Inside.of(meter, meter_ids, grid)
+    _refuse_straddling(meter, inside)
+    measured_s = inside.summed("duration_s")
+    return grid.with_columns(
+        pl.Series("actual_import_wh", inside.summed("import_wh")),
+        pl.Series("actual_export_wh", inside.summed("export_wh")),
+        pl.Series("metered", measured_s == inside.lengths_s * len(meter_ids)),
     )
 
 
@@ -52,21 +37,50 @@ def reactive_windows(reactive: pl.DataFrame, meter_ids: list[str], windows: pl.D
 
     `reactive`: meter_id, interval_start, duration_s [s], reactive_varh. Intervals across windows count in none.
     """
-    edges = windows.select(window_start="interval_start", window_s="duration_s").sort("window_start")
-    offset = (pl.col("interval_start") - pl.col("window_start")).dt.total_seconds()
-    inside = (
-        reactive.filter(pl.col("meter_id").is_in(meter_ids))
-        .sort("interval_start")
-        .join_asof(edges, left_on="interval_start", right_on="window_start")
-        .filter(offset + pl.col("duration_s") <= pl.col("window_s"))
+    if reactive.is_empty():
+        return windows.with_columns(pl.Series("reactive_varh", [None] * windows.height, dtype=pl.Int64))
+    inside = _Inside.of(reactive, meter_ids, windows).whole
+    missing = inside.summed("duration_s") != inside.lengths_s * len(meter_ids)
+    return windows.with_columns(
+        pl.Series("reactive_varh", inside.summed("reactive_varh")).set(pl.Series(missing), None)
     )
-    sums = inside.group_by("window_start").agg(pl.col("reactive_varh").sum(), measured_s=pl.col("duration_s").sum())
-    whole = pl.col("measured_s") == pl.col("duration_s") * len(meter_ids)
-    return (
-        windows.join(sums, left_on="interval_start", right_on="window_start", how="left", maintain_order="left")
-        .with_columns(reactive_varh=pl.when(whole).then("reactive_varh"))
-        .drop("measured_s")
-    )
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """Intervals of meters that begin inside demand windows: their rows, windows, and whether they end there, too."""
+
+    intervals: pl.DataFrame
+    rows: Wh
+    windows: Wh
+    ends_inside: np.ndarray[Any, np.dtype[np.bool_]]
+    lengths_s: Wh
+
+    @classmethod
+    def of(cls, intervals: pl.DataFrame, meter_ids: list[str], grid: pl.DataFrame) -> _Inside:
+        """Lay the intervals of some meters on windows."""
+        ids, at = intervals.get_column("meter_id"), instants_us(intervals.get_column("interval_start"))
+        starts, lengths_s = instants_us(grid.get_column("interval_start")), grid.get_column("duration_s").to_numpy()
+        window = np.searchsorted(starts, at, side="right") - 1
+        mine = np.logical_or.reduce([(ids == name).to_numpy() for name in meter_ids])
+        rows = np.flatnonzero(mine & (window >= 0))
+        offset_s = (at[rows] - starts[window[rows]]) // 1_000_000
+        begins = offset_s < lengths_s[window[rows]]
+        rows, offset_s = rows[begins], offset_s[begins]
+        ends_s = offset_s + intervals.get_column("duration_s").to_numpy()[rows]
+        return cls(intervals, rows, window[rows], ends_s <= lengths_s[window[rows]], lengths_s)
+
+    @property
+    def whole(self) -> _Inside:
+        """The intervals that lie in their window as a whole."""
+        kept = self.ends_inside
+        return replace(self, rows=self.rows[kept], windows=self.windows[kept], ends_inside=kept[kept])
+
+    def summed(self, name: str) -> Wh:
+        """Return the sum of a column by window."""
+        found = np.zeros(len(self.lengths_s), dtype=np.int64)
+        np.add.at(found, self.windows, self.intervals.get_column(name).fill_null(0).to_numpy()[self.rows])
+        return found
 
 
 def is_reactive_metered(windows: pl.DataFrame) -> bool:
@@ -74,11 +88,13 @@ def is_reactive_metered(windows: pl.DataFrame) -> bool:
     return "reactive_varh" in windows.columns and windows.get_column("reactive_varh").count() > 0
 
 
-def _refuse_straddling(rows: pl.DataFrame) -> None:
-    across = rows.filter(pl.col("offset_s") + pl.col("duration_s") > pl.col("window_s"))
-    if across.is_empty():
+def _refuse_straddling(meter: pl.DataFrame, inside: _Inside) -> None:
+    if inside.ends_inside.all():
         return
-    first: dict[str, Any] = across.row(0, named=True)
+    across = ~inside.ends_inside
+    window_s = inside.lengths_s[inside.windows[across]]
+    rows = meter[inside.rows[across]].with_columns(pl.Series("window_s", window_s))
+    first: dict[str, Any] = rows.sort("interval_start", maintain_order=True).row(0, named=True)
     raise V2BError(
         f"meter {first['meter_id']}: the interval at {first['interval_start'].isoformat()} is {first['duration_s']} s "
         f"long and does not lie inside one demand window of {first['window_s']} s; allowed: intervals that divide the "
@@ -93,33 +109,32 @@ def no_ev(windows: pl.DataFrame) -> pl.DataFrame:
     export, and what they took is first taken from the import, so that neither side of the meter ever goes below zero
     (IPMVP Option B, metered flows).
     """
-    cars = pl.col("discharge_wh") - pl.col("charge_wh") - pl.col("standby_wh")
-    return windows.with_columns(with_added("actual", cars, becomes="no_ev"))
+    discharge, charge, standby = (_wh(windows, name) for name in ("discharge_wh", "charge_wh", "standby_wh"))
+    return windows.with_columns(with_added(windows, "actual", discharge - charge - standby, becomes="no_ev"))
 
 
-def with_added(world: str, added: pl.Expr, *, becomes: str) -> list[pl.Expr]:
+def with_added(windows: pl.DataFrame, world: str, added: Wh, *, becomes: str) -> list[pl.Series]:
     """Return import and export of a world with more load in every window, below 0 less [Wh], by the name it becomes.
 
     More load first uses up the export, less load first the import; neither falls below zero.
     """
-    imported, exported = (pl.col(f"{world}_{side}_wh") for side in ("import", "export"))
-    zero = pl.lit(0, dtype=pl.Int64)
-    more = added >= 0
+    imported, exported = (_wh(windows, f"{world}_{side}_wh") for side in ("import", "export"))
+    more, less = np.maximum(added, 0), np.maximum(-added, 0)
+    used_up, not_bought = np.minimum(more, exported), np.minimum(less, imported)
     return [
-        pl.when(more)
-        .then(imported + pl.max_horizontal(zero, added - exported))
-        .otherwise(pl.max_horizontal(zero, imported + added))
-        .alias(f"{becomes}_import_wh"),
-        pl.when(more)
-        .then(pl.max_horizontal(zero, exported - added))
-        .otherwise(exported + pl.max_horizontal(zero, -added - imported))
-        .alias(f"{becomes}_export_wh"),
+        pl.Series(f"{becomes}_import_wh", imported - not_bought + more - used_up),
+        pl.Series(f"{becomes}_export_wh", exported - used_up + less - not_bought),
     ]
 
 
 def _with_charging(windows: pl.DataFrame, world: str) -> pl.DataFrame:
     """Add a world's charging and the chargers' standby to the world without cars: surplus is used up first."""
-    return windows.with_columns(with_added("no_ev", pl.col(f"{world}_charge_wh") + pl.col("standby_wh"), becomes=world))
+    added = _wh(windows, f"{world}_charge_wh") + _wh(windows, "standby_wh")
+    return windows.with_columns(with_added(windows, "no_ev", added, becomes=world))
+
+
+def _wh(windows: pl.DataFrame, name: str) -> Wh:
+    return windows.get_column(name).to_numpy()
 
 
 def unmanaged(windows: pl.DataFrame) -> pl.DataFrame:
