@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 from babel.numbers import get_currency_precision
 
@@ -15,7 +16,7 @@ from pipeline.calendars import period_utc
 from pipeline.chain.assumptions import assumptions_of
 from pipeline.chain.capturing import capture_of
 from pipeline.chain.checking import Checked, check_days
-from pipeline.chain.event_window import in_event_window
+from pipeline.chain.event_window import in_event_hours
 from pipeline.chain.fleet_facts import cut_at_baseline_peak_kw, fleet_of, peak_span
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
@@ -29,6 +30,10 @@ from pipeline.chain.ranging import Drawn, draw_savings, ranges_of
 from pipeline.chain.yearly import with_worth
 from pipeline.domain import CHARGING_SESSION, SCENARIOS
 from pipeline.tariff import PLACEHOLDER, Bill, ResolvedTariff, Rows, measure, measured_rows, price_measured
+from pipeline.tariff.clock import hours_of
+
+Told = dict[str, str | float | None]
+"""A row of `quality.FINDING`; what it does not name is not known."""
 
 
 def compute(measured: Prepared) -> Result:
@@ -40,10 +45,12 @@ def compute(measured: Prepared) -> Result:
     drawn = draw_savings(prepared, priced, _demand_line(prepared, priced))
     known = known_worlds(prepared, drawn)
     bills: dict[str, Bill] = {world: priced[world] for world in known if world in priced}
-    compared = _reconciled(prepared, bills)
-    findings = pl.concat([prepared.findings, _refusals(bills), _answered(inputs.tariff), _differences(compared)])
+    energy = _energy(prepared)
+    compared = _reconciled(prepared, bills, energy)
+    told = (*_refusals(bills), *_answered(inputs.tariff), *_differences(compared))
+    findings = quality.joined((prepared.findings, pl.DataFrame(told, schema=pl.Schema(quality.FINDING))))
     checked = check_days(measured)
-    facts = _facts(prepared, bills, findings, compared, checked, drawn)
+    facts = _facts(prepared, bills, energy, findings, compared, checked, drawn)
     facts = with_worth(prepared, bill, facts, drawn)
     if "unmanaged" in bills:
         facts = replace(facts, outside=outside_of(prepared, determinants))
@@ -51,7 +58,7 @@ def compute(measured: Prepared) -> Result:
     frames = {
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
-        "load_interval": measured.windows.select(_LOAD_COLUMNS),
+        "load_interval": pl.DataFrame([measured.windows.get_column(name) for name in _LOAD_COLUMNS]),
         "billing_determinant": bill.frame,
         "bill_line": _line_frame(bills),
         "quality_finding": findings,
@@ -85,27 +92,18 @@ def _priced(prepared: Prepared, worlds: Mapping[str, Rows]) -> Mapping[str, Bill
     return price_measured(inputs.tariff, worlds, inputs.earlier.own_peaks, currency_digits=digits)
 
 
-def _refusals(bills: Mapping[str, Bill]) -> pl.DataFrame:
+def _refusals(bills: Mapping[str, Bill]) -> Iterator[Told]:
     """One finding per part of the tariff that was not priced: it makes every world's bill partial."""
-    refused = dict.fromkeys((r.field, r.reason) for bill in bills.values() for r in bill.refused)
-    rows = [
-        {"name": "tariff.refused", "source": field, "sentence": f"The tariff's {field} is not priced: {reason}."}
-        for field, reason in refused
-    ]
-    return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING))
+    for field, reason in dict.fromkeys((r.field, r.reason) for bill in bills.values() for r in bill.refused):
+        sentence = f"The tariff's {field} is not priced: {reason}."
+        yield {"name": "tariff.refused", "source": field, "sentence": sentence}
 
 
-def _answered(tariff: ResolvedTariff) -> pl.DataFrame:
+def _answered(tariff: ResolvedTariff) -> Iterator[Told]:
     """One finding per thing that the tariff's file leaves open and a person decided."""
-    rows = [
-        {
-            "name": "tariff.answered",
-            "source": answer.question,
-            "sentence": f"The tariff leaves {answer.question} open; answered {answer.answer!r}: {answer.reason}.",
-        }
-        for answer in tariff.answers
-    ]
-    return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING))
+    for answer in tariff.answers:
+        sentence = f"The tariff leaves {answer.question} open; answered {answer.answer!r}: {answer.reason}."
+        yield {"name": "tariff.answered", "source": answer.question, "sentence": sentence}
 
 
 _LOAD_COLUMNS: Final = (
@@ -129,13 +127,16 @@ _LOAD_COLUMNS: Final = (
 
 def _sessions_begun(prepared: Prepared) -> pl.DataFrame:
     begin, end = period_utc(prepared.inputs.period, prepared.inputs.site.timezone)
-    begun = (pl.col("plugged_in_at") >= begin) & (pl.col("plugged_in_at") < end)
-    return prepared.known_sessions.filter(begun).select(CHARGING_SESSION.keys())
+    sessions = prepared.known_sessions
+    at = sessions.get_column("plugged_in_at")
+    begun = (at >= begin) & (at < end)
+    return pl.DataFrame([sessions.get_column(name).filter(begun) for name in CHARGING_SESSION])
 
 
 def _facts(
     prepared: Prepared,
     bills: Mapping[str, Bill],
+    energy: savings.Energy,
     findings: pl.DataFrame,
     compared: Sequence[savings.Comparison],
     checked: Checked,
@@ -145,7 +146,6 @@ def _facts(
     known = known_worlds(prepared, drawn)
     doubts = doubts_of(prepared, known, compared, checked, drawn)
     contradicted = contradictions_of(prepared, compared, checked)
-    energy = _energy(prepared)
     return savings.Facts(
         site=inputs.site,
         period=inputs.period,
@@ -199,12 +199,14 @@ def _demand_line(prepared: Prepared, bills: Mapping[str, Bill]) -> savings.LineK
     return savings.main_demand_line(headline, prepared.inputs.earlier.demand_amounts) if headline else None
 
 
-def _reconciled(prepared: Prepared, bills: Mapping[str, Bill]) -> tuple[savings.Comparison, ...]:
+def _reconciled(
+    prepared: Prepared, bills: Mapping[str, Bill], energy: savings.Energy
+) -> tuple[savings.Comparison, ...]:
     inputs = prepared.inputs
     ours = savings.OurBill(
         period=inputs.period,
         bill=bills.get("actual"),
-        energy_kwh=Decimal(_energy(prepared).import_wh["actual"]) / 1000,
+        energy_kwh=Decimal(energy.import_wh["actual"]) / 1000,
         demand_line=_demand_line(prepared, bills),
         meter_coverage_pct=_coverage_pct(prepared.meter_measured),
         estimated_intervals=inputs.estimated_intervals,
@@ -212,20 +214,17 @@ def _reconciled(prepared: Prepared, bills: Mapping[str, Bill]) -> tuple[savings.
     return savings.reconcile(ours, inputs.utility_bills, within_pct=inputs.reconcile_pct)
 
 
-def _differences(compared: Sequence[savings.Comparison]) -> pl.DataFrame:
+def _differences(compared: Sequence[savings.Comparison]) -> Iterator[Told]:
     """One finding per figure in which the utility's bill and ours differ by more than is allowed."""
-    rows = [
-        {
-            "name": f"utility.{entry.figure}",
-            "source": entry.charge_id or "utility bill",
-            "value": entry.difference_pct,
-            "unit": "%",
-            "sentence": _difference_sentence(entry),
-        }
-        for entry in compared
-        if entry.cause
-    ]
-    return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING))
+    for entry in compared:
+        if entry.cause:
+            yield {
+                "name": f"utility.{entry.figure}",
+                "source": entry.charge_id or "utility bill",
+                "value": entry.difference_pct,
+                "unit": "%",
+                "sentence": _difference_sentence(entry),
+            }
 
 
 def _difference_sentence(entry: savings.Comparison) -> str:
@@ -289,15 +288,17 @@ def _with_notes(facts: savings.Facts, prepared: Prepared, drawn: Drawn | None) -
 
 
 def _energy(prepared: Prepared) -> savings.Energy:
-    windows = prepared.billed_windows
-    inside = in_event_window(prepared.inputs, windows)
+    windows, inputs = prepared.billed_windows, prepared.inputs
+    starts = windows.get_column("interval_start").to_numpy().astype(np.int64)
+    inside = in_event_hours(inputs, hours_of(starts, inputs.site.timezone, "prevailing"))
+    imports = {world: windows.get_column(f"{world}_import_wh").to_numpy() for world in SCENARIOS}
     return savings.Energy(
-        import_wh={world: int(windows.get_column(f"{world}_import_wh").sum()) for world in SCENARIOS},
+        import_wh={world: int(wh.sum()) for world, wh in imports.items()},
         charge_wh=int(windows.get_column("charge_wh").sum()),
         discharge_wh=int(windows.get_column("discharge_wh").sum()),
         window_import_wh=None
-        if inside is None or inside.is_empty()
-        else {world: int(inside.get_column(f"{world}_import_wh").sum()) for world in SCENARIOS},
+        if inside is None or not inside.any()
+        else {world: int(wh[inside].sum()) for world, wh in imports.items()},
     )
 
 
