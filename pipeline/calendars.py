@@ -21,6 +21,7 @@ from pipeline.domain import UTC, BillPeriod
 Ints = NDArray[np.int64]
 _SECOND_US: Final = 1_000_000
 _DAY_S: Final = 86_400
+_THURSDAY: Final = 3  # 1970-01-01, counted from Monday
 _MINUTE_US: Final = 60 * _SECOND_US
 
 
@@ -75,12 +76,10 @@ def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
     days = [period.read_from + timedelta(days=n) for n in range((period.read_to - period.read_from).days + 1)]
     midnights = [local_midnight_utc(day, zone) for day in days]
     window_us, edges_us = window_min * _MINUTE_US, [round(at.timestamp()) * _SECOND_US for at in midnights]
-    starts = [at for begin, end in pairwise(edges_us) for at in range(begin, end, window_us)]
-    durations_s = np.diff([*starts, edges_us[-1]]) // _SECOND_US
-    grid = pl.DataFrame(
-        {"interval_start": starts, "duration_s": durations_s}, schema_overrides={"duration_s": pl.Int64}
-    )
-    return with_local_time(grid.with_columns(pl.col("interval_start").cast(UTC)), zone)
+    starts = np.array([at for begin, end in pairwise(edges_us) for at in range(begin, end, window_us)], dtype=np.int64)
+    durations_s = np.diff(starts, append=edges_us[-1]) // _SECOND_US
+    grid = pl.DataFrame([pl.Series("interval_start", starts, dtype=UTC), pl.Series("duration_s", durations_s)])
+    return with_local_time(grid, zone)
 
 
 def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
@@ -89,12 +88,15 @@ def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
     Adds local_start (naive wall clock), local_day, local_month (1-12), local_weekday (ISO, Monday 1), local_minute
     (minute of the wall-clock day, 0-1439).
     """
-    naive, local = pl.col("interval_start").dt.convert_time_zone(zone).dt.replace_time_zone(None), pl.col("local_start")
-    return frame.with_columns(local_start=naive).with_columns(
-        local_day=local.dt.date(),
-        local_month=local.dt.month().cast(pl.Int64),
-        local_weekday=local.dt.weekday().cast(pl.Int64),
-        local_minute=local.dt.hour().cast(pl.Int64) * 60 + local.dt.minute().cast(pl.Int64),
+    local_us = wall_clock_us(instants_us(frame.get_column("interval_start")), zone)
+    day, of_day_us = np.divmod(local_us, _DAY_S * _SECOND_US)
+    month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return frame.with_columns(
+        pl.Series("local_start", local_us, dtype=pl.Datetime("us")),
+        pl.Series("local_day", day, dtype=pl.Date),
+        pl.Series("local_month", month),
+        pl.Series("local_weekday", (day + _THURSDAY) % 7 + 1),
+        pl.Series("local_minute", of_day_us // _MINUTE_US),
     )
 
 

@@ -47,7 +47,7 @@ def prepare(inputs: Inputs) -> Prepared:
     windows = without_served(windows, readings, inputs.outages)
     windows = with_standby(windows, readings, site.chargers)
     sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
-    sessions = sessions.filter(pl.col("plugged_in_at") < span[1])
+    sessions = sessions[: int(sessions.get_column("plugged_in_at").search_sorted(span[1]))]
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
     outside = _flows_outside_sessions(windows, sessions, span)
     windows, plug_in = _rebuilt(inputs, windows, sessions, readings, registers, round_trip)

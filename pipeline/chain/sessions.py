@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from pipeline import charging
+from pipeline.calendars import instants_us
 from pipeline.domain import CHARGING_SESSION, SESSION_RECORD, UTC
 
 _KEY: Final = ["charger_id", "session_id"]
@@ -66,8 +68,12 @@ def since_programme(
     What it charged before belongs to the time when nothing was managed. `sessions` as of `known_sessions`; the state of
     charge at the cut follows from the registers and the round trip, exact where losses are proportional.
     """
-    later = sessions.filter(pl.col("plugged_in_at") >= since)
-    across = sessions.filter((pl.col("plugged_in_at") < since) & (pl.col("plugged_out_at") > since))
+    begun_us, out_us = (instants_us(sessions.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
+    since_us = instants_us(pl.Series([since], dtype=UTC))[0]
+    first = int(np.searchsorted(begun_us, since_us))
+    across, later = sessions[np.flatnonzero(out_us[:first] > since_us)], sessions[first:]
+    if across.is_empty():
+        return later
     rows = []
     for session in across.iter_rows(named=True):
         span = pl.DataFrame({"interval_start": [session["plugged_in_at"]]}, schema={"interval_start": UTC})
@@ -99,5 +105,10 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     Adds `account`, whose energy a session moves: the car, or its charger where the log names no car.
     """
     both = pl.concat([stored.select(CHARGING_SESSION.keys()), found.select(CHARGING_SESSION.keys())])
-    fuller = both.sort("complete", "plugged_out_at", maintain_order=True).unique(_KEY, keep="last")
-    return fuller.with_columns(account=pl.coalesce("vehicle_id", "charger_id")).sort("plugged_in_at", "session_id")
+    begun_us, out_us = (instants_us(both.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
+    charger_ids, names, cars = (both.get_column(name).to_list() for name in (*_KEY, "vehicle_id"))
+    fuller = np.lexsort((out_us, both.get_column("complete").to_numpy())).tolist()
+    rows = sorted({(charger_ids[row], names[row]): row for row in fuller}.values())
+    rows.sort(key=lambda row: (begun_us[row], names[row]))
+    accounts = [charger_ids[row] if cars[row] is None else cars[row] for row in rows]
+    return both[rows].with_columns(pl.Series("account", accounts, dtype=pl.String))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import polars as pl
 
-Reals = np.ndarray[Any, np.dtype[np.float64]]
+from pipeline.calendars import instants_us
+from pipeline.charging.columns import Reals
 
 ASSUMED_EFFICIENCY: Final = 0.835
 """Middle of 0.79-0.88, the range of round trips to expect of small bidirectional chargers."""
@@ -17,6 +18,8 @@ ASSUMED_EFFICIENCY: Final = 0.835
 _FEWEST_DISCHARGES: Final = 20
 _TELLING_DISCHARGE: Final = 0.15  # of the usable capacity
 _WORST_CONDITION: Final = 1e6
+_SHARE_PER_PCT: Final = 0.01
+_HOURS_PER_US: Final = 1 / 3.6e9
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,22 @@ def round_trip(sessions: pl.DataFrame, usable_wh: Mapping[str, float]) -> RoundT
 
 
 def _round_trip_table(sessions: pl.DataFrame, usable_wh: Mapping[str, float]) -> dict[str, Reals]:
-    usable = pl.col("vehicle_id").replace_strict(dict(usable_wh), default=None, return_dtype=pl.Float64)
-    told = sessions.with_columns(usable=usable).drop_nulls(["usable", "soc_in_pct", "soc_out_pct"])
-    if told.get_column("complete").any():
-        told = told.filter("complete")
-    plugged = pl.col("plugged_out_at") - pl.col("plugged_in_at")
-    columns = told.select(
-        charge=pl.col("charge_wh").cast(pl.Float64),
-        discharge=pl.col("discharge_wh").cast(pl.Float64),
+    cars = sessions.get_column("vehicle_id").to_list()
+    usable = np.array([usable_wh.get(car, np.nan) for car in cars], dtype=np.float64)
+    soc_in, soc_out = (sessions.get_column(f"soc_{way}_pct").to_numpy() for way in ("in", "out"))
+    known = ~np.isnan(usable + soc_in + soc_out)
+    complete = sessions.get_column("complete").to_numpy() & known
+    chosen = complete if complete.any() else known
+    plugged_in, plugged_out = (instants_us(sessions.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
+    table = {
+        "charge": sessions.get_column("charge_wh").to_numpy().astype(np.float64),
+        "discharge": sessions.get_column("discharge_wh").to_numpy().astype(np.float64),
         # A state of charge is written with few digits; the energy it stands for is a whole number of Wh.
-        stored=(pl.col("soc_out_pct") / 100 * pl.col("usable")).round()
-        - (pl.col("soc_in_pct") / 100 * pl.col("usable")).round(),
-        hours=plugged.dt.total_microseconds() / 3.6e9,
-        usable=pl.col("usable"),
-    )
-    return {name: columns.get_column(name).to_numpy() for name in columns.columns}
+        "stored": np.rint(soc_out * _SHARE_PER_PCT * usable) - np.rint(soc_in * _SHARE_PER_PCT * usable),
+        "hours": (plugged_out - plugged_in) * _HOURS_PER_US,
+        "usable": usable,
+    }
+    return {name: values[chosen] for name, values in table.items()}
 
 
 def _fitted(table: Mapping[str, Reals]) -> RoundTrip | None:
