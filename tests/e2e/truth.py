@@ -48,7 +48,7 @@ def sums_that_do_not_close(warehouse: Warehouse) -> list[str]:
     checks = {check.name: check for check in all_checks()}
     return [
         f"{name}: {row}"
-        for name in ("lines_sum_to_bill", "parts_sum_to_saving", "energy_is_conserved")
+        for name in ("lines_sum_to_bill", "parts_sum_to_saving", "energy_is_conserved", "ranges_hold_their_figures")
         for row in warehouse.query(checks[name].sql).rows()
     ]
 
