@@ -184,7 +184,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
     """Draw the compared world; `corners` as of `corners_of`. None where its bill has charges on reactive energy."""
     sources = sources_of(compared.prepared)
     clock_ends = sources.clock_ends()
-    deviations = sources.deviations(*_SETS).above(corners * sources.live, clock_ends)
+    deviations = sources.deviations(*_SETS, also=np.concatenate([corners * sources.live, clock_ends]))
     sizes = [*(drawn.draws for drawn in _SETS), len(corners), len(clock_ends)]
     whole, measurement, modelling, still, ends, clocks = compared.drawn(deviations, sizes, alone=(1, 2, 5))
     if len(whole.sample.lines) != len(compared.headline.lines):

@@ -44,9 +44,10 @@ class Register:
     def _near(self, reach_ms: int) -> Ints:
         """Number the edges at which a clock so far off can tell another total: those near a rise."""
         times, count = self.counter.times, len(self.edges)
-        rises = np.flatnonzero(np.diff(self.counter.totals))
-        first = np.searchsorted(self.edges, times[rises] - reach_ms)
-        until = np.searchsorted(self.edges, times[rises + 1] + reach_ms, side="right")
+        rises = np.append(False, np.append(np.diff(self.counter.totals) > 0, False))
+        begins, ends = np.flatnonzero(rises[1:] & ~rises[:-1]), np.flatnonzero(rises[:-1] & ~rises[1:])
+        first = np.searchsorted(self.edges, times[begins] - reach_ms)
+        until = np.searchsorted(self.edges, times[ends] + reach_ms, side="right")
         around = np.cumsum(np.bincount(first, minlength=count + 1) - np.bincount(until, minlength=count + 1))
         return np.flatnonzero(around[:count])
 
@@ -58,7 +59,9 @@ class Register:
         all edges between them. What a coarse register holds back is another.
         """
         moving = np.flatnonzero((self.told != 0) & live)
-        used = np.union1d(moving, moving + 1)
+        among = np.zeros(len(self.edges), dtype=np.bool_)
+        among[moving] = among[moving + 1] = True
+        used = np.flatnonzero(among)
         low, high = self.counter.limits(self.edges[used])
         where = _numbers(np.searchsorted(self.counter.times, self.edges), used, *name, "between")
         off = (low - self.totals[used]) + where * (high - low)
@@ -70,5 +73,5 @@ class Register:
 
 def _numbers(kinds: Ints, used: Ints, *name: object) -> Reals:
     """Return (DRAWS, len(used)) even numbers for some of many edges, the same for all of one kind; kinds never fall."""
-    group = np.append(0, np.cumsum(np.diff(kinds) != 0))
+    group = np.append(0, np.cumsum(kinds[1:] != kinds[:-1]))
     return even_of(group[used], *name, count=int(group[-1]) + 1)

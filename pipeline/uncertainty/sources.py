@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -88,21 +88,11 @@ class DrawnSet(NamedTuple):
     noisy: bool = True
 
 
-@dataclass(frozen=True, eq=False)
-class Deviations:
+class Deviations(NamedTuple):
     """Net energy of drawn worlds less that of the rebuilt one [Wh], a row a draw; 0 in windows not listed."""
 
     windows: Ints
     wh: Reals
-
-    def above(self, *others: Reals) -> Deviations:
-        """Return these draws and under them others, which are given in all windows."""
-        under = np.concatenate(others)
-        windows = np.union1d(self.windows, np.flatnonzero(under.any(axis=0)))
-        wh = np.zeros((len(self.wh) + len(under), len(windows)))
-        wh[: len(self.wh), np.searchsorted(windows, self.windows)] = self.wh
-        wh[len(self.wh) :] = under[:, windows]
-        return Deviations(windows, wh)
 
 
 class _Row(NamedTuple):
@@ -114,6 +104,13 @@ class _Row(NamedTuple):
     wh: Reals | Ints
     share: Reals
     model: Reals | None = None
+
+    def of(self, drawn: DrawnSet) -> Reals:
+        """Return the shares in the draws of a set; 0 of what it leaves out."""
+        if drawn.measured and (drawn.modelled or self.model is None):
+            return self.share
+        alone = drawn.modelled and not drawn.measured
+        return np.zeros_like(self.share) if self.model is None or not alone else self.model
 
 
 @dataclass(frozen=True)
@@ -136,16 +133,23 @@ class Sources:
     drawn: Mapping[str, Ints] = field(default_factory=dict)
     axes: Sequence[Axis] = ()
 
-    def deviations(self, *sets: DrawnSet) -> Deviations:
-        """Return how the drawn worlds of all sets lie beside the rebuilt one, set under set."""
-        shares = np.concatenate([self._shares(drawn) for drawn in sets])
-        wh = shares @ self._energies[:, self._moving]
-        first = 0
+    def deviations(self, *sets: DrawnSet, also: Reals | None = None) -> Deviations:
+        """Return how the drawn worlds of all sets lie beside the rebuilt one, set under set.
+
+        `also`: draws to be listed below them, which are given in all windows [Wh].
+        """
+        below = np.zeros((0, len(self.starts))) if also is None else also
+        shares = np.concatenate([self._shares(drawn) for drawn in sets], axis=1)
+        windows = np.flatnonzero(self._moving | below.any(axis=0))
+        wh = np.empty((shares.shape[1] + len(below), len(windows)))
+        np.matmul(shares.T, self._energies[:, windows], out=wh[: shares.shape[1]])
+        wh[shares.shape[1] :] = below[:, windows]
+        noise, first = self._noise(windows), 0
         for drawn in sets:
             if drawn.measured and drawn.noisy:
-                wh[first : first + drawn.draws] += self._noise[: drawn.draws]
+                wh[first : first + drawn.draws] += noise[: drawn.draws]
             first += drawn.draws
-        return Deviations(self._moving, wh)
+        return Deviations(windows, wh)
 
     def clock_ends(self) -> Reals:
         """Return (3, windows) net energy [Wh] moved by clocks: by none, by all at the low and at the high end."""
@@ -178,26 +182,24 @@ class Sources:
 
     @cached_property
     def _energies(self) -> Reals:
+        """The energy of every row where it is live [Wh]."""
         found = np.zeros((len(self._rows), len(self.starts)))
-        for number, row in enumerate(self._rows):
-            found[number] = row.wh
+        for energies, row in zip(found, self._rows, strict=True):
+            np.multiply(row.wh, self.live, out=energies)
         return found
 
     @cached_property
-    def _moving(self) -> Ints:
-        """The live windows that any source moves."""
-        moved = self._energies.any(axis=0) & self.live
-        return reduce(np.union1d, [windows for windows, _ in self._left_open], np.flatnonzero(moved))
+    def _moving(self) -> Flags:
+        """The windows that any source moves."""
+        moved: Flags = np.logical_or.reduce(self._energies, axis=0)
+        for windows, _ in self._left_open:
+            moved[windows] = True
+        return moved
 
     def _shares(self, drawn: DrawnSet) -> Reals:
-        """Every draw's share of every row; 0 of what is left out."""
-        shares = np.zeros((drawn.draws, len(self._rows)))
-        for number, row in enumerate(self._rows):
-            if drawn.measured and (drawn.modelled or row.model is None):
-                shares[:, number] = row.share[: drawn.draws]
-            elif drawn.modelled and row.model is not None:
-                shares[:, number] = row.model[: drawn.draws]
-        return shares
+        """Every row's share in every draw."""
+        shares = [row.of(drawn) for row in self._rows]
+        return np.array(shares).reshape(len(shares), DRAWS)[:, : drawn.draws]
 
     def _gain(self, accuracy: float, *name: object) -> Reals:
         return accuracy * signed(self.site_id, *name)
@@ -271,10 +273,9 @@ class Sources:
                     found.append((windows, sign * off))
         return found
 
-    @cached_property
-    def _noise(self) -> Reals:
-        """What registers do between two readings, by draw and moving window [Wh]."""
-        total = np.zeros((DRAWS, len(self._moving)))
-        for windows, off in self._left_open:
-            total[:, np.searchsorted(self._moving, windows)] += off
+    def _noise(self, windows: Ints) -> Reals:
+        """What registers do between two readings, by draw and window of some [Wh]."""
+        total = np.zeros((DRAWS, len(windows)))
+        for moving, off in self._left_open:
+            total[:, np.searchsorted(windows, moving)] += off
         return total

@@ -44,15 +44,17 @@ class Rebuilt:
         """
         base = self._alone
         there = base.picked(deviations.windows)
-        both = np.minimum(there.imported, there.exported)
+        both, every = np.minimum(there.imported, there.exported), deviations.wh.shape
         net = np.rint(deviations.wh).astype(np.int64)
         net += there.imported - there.exported
         if there.present is not None:
-            net = np.where(there.present, net, 0)
-        spread = there.changed(
-            lambda wh: np.broadcast_to(wh, net.shape), lambda flags: np.broadcast_to(flags, net.shape)
-        )
-        imported, exported = np.maximum(net, 0) + both, np.maximum(-net, 0) + both
+            net *= there.present
+        spread = there.changed(lambda wh: np.broadcast_to(wh, every), lambda flags: np.broadcast_to(flags, every))
+        imported, exported = net, np.broadcast_to(np.zeros_like(both), every)
+        if net.min(initial=0) < 0:
+            imported, exported = np.maximum(net, 0), np.maximum(-net, 0)
+        if both.any():
+            imported, exported = imported + both, exported + both
         return Moved(base, replace(spread, imported=imported, exported=exported), deviations.windows)
 
     @property
