@@ -75,7 +75,7 @@ def sources_of(prepared: Prepared) -> Sources:
     """Return what can be off in the world that V2B is compared with."""
     inputs, windows = prepared.inputs, prepared.windows
     starts = windows.get_column("interval_start").dt.epoch("ms").to_numpy()
-    since = pl.col("interval_start") >= local_midnight(inputs)
+    since = starts >= local_midnight(inputs).timestamp() * 1000
     model = prepared.plug_in if inputs.site.headline == "unmanaged" else None
     billing = [meter for meter in inputs.site.meters if meter.role == "billing"]
     return Sources(
@@ -83,7 +83,7 @@ def sources_of(prepared: Prepared) -> Sources:
         month=inputs.period.month,
         starts=starts,
         ends=starts + windows.get_column("duration_s").to_numpy() * 1000,
-        live=windows.select(since & pl.col("metered")).to_series().to_numpy(),
+        live=since & windows.get_column("metered").to_numpy(),
         chargers=list(_chargers(prepared)),
         meter_accuracy=max((meter.accuracy_pct for meter in billing), default=0.0) / 100,
         dc_chance=dc_chance(prepared.fits),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
-from functools import reduce
 from itertools import pairwise, repeat
-from operator import itemgetter, or_
+from operator import itemgetter
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -73,6 +74,7 @@ def _price_scenario(case: Case, rounding: Rounding | None) -> Bill:
 
 
 _UNKNOWN: Final = Decimal("NaN")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
 _NAMES: Final = ("charge_id", "span", "band")
 _MEASURED: Final = [name for name in DETERMINANT if name not in ("scenario", *_NAMES)]
 
@@ -81,9 +83,9 @@ def _values(column: pl.Series) -> list[Any]:
     """The Python values of a column; an instant, which is slow to make and often repeated, is made once."""
     if not column.dtype.is_temporal():
         return column.to_list()
-    once = column.unique()
-    made = dict(zip(once.to_physical().to_list(), once.to_list(), strict=True))
-    return list(map(made.get, column.to_physical().to_list()))
+    instants = column.to_physical().to_list()
+    made = {at: None if at is None else _EPOCH + timedelta(microseconds=at) for at in set(instants)}
+    return [made[at] for at in instants]
 
 
 def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> Mapping[tuple[Any, ...], Mapping[str, Rows]]:
@@ -91,19 +93,17 @@ def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> Mapping[tuple[
 
     The rows of one world of one bill mostly lie together, and are then filed together.
     """
-    if determinants.is_empty():
-        return {}
 
-    def tuples(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
-        return zip(*map(_values, frame.iter_columns()), strict=True)
+    def tuples(columns: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+        return zip(*(_values(determinants.get_column(name)) for name in columns), strict=True)
 
-    filed = determinants.select(*names, "scenario")
-    begins = reduce(or_, (column.ne_missing(column.shift()) for column in filed.iter_columns())).arg_true()
-    slots = list(tuples(determinants.select(_NAMES)))
-    rows = list(map(tuple.__new__, repeat(Measured), tuples(determinants.select(_MEASURED))))
+    heads, slots = list(tuples((*names, "scenario"))), list(tuples(_NAMES))
+    rows = list(map(tuple.__new__, repeat(Measured), tuples(_MEASURED)))
+    begins = [number for number, head in enumerate(heads) if not number or head != heads[number - 1]]
     found: dict[tuple[Any, ...], dict[str, dict[tuple[str, int, str], Measured]]] = {}
-    for head, (first, until) in zip(tuples(filed[begins]), pairwise([*begins, len(rows)]), strict=True):
-        world = found.setdefault(head[:-1], {}).setdefault(head[-1], {})
+    for first, until in pairwise([*begins, len(rows)]):
+        *filed, scenario = heads[first]
+        world = found.setdefault(tuple(filed), {}).setdefault(scenario, {})
         world.update(zip(slots[first:until], rows[first:until], strict=True))
     return found
 

@@ -116,13 +116,20 @@ class DrawnBills:
     @property
     def frame(self) -> pl.DataFrame:
         """Return the determinants in the shape of `DETERMINANT_DRAW`."""
-        rows = [
-            (self.terms.scenario, *name, figures.imported.tolist(), figures.exported.tolist(), figures.peak.listed)
-            for name, figures in self.measured.by_slot.items()
-        ]
-        names = ("scenario", "charge_id", "span", "band", *list(DETERMINANT_DRAW)[4:])
-        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-        return pl.DataFrame({name: columns[name] for name in DETERMINANT_DRAW}, schema=dict(DETERMINANT_DRAW))
+        names, figures = zip(*self.measured.by_slot.items(), strict=True)
+        charge_id, span, band = zip(*names, strict=True)
+        listed = (
+            [self.terms.scenario] * len(names),
+            charge_id,
+            band,
+            span,
+            [of.imported.tolist() for of in figures],
+            [of.exported.tolist() for of in figures],
+            [of.peak.listed for of in figures],
+        )
+        return pl.DataFrame(
+            [pl.Series(name, of, dtype=kind) for (name, kind), of in zip(DETERMINANT_DRAW.items(), listed, strict=True)]
+        )
 
 
 def _kw(peak: Decimal | Ints, draw: int) -> Decimal:
@@ -142,10 +149,11 @@ def past_of_draws(
         if world == scenario
     }
     for month in sorted(reach & drawn.keys()):
-        rows = drawn[month].select("charge_id", "own_peak_w")
-        for charge_id, peaks in zip(*(column.to_list() for column in rows), strict=True):
-            if peaks[0] is not None:
-                watts = np.array(peaks, dtype=np.int64)
+        for charge_id, peaks in zip(
+            drawn[month].get_column("charge_id"), drawn[month].get_column("own_peak_w"), strict=True
+        ):
+            if peaks.null_count() == 0:
+                watts = peaks.to_numpy()
                 known = found.setdefault(charge_id, {})
                 before = known.get(month)
                 known[month] = np.maximum(before, watts) if isinstance(before, np.ndarray) else watts

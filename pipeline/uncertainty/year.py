@@ -56,23 +56,25 @@ def at_ends(values: Reals) -> set[int]:
 
 def peaks_w(frames: Mapping[str, pl.DataFrame]) -> Reals:
     """Return every draw's own peaks summed over charges and months [W]; `frames` of `DETERMINANT_DRAW` by month."""
-    known = pl.concat(frames.values()).filter(pl.col("own_peak_w").list.first().is_not_null())
-    lists = known.get_column("own_peak_w").to_list()
-    return np.sum(np.array(lists), axis=0) if lists else np.zeros(DRAWS)
+    lists = pl.concat([frame.get_column("own_peak_w") for frame in frames.values()])
+    peaks = [watts.to_numpy() for watts in lists if watts.null_count() == 0]
+    return np.sum(peaks, axis=0) if peaks else np.zeros(DRAWS)
 
 
 def drawn_rows(frames: Mapping[str, pl.DataFrame], draws: Sequence[int]) -> list[dict[str, dict[str, Changes]]]:
     """Return what some draws measured, by month and world; `frames` of `DETERMINANT_DRAW` by month."""
-    under = pl.concat(frames.values())
-    months = [month for month, frame in frames.items() for _ in range(frame.height)]
-    keys = under.select(_KEYS).rows()
+    places = [
+        (month, world, (charge_id, span, band))
+        for month, frame in frames.items()
+        for world, charge_id, band, span in zip(*(frame.get_column(name) for name in _KEYS), strict=True)
+    ]
+    lists = {name: [of for frame in frames.values() for of in frame.get_column(name)] for name in _DRAWN}
     found = []
     for draw in draws:
         by_month: dict[str, dict[str, Changes]] = {}
-        figures = under.select(pl.col(name).list.get(draw) for name in _DRAWN).rows(named=True)
-        for month, (world, charge_id, band, span), row in zip(months, keys, figures, strict=True):
-            known = {name: value for name, value in row.items() if value is not None}
-            by_month.setdefault(month, {}).setdefault(world, {})[charge_id, span, band] = known
+        for number, (month, world, slot) in enumerate(places):
+            known = {name: value for name, of in lists.items() if (value := of[number][draw]) is not None}
+            by_month.setdefault(month, {}).setdefault(world, {})[slot] = known
         found.append(by_month)
     return found
 
