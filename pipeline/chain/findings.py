@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from pipeline import charging, quality
@@ -12,6 +13,7 @@ from pipeline.calendars import period_utc
 from pipeline.chain.inputs import Inputs
 from pipeline.chain.non_routine import event_findings
 from pipeline.chain.outages import contradictions, outside
+from pipeline.tariff.clock import micros
 
 ZERO_RUN: Final = "meter.zero_run"
 METER_GAPS: Final = frozenset({"meter.gap", "meter.dst"})
@@ -59,12 +61,16 @@ def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.
 def log_findings(
     inputs: Inputs, repaired: charging.Repaired, charger_windows: pl.DataFrame, sessions: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return what charger logs lack and what was done to their registers; nothing before V2B began."""
+    """Return what charger logs lack and what was done to their registers; nothing before V2B began.
+
+    `sessions` as of `known_sessions`, which are in order of time.
+    """
     if inputs.is_seed:
         return quality.nothing_found()
     zone = inputs.site.timezone
     span = period_utc(inputs.period, zone)
-    ours = sessions.filter((pl.col("plugged_in_at") >= span[0]) & (pl.col("plugged_in_at") < span[1]))
+    first, until = np.searchsorted(sessions.get_column("plugged_in_at").to_numpy().view(np.int64), [*map(micros, span)])
+    ours = sessions.slice(first, until - first)
     return quality.joined(
         [
             quality.register_repairs(repaired.repairs, charger_windows, span, zone),

@@ -52,12 +52,12 @@ class _Stays(NamedTuple):
 def _sessions(log: Log) -> _Stays:
     """The car of a session is that of its first reading that names one; readings outside sessions have none."""
     ids, vehicles = (log.readings.get_column(f"{name}_id") for name in ("session", "vehicle"))
-    begins = np.union1d(np.flatnonzero(ids.ne_missing(ids.shift()).to_numpy()), log.bounds[:-1])
-    keys = list(zip(log.charger_of(begins).tolist(), ids.gather(begins).to_list(), strict=True))
+    begins = np.union1d(np.flatnonzero(ids[1:].ne_missing(ids[:-1]).to_numpy()) + 1, log.bounds[:-1])
+    keys = list(zip(log.charger_of(begins).tolist(), ids[begins].to_list(), strict=True))
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     cars: dict[tuple[int, str | None], str | None] = {}
     ends = np.append(begins[1:], len(ids)).tolist()
-    for key, begin, end, named in zip(keys, begins.tolist(), ends, vehicles.gather(begins).to_list(), strict=True):
+    for key, begin, end, named in zip(keys, begins.tolist(), ends, vehicles[begins].to_list(), strict=True):
         if key[1] is not None and cars.get(key) is None:
             cars[key] = named or next(iter(vehicles[begin:end].drop_nulls().to_list()), None)
     session = np.repeat([numbers[key] for key in keys], np.diff(begins, append=len(ids)))

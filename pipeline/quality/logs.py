@@ -118,20 +118,25 @@ def missing_samples(readings: pl.DataFrame, span: tuple[datetime, datetime]) -> 
 
 
 def _missing_samples(log: Log, span: tuple[datetime, datetime]) -> Iterator[Finding]:
-    begin, end = (at.timestamp() * SECOND_US for at in span)
+    begin, end = (round(at.timestamp()) * SECOND_US for at in span)
     inside = (log.at_us >= begin) & (log.at_us <= end)
     sessions = log.readings.get_column("session_id")
     registers = [log.readings.get_column(name).to_numpy() for name in _WAYS]
-    rose = np.logical_or(*(np.diff(values) > 0 for values in registers))
-    same = (sessions[1:] == sessions[:-1]).fill_null(value=False).to_numpy()
-    steps = np.diff(log.at_us) // 1000 / 1000
-    flowing = rose & same & inside[1:] & inside[:-1] & (steps > 0)
-    for charger_id, first, until in zip(log.charger_ids, log.bounds[:-1], log.bounds[1:], strict=True):
-        heard = first + np.flatnonzero(flowing[first : until - 1])
-        usual = np.median(steps[heard]) if len(heard) else 0.0
-        late = heard[steps[heard] >= LATE * usual]
-        regular = (len(heard) - len(late)) / max(1, len(heard)) >= REGULAR_SHARE
-        lost = int(np.round(steps[late] / usual - 1).sum()) if usual else 0
+    rose = np.logical_or(*(values[1:] > values[:-1] for values in registers))
+    rose[log.bounds[1:-1] - 1] = False  # from one charger to the next
+    same = sessions[1:].eq_missing(sessions[:-1])
+    if sessions.null_count():
+        same &= sessions[1:].is_not_null()
+    flowing = np.flatnonzero(rose & same.to_numpy() & inside[1:] & inside[:-1]) + 1
+    steps_s = (log.at_us[flowing] - log.at_us[flowing - 1]) // 1000 / 1000
+    flowing, steps_s = flowing[steps_s > 0], steps_s[steps_s > 0]
+    bounds = np.searchsorted(flowing, log.bounds)
+    for charger_id, first, until in zip(log.charger_ids, bounds[:-1], bounds[1:], strict=True):
+        heard, steps = flowing[first:until], steps_s[first:until]
+        usual = np.median(steps) if len(heard) else 0.0
+        late = steps >= LATE * usual
+        regular = len(heard) - late.sum() >= REGULAR_SHARE * len(heard)
+        lost = int(np.round(steps[late] / usual - 1).sum()) if len(heard) else 0
         share = lost / max(1, lost + len(heard))
         if regular and lost >= FEWEST_LOST and share >= LOST_SHARE:
             percent = rounded(100 * share, 1)
@@ -139,7 +144,7 @@ def _missing_samples(log: Log, span: tuple[datetime, datetime]) -> Iterator[Find
                 f"The log of charger {charger_id} lacks about {lost} samples ({percent} %) while energy flowed, at one "
                 f"every {round(usual)} s: energies are whole, but when it flowed is known less well."
             )
-            begun, ended = int(log.at_us[late[0] + 1]), int(log.at_us[late[-1] + 1])
+            begun, ended = (int(log.at_us[place]) for place in heard[late][[0, -1]])
             yield Finding("charger.samples_missing", charger_id, begun, ended, percent, "%", sentence)
 
 
