@@ -107,8 +107,9 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     both = pl.concat([stored.select(CHARGING_SESSION.keys()), found.select(CHARGING_SESSION.keys())])
     begun_us, out_us = (instants_us(both.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
     charger_ids, names, cars = (both.get_column(name).to_list() for name in (*_KEY, "vehicle_id"))
+    keys, plug_ins = list(zip(charger_ids, names, strict=True)), list(zip(begun_us.tolist(), names, strict=True))
     fuller = np.lexsort((out_us, both.get_column("complete").to_numpy())).tolist()
-    rows = sorted({(charger_ids[row], names[row]): row for row in fuller}.values())
-    rows.sort(key=lambda row: (begun_us[row], names[row]))
+    kept = {keys[row]: row for row in fuller}
+    rows = sorted(sorted(kept.values()), key=plug_ins.__getitem__)
     accounts = [charger_ids[row] if cars[row] is None else cars[row] for row in rows]
     return both[rows].with_columns(pl.Series("account", accounts, dtype=pl.String))
