@@ -43,11 +43,11 @@ def prepare(inputs: Inputs) -> Prepared:
     fits, readings, registers = _on_the_meters_clock(inputs, windows, readings)
     chargers = list(dict.fromkeys([*repaired.charger_ids, *(charger.charger_id for charger in site.chargers)]))
     charger_windows = registers.by_window(chargers, grid, clock_bound_s=inputs.clock_bound_s)
-    windows = windows.with_columns(_of_fleet(charger_windows, len(chargers), grid.height))
+    windows = windows.hstack(_of_fleet(charger_windows, len(chargers), grid.height))
     windows = without_served(windows, readings, inputs.outages)
     windows = with_standby(windows, readings, site.chargers)
     sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
-    sessions = sessions[: int(sessions.get_column("plugged_in_at").search_sorted(span[1]))]
+    sessions = sessions[: _before(sessions.get_column("plugged_in_at"), span[1])]
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
     outside = _flows_outside_sessions(windows, sessions, span)
     windows, plug_in = _rebuilt(inputs, windows, sessions, readings, registers, round_trip)
@@ -147,9 +147,9 @@ def _worlds(
         return registers.through(charger_id, edges * 1000)
 
     kept = scenarios.managed_charge(ours, windows, energy=energy, round_trip=round_trip)
-    both = windows.with_columns(_summed(drawn, windows), pl.Series("managed_charge_wh", kept))
+    both = windows.hstack([_summed(drawn, windows), pl.Series("managed_charge_wh", kept)])
     rebuilt = scenarios.managed(scenarios.unmanaged(scenarios.no_ev(both)))
-    before = int(rebuilt.get_column("interval_start").search_sorted(since))
+    before = _before(rebuilt.get_column("interval_start"), since)
     return pl.concat([scenarios.modelled_as_metered(rebuilt[:before]), rebuilt[before:]]) if before else rebuilt
 
 
@@ -161,10 +161,19 @@ def local_midnight(inputs: Inputs) -> datetime:
 
 def _flows_outside_sessions(windows: pl.DataFrame, sessions: pl.DataFrame, span: tuple[datetime, datetime]) -> bool:
     """Whether more than 0.5 % of the energy through the chargers belongs to no session of this bill."""
-    begin_us, end_us = (round(at.timestamp()) * 1_000_000 for at in span)
-    plugged_in, plugged_out = (instants_us(sessions.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
-    touching = (plugged_in < end_us) & (plugged_out > begin_us)
+    plugged_out = instants_us(sessions.get_column("plugged_out_at"))
+    touching = plugged_out > _midnight_us(span[0])
+    touching[_before(sessions.get_column("plugged_in_at"), span[1]) :] = False
     flows = ("charge_wh", "discharge_wh")
     through = sum(int(windows.get_column(name).sum()) for name in flows)
     logged = sum(int(sessions.get_column(name).to_numpy()[touching].sum()) for name in flows)
     return through > logged * (1 + _OUTSIDE_SESSIONS_TOLERANCE) + 1
+
+
+def _before(instants: pl.Series, at: datetime) -> int:
+    """How many of some instants in order lie before a local midnight."""
+    return int(np.searchsorted(instants_us(instants), _midnight_us(at)))
+
+
+def _midnight_us(at: datetime) -> int:
+    return round(at.timestamp()) * 1_000_000

@@ -97,7 +97,7 @@ def without_served(windows: pl.DataFrame, readings: pl.DataFrame, outages: Seque
     spans = _spans(windows, outages)
     spans = spans.of(windows.get_column("dead_s").to_numpy()[spans.window] > 0)
     if not len(spans.window):
-        return windows.with_columns(pl.Series("served_wh", np.zeros(windows.height, dtype=np.int64)))
+        return windows.hstack([pl.Series("served_wh", np.zeros(windows.height, dtype=np.int64))])
     flows = charging.interval_energy(readings, spans.frame())
     charged, served = (
         spans.by_window(flows.get_column(name).to_numpy().reshape(-1, len(spans.window)).sum(axis=0), windows.height)

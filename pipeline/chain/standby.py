@@ -24,6 +24,6 @@ def with_standby(windows: pl.DataFrame, readings: pl.DataFrame, chargers: Sequen
         starts, first = instants_us(windows.get_column("interval_start")), instants_us(heard.get_column("measured_at"))
         for charger_id, begin in zip(heard.get_column("charger_id"), first, strict=True):
             watts += np.where(starts >= begin, drawing.get(charger_id, 0), 0)
-    live_s = (windows.get_column("duration_s") - windows.get_column("dead_s")).to_numpy()
+    live_s = windows.get_column("duration_s").to_numpy() - windows.get_column("dead_s").to_numpy()
     totals = np.rint(np.cumsum(watts * live_s / 3600)).astype(np.int64)
-    return windows.with_columns(pl.Series("standby_wh", np.diff(totals, prepend=0)))
+    return windows.hstack([pl.Series("standby_wh", np.diff(totals, prepend=0))])

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.calendars import instants_us
+from pipeline.charging.columns import Register
 from pipeline.domain import SCENARIOS, V2BError
 
 Wh = np.ndarray[Any, np.dtype[np.int64]]
@@ -25,10 +26,12 @@ def metered_windows(meter: pl.DataFrame, meter_ids: list[str], grid: pl.DataFram
     inside = _Inside.of(meter, meter_ids, grid)
     _refuse_straddling(meter, inside)
     measured_s = inside.summed("duration_s")
-    return grid.with_columns(
-        pl.Series("actual_import_wh", inside.summed("import_wh")),
-        pl.Series("actual_export_wh", inside.summed("export_wh")),
-        pl.Series("metered", measured_s == inside.lengths_s * len(meter_ids)),
+    return grid.hstack(
+        [
+            pl.Series("actual_import_wh", inside.summed("import_wh")),
+            pl.Series("actual_export_wh", inside.summed("export_wh")),
+            pl.Series("metered", measured_s == inside.lengths_s * len(meter_ids)),
+        ]
     )
 
 
@@ -38,7 +41,7 @@ def reactive_windows(reactive: pl.DataFrame, meter_ids: list[str], windows: pl.D
     `reactive`: meter_id, interval_start, duration_s [s], reactive_varh. Intervals across windows count in none.
     """
     if reactive.is_empty():
-        return windows.with_columns(pl.Series("reactive_varh", [None] * windows.height, dtype=pl.Int64))
+        return windows.hstack([pl.Series("reactive_varh", [None] * windows.height, dtype=pl.Int64)])
     inside = _Inside.of(reactive, meter_ids, windows).whole
     missing = inside.summed("duration_s") != inside.lengths_s * len(meter_ids)
     return windows.with_columns(
@@ -79,7 +82,7 @@ class _Inside:
     def summed(self, name: str) -> Wh:
         """Return the sum of a column by window."""
         found = np.zeros(len(self.lengths_s), dtype=np.int64)
-        np.add.at(found, self.windows, self.intervals.get_column(name).fill_null(0).to_numpy()[self.rows])
+        np.add.at(found, self.windows, Register.of(self.intervals.get_column(name)).wh[self.rows])
         return found
 
 
@@ -110,7 +113,7 @@ def no_ev(windows: pl.DataFrame) -> pl.DataFrame:
     (IPMVP Option B, metered flows).
     """
     discharge, charge, standby = (_wh(windows, name) for name in ("discharge_wh", "charge_wh", "standby_wh"))
-    return windows.with_columns(with_added(windows, "actual", discharge - charge - standby, becomes="no_ev"))
+    return windows.hstack(with_added(windows, "actual", discharge - charge - standby, becomes="no_ev"))
 
 
 def with_added(windows: pl.DataFrame, world: str, added: Wh, *, becomes: str) -> list[pl.Series]:
@@ -130,7 +133,7 @@ def with_added(windows: pl.DataFrame, world: str, added: Wh, *, becomes: str) ->
 def _with_charging(windows: pl.DataFrame, world: str) -> pl.DataFrame:
     """Add a world's charging and the chargers' standby to the world without cars: surplus is used up first."""
     added = _wh(windows, f"{world}_charge_wh") + _wh(windows, "standby_wh")
-    return windows.with_columns(with_added(windows, "no_ev", added, becomes=world))
+    return windows.hstack(with_added(windows, "no_ev", added, becomes=world))
 
 
 def _wh(windows: pl.DataFrame, name: str) -> Wh:
