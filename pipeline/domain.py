@@ -286,7 +286,10 @@ REASONS: Final[Mapping[str, Reason]] = {
     "sessions_unknown": Reason(
         "Energy flowed through chargers outside any logged session, so charging from plug-in cannot be modelled."
     ),
-    "unproved_bills_left_out": Reason("Bills without a proved saving are left out of the sum of twelve bills."),
+    "unproved_bills_left_out": Reason("Bills of which no saving is known are left out of the sum of twelve bills."),
+    "unproved_bills_at_least": Reason(
+        "Bills without a proved saving enter the sum of twelve bills with the least they can have saved."
+    ),
     "demand_not_reconciled": Reason(
         "The utility billed another demand than we find for the same days, so no peak of this bill is proved."
     ),

@@ -254,6 +254,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared, drawn: Drawn | None) -
     """Add the codes that explain every figure left null, after those that forbid a proof."""
     inputs = prepared.inputs
     captured = facts.capture or {}
+    unproved = [bill for bill in savings.last_bills(facts) if not bill.provable]
     seen = {month for months in inputs.earlier.own_peaks.values() for month in months}
     notes = {
         f"clock_{prepared.clock.state}": bool(inputs.site.chargers) and prepared.clock.resolved,
@@ -280,7 +281,8 @@ def _with_notes(facts: savings.Facts, prepared: Prepared, drawn: Drawn | None) -
         "ratchet_history_short": bool(inputs.reach - seen),
         "placeholder_prices": any(r.field == PLACEHOLDER for bill in facts.bills.values() for r in bill.refused),
         "bill_partial": any(bill.refused for bill in facts.bills.values()),
-        "unproved_bills_left_out": any(bill.counted is None for bill in facts.prior[-11:]) or not facts.provable,
+        "unproved_bills_left_out": any(bill.low is None for bill in unproved),
+        "unproved_bills_at_least": any(bill.low is not None for bill in unproved),
     }
     if facts.state == "seed":
         notes = {"programme_not_started": True, "meter_gap_bounded": prepared.bridged is not None}

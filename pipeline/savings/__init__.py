@@ -29,7 +29,7 @@ from pipeline.savings.facts import (
 from pipeline.savings.decompose import PARTS, decompose
 from pipeline.savings.outlook import LastYear, coming_tariffs, look_ahead, run_rate_of
 from pipeline.savings.reconcile import CAUSES, OurBill, demand_refuted, reconcile
-from pipeline.savings.summary import summarise, unstated
+from pipeline.savings.summary import last_bills, summarise, unstated
 
 __all__ = [
     "CAUSES",
@@ -50,6 +50,7 @@ __all__ = [
     "coming_tariffs",
     "decompose",
     "demand_refuted",
+    "last_bills",
     "line_of",
     "look_ahead",
     "main_demand_line",

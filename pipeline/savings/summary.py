@@ -239,6 +239,14 @@ def _money(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
     }
 
 
+def last_bills(facts: Facts, saved: Decimal | None = None) -> list[PriorBill]:
+    """Return the bills of the last twelve months, this one, which `saved` so much, as the last of them."""
+    low = facts.ranges.money.low if facts.ranges.money else None
+    this = PriorBill(facts.period.month, saved, facts.provable, billing_reduction_kw(facts), low)
+    year_ago = add_months(facts.period.month, -ANNUAL_MONTHS)
+    return [*(bill for bill in facts.prior if bill.month > year_ago), this]
+
+
 def _annual(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
     """Realised over the last twelve bills since the first V2B bill, and what lies ahead (methods.md section 2).
 
@@ -248,12 +256,9 @@ def _annual(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
     if facts.state == "seed":
         names = ("realised", "bills", "provable_bills", "locked", "run_rate", "run_rate_low", "run_rate_high")
         return dict.fromkeys((*names, "realised_low", "realised_high", "first_paying_month", "next_roll_off"))
-    this = PriorBill(facts.period.month, saved, facts.provable, billing_reduction_kw(facts))
-    bills = [*facts.prior, this]
-    year_ago = add_months(facts.period.month, -ANNUAL_MONTHS)
-    last = [bill for bill in bills if bill.month > year_ago]
+    last = last_bills(facts, saved)
     counted = [bill.counted for bill in last if bill.counted is not None]
-    paying = (bill.month for bill in bills if bill.billing_reduction_kw is not None and bill.billing_reduction_kw > 0)
+    paying = (bill.month for bill in (*facts.prior, last[-1]) if (bill.billing_reduction_kw or 0) > 0)
     return {
         "realised": money_text(sum(counted, Decimal(0)), currency) if counted else None,
         "bills": len(last),

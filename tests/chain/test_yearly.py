@@ -52,8 +52,14 @@ def test_what_this_bills_own_gap_leaves_open_is_open_in_the_year() -> None:
     assert (least, most) == (low - CENT, high + 6 * CENT)
 
 
-@pytest.mark.parametrize(("low", "counted"), [(None, 0), ("3", 3)])
-def test_a_bill_that_is_not_proved_adds_to_the_range_what_it_adds_to_the_sum(low: str | None, counted: int) -> None:
+@pytest.mark.parametrize(
+    ("low", "counted", "told"), [(None, 0, "unproved_bills_left_out"), ("3", 3, "unproved_bills_at_least")]
+)
+def test_a_bill_that_is_not_proved_adds_to_the_range_what_it_adds_to_the_sum(
+    low: str | None, counted: int, told: str
+) -> None:
     """Its draws came to 500, which nobody proved: neither the year's saving nor its range holds them."""
     alone, found = summary(), after([prior("2013-06", None, low)], {"2013-06": drew(500.0, below=7.0, above=7.0)})
     assert realised(found) == tuple(figure + counted for figure in realised(alone))
+    assert {reason for reason in found["reasons"] if reason.startswith("unproved_bills")} == {told}
+    assert not any(reason.startswith("unproved_bills") for reason in alone["reasons"])

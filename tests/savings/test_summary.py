@@ -1,6 +1,7 @@
 """Two bills become peak, percent, money and annual figures; losses are losses everywhere."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,9 +15,11 @@ from pipeline.calendars import add_months, calendar_month
 from pipeline.domain import REASONS, SCENARIOS
 from pipeline.fleet import unstated_fleet
 from pipeline.savings import (
+    Ends,
     Energy,
     Facts,
     PriorBill,
+    Ranges,
     billing_reduction_kw,
     line_of,
     main_demand_line,
@@ -307,6 +310,14 @@ def test_bills_that_are_not_proved_are_counted_and_add_nothing() -> None:
     assert (annual["realised"], annual["bills"], annual["provable_bills"]) == ("34.00", 3, 2)
     none = summarise(facts(prior=[prior("2013-06", None, None)], provable=False))["annual"]
     assert (none["realised"], none["bills"], none["provable_bills"]) == (None, 2, 0)
+
+
+def test_a_bill_that_is_not_proved_enters_with_the_least_it_can_have_saved() -> None:
+    """As a later bill will count it: 10 proved, 3 at least in June, 5 at least in this bill."""
+    bills = [prior("2013-05", "10"), replace(prior("2013-06", None), low=Decimal(3))]
+    ranges = Ranges(money=Ends(Decimal(5), Decimal(9)))
+    annual = summarise(facts(prior=bills, provable=False, ranges=ranges))["annual"]
+    assert (annual["realised"], annual["bills"], annual["provable_bills"]) == ("18.00", 3, 1)
 
 
 def test_a_bill_of_more_than_a_year_ago_does_not_fill_in_for_one_that_failed() -> None:
