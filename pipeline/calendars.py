@@ -35,6 +35,7 @@ def first_day(month: str) -> date:
     return date.fromisoformat(f"{month}-01")
 
 
+@lru_cache(maxsize=4096)
 def add_months(month: str, count: int) -> str:
     """Return the month `count` months after (before, if negative) a month 'YYYY-MM'."""
     day = first_day(month)

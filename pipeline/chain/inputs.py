@@ -95,10 +95,12 @@ class Inputs:
     @cached_property
     def estimated_intervals(self) -> int:
         """Meter intervals of this bill that were estimated, by the utility or as a torn last line, not measured."""
+        estimated = self.meter.filter(self.meter.get_column("quality") == "estimated")
+        if estimated.is_empty():
+            return 0
         begin, end = period_utc(self.period, self.site.timezone)
-        inside = (pl.col("interval_start") >= begin) & (pl.col("interval_start") < end)
-        mine = pl.col("meter_id").is_in(self.site.billing_meter_ids)
-        return self.meter.filter(inside & mine & (pl.col("quality") == "estimated")).height
+        starts, meters = estimated.get_column("interval_start"), estimated.get_column("meter_id")
+        return int(((starts >= begin) & (starts < end) & meters.is_in(self.site.billing_meter_ids)).sum())
 
     @property
     def reach(self) -> frozenset[str]:

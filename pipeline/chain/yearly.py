@@ -115,7 +115,7 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
     saved = np.sum([saving.saved for saving in savings_of_year.values()], axis=0)
     chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(frames))
     drawn_rows = uncertainty.drawn_rows(frames, sorted(chosen))
-    priced = [savings.run_rate_of(draws.year_of(rows)) for rows in drawn_rows]
+    priced = savings.run_rates_of(map(draws.year_of, drawn_rows))
     worth = [float(amount) for amount in priced if amount is not None]
     if not worth:
         return None
@@ -136,7 +136,9 @@ class _Draws:
         """Return the year as one draw has it; in an adjusted month a draw lies as far beside it as before."""
         measured = {
             month: {
-                world: uncertainty.as_drawn(rows, self._changes(month, world, drawn.get(month, {}).get(world, {})))
+                world: uncertainty.as_drawn(rows, self._changes(month, world, drawn[month][world]))
+                if world in drawn.get(month, {})
+                else rows
                 for world, rows in worlds.items()
             }
             for month, worlds in self.year.measured.items()

@@ -27,7 +27,7 @@ from pipeline.savings.facts import (
     with_reasons,
 )
 from pipeline.savings.decompose import PARTS, decompose
-from pipeline.savings.outlook import LastYear, coming_tariffs, look_ahead, run_rate_of
+from pipeline.savings.outlook import LastYear, coming_tariffs, look_ahead, run_rates_of
 from pipeline.savings.reconcile import CAUSES, OurBill, demand_refuted, reconcile
 from pipeline.savings.summary import last_bills, summarise, unstated
 
@@ -56,7 +56,7 @@ __all__ = [
     "main_demand_line",
     "money_text",
     "reconcile",
-    "run_rate_of",
+    "run_rates_of",
     "summarise",
     "unstated",
     "with_reasons",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 from math import factorial, floor
@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 
 from pipeline.domain import Scenario
 from pipeline.tariff import Bill, Measured, ResolvedTariff, Rows, price_measured
+from pipeline.tariff.lines import EXACT
 from pipeline.tariff.quantities import History
 
 PARTS: Final = (
@@ -170,17 +171,18 @@ def _whole_lines(before: Bill, after: Bill) -> dict[str, Fraction]:
     return found
 
 
-def _shared_cost(bill: Bill) -> Fraction:
-    return sum((Fraction(line.amount) for line in bill.lines if line.kind not in _WHOLE_LINES), Fraction(0))
+def _shared_cost(bill: Bill) -> Decimal:
+    with localcontext(EXACT):
+        return sum((line.amount for line in bill.lines if line.kind not in _WHOLE_LINES), Decimal(0))
 
 
-def _shapley(player: str, players: Sequence[str], costs: Mapping[frozenset[str], Fraction]) -> Fraction:
-    others = [other for other in players if other != player]
-    value = Fraction(0)
-    for switched in _coalitions(others):
-        orders = factorial(len(switched)) * factorial(len(others) - len(switched))
-        value += Fraction(orders, factorial(len(players))) * (costs[switched] - costs[switched | {player}])
-    return value
+def _shapley(player: str, players: Sequence[str], costs: Mapping[frozenset[str], Decimal]) -> Fraction:
+    others, value = [other for other in players if other != player], Decimal(0)
+    with localcontext(EXACT):
+        for switched in _coalitions(others):
+            orders = factorial(len(switched)) * factorial(len(others) - len(switched))
+            value += orders * (costs[switched] - costs[switched | {player}])
+    return Fraction(value) / factorial(len(players))
 
 
 def _decimals(amount: Decimal) -> int:

@@ -7,7 +7,7 @@ month it needs is not known; losses are negative, never cut at zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -83,7 +83,7 @@ class _UnknownError(Exception):
 
 def look_ahead(year: LastYear) -> Outlook:
     """Return `locked`, `run_rate` and `next_roll_off` as known at this bill; money in major units."""
-    simulation = _Simulation(year)
+    simulation = _Simulation(year, _Prices(year.coming))
     gaps: list[str] = []
 
     def stated(figure: Callable[[], Any]) -> Any:
@@ -97,26 +97,71 @@ def look_ahead(year: LastYear) -> Outlook:
     return Outlook(locked, run_rate, stated(simulation.next_roll_off), tuple(gaps))
 
 
-def run_rate_of(year: LastYear) -> Decimal | None:
-    """Return only the `run_rate` of `look_ahead`."""
-    try:
-        return _Simulation(year).run_rate()
-    except _UnknownError:
-        return None
+def run_rates_of(years: Iterable[LastYear]) -> Iterator[Decimal | None]:
+    """Yield only the `run_rate` of `look_ahead`, for years that differ in what was measured."""
+    prices: _Prices | None = None
+    for year in years:
+        prices = prices or _Prices(year.coming)
+        try:
+            yield _Simulation(year, prices).run_rate()
+        except _UnknownError:
+            yield None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class _Prices:
+    """What the months to come are priced by, whatever was measured."""
+
+    coming: Mapping[str, ResolvedTariff]
+
+    @cached_property
+    def reach(self) -> int:
+        """Months that ratchets look back over."""
+        return max((ratchet_months(tariff) for tariff in self.coming.values()), default=0)
+
+    @cached_property
+    def slots(self) -> Mapping[str, Sequence[tuple[str, int, str]]]:
+        """(charge, span, band) of all that is measured in each month."""
+        return {
+            month: [
+                (charge.charge_id, number, band.band)
+                for charge in tariff.charges
+                if charge.kind in _MEASURED
+                for number, span in enumerate(charge.spans)
+                for band in span.bands
+            ]
+            for month, tariff in self.coming.items()
+        }
+
+    @cached_property
+    def seasons(self) -> Mapping[str, list[Any]]:
+        """What tells the season of a month of the year (01-12): bands of each charge and their prices, not hours."""
+        return {month[-2:]: _season(tariff) for month, tariff in list(self.coming.items())[:_YEAR]}
+
+    @cached_property
+    def ratcheted(self) -> frozenset[str]:
+        """The charges that look back."""
+        return frozenset(
+            charge.charge_id
+            for tariff in self.coming.values()
+            for charge in tariff.charges
+            if any(span.quantity.ratchets for span in charge.spans)
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class _Simulation:
     year: LastYear
+    prices: _Prices
     loads: dict[tuple[str, str], Load] = field(default_factory=dict)  # those asked for, by month and world
 
     @property
     def worlds(self) -> tuple[Scenario, Scenario]:
         return self.year.headline, "actual"
 
-    @cached_property
+    @property
     def reach(self) -> int:
-        return max((ratchet_months(tariff) for tariff in self.year.coming.values()), default=0)
+        return self.prices.reach
 
     def locked(self) -> Decimal:
         """Sum what the next bills would differ by: the same loads in both worlds, each with its own past peaks."""
@@ -206,16 +251,10 @@ class _Simulation:
 
     def _fitted(self, month: str, found: Load) -> Rows:
         """Return a year-old measurement under the charges and bands of today's tariff."""
-        rows: dict[tuple[str, int, str], Measured] = {}
-        for charge in self.year.coming[month].charges:
-            if charge.kind not in _MEASURED:
-                continue
-            for number, span in enumerate(charge.spans):
-                for band in span.bands:
-                    if (charge.charge_id, band.band) not in found:
-                        raise _UnknownError("year_not_known")
-                    rows[charge.charge_id, number, band.band] = found[charge.charge_id, band.band]
-        return rows
+        slots = self.prices.slots[month]
+        if any((charge, band) not in found for charge, _, band in slots):
+            raise _UnknownError("year_not_known")
+        return {slot: found[slot[0], slot[2]] for slot in slots}
 
     def _loads_of_year(self, month: str) -> tuple[Rows, Rows]:
         """Return a month's determinants in both worlds: of its proved bill, else as the least effective month."""
@@ -231,8 +270,8 @@ class _Simulation:
 
     def _least_changed(self, month: str, base: Rows) -> Rows:
         """Change each quantity by the smallest change that a proved bill of the same season shows."""
-        season = _season(self.year.coming[month])
-        like = [m for m in self._proved_year() if _season(self.year.coming[self._next(m)]) == season]
+        seasons = self.prices.seasons
+        like = [m for m in self._proved_year() if seasons[m[-2:]] == seasons[month[-2:]]]
         if not like:
             raise _UnknownError("run_rate_not_known")
         worlds = [[self._load(m, world) for world in self.worlds] for m in like]
@@ -253,13 +292,10 @@ class _Simulation:
         first = add_months(self.year.month, 1 - _YEAR)
         return [m for m in sorted(self.year.proved) if m >= first and self._is_known(m)]
 
-    def _next(self, month: str) -> str:
-        return next(m for m in self.year.coming if m[-2:] == month[-2:])
-
     def _must_be_proved(self, loads: Mapping[str, tuple[Rows, Rows]]) -> None:
         """Refuse a year whose highest peak may be that of a month in which V2B has proved nothing yet."""
         proved = set(self._proved_year())
-        for charge in {c.charge_id for tariff in self.year.coming.values() for c in _ratcheted(tariff)}:
+        for charge in self.prices.ratcheted:
             kept = [_own_w(rows[1], charge) for month, rows in loads.items() if self._source(month) in proved]
             open_w = [_own_w(rows[0], charge) for month, rows in loads.items() if self._source(month) not in proved]
             if open_w and max(open_w) > max(kept, default=0):
@@ -315,10 +351,6 @@ def _own_peaks_kw(rows: Rows) -> dict[str, Decimal]:
     return {charge: Decimal(watts) / 1000 for charge, watts in highest.items()}
 
 
-def _ratcheted(tariff: ResolvedTariff) -> list[Any]:
-    return [c for c in tariff.charges if any(span.quantity.ratchets for span in c.spans)]
-
-
 def _quantity(tariff: ResolvedTariff, charge_id: str) -> DemandQuantity:
     found = next((c for c in tariff.charges if c.charge_id == charge_id), None)
     if found is None:
@@ -331,5 +363,4 @@ def _carried(quantity: DemandQuantity, month: str, known: Mapping[str, Decimal])
 
 
 def _season(tariff: ResolvedTariff) -> list[Any]:
-    """Return what tells a tariff's seasons apart: the bands of each charge and their prices, not their hours."""
     return [(c.charge_id, [(band.band, band.tiers) for span in c.spans for band in span.bands]) for c in tariff.charges]
