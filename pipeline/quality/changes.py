@@ -71,11 +71,6 @@ class Usual:
         """How many changes each group has."""
         return np.bincount(self.group)
 
-    @cached_property
-    def sorted(self) -> tuple[Whole, Whole]:
-        """The changes in order of their groups, and where each group begins there."""
-        return np.argsort(self.group, kind="stable"), np.cumsum(self.sizes) - self.sizes
-
     def removed(self, changes: Numbers) -> Numbers:
         """Take the mean of the same time of day out of each change."""
         means = np.bincount(self.group, weights=changes) / self.sizes
@@ -94,6 +89,14 @@ class Busy:
     places: Whole
     changes: Changes
 
+    @cached_property
+    def _groups(self) -> tuple[Whole, Whole, Whole]:
+        """These changes by time of day, where each time of day begins among them, and how many the bill has of it."""
+        group = self.changes.usual.group[self.places]
+        order = np.argsort(group, kind="stable")
+        begins = np.flatnonzero(np.diff(group[order], prepend=-1))
+        return order, begins, self.changes.usual.sizes[group[order[begins]]]
+
     def caused(self, totals: Numbers) -> Numbers:
         """Return the changes by what registers count up to every edge [Wh], the edges along the last axis."""
         twice: Numbers = np.diff(totals, n=2, axis=-1)
@@ -104,10 +107,23 @@ class Busy:
 
         The means of each time of day are taken out of the products, where they need no column of their own.
         """
-        usual = self.changes.usual
-        group = usual.group[self.places]
-        sums = np.stack([np.bincount(group, weights=row, minlength=len(usual.sizes)) for row in caused])
-        return caused @ caused.T - (sums / usual.sizes) @ sums.T, caused @ self.changes.target[self.places]
+        order, begins, sizes = self._groups
+        sums = np.add.reduceat(caused[:, order], begins, axis=1)
+        return caused @ caused.T - (sums / sizes) @ sums.T, caused @ self.changes.target[self.places]
+
+    def explained(self, offsets_s: Numbers) -> Numbers:
+        """Return the squares [Wh^2] of the meter's changes that all chargers explain, at each common offset [s] ahead.
+
+        Their gain is free and may be negative: a meter may see a charger turned round.
+        """
+        order, begins, sizes = self._groups
+        places = self.places[order]
+        caused = self.changes.caused_at(offsets_s, places)
+        sums = np.add.reduceat(caused, begins, axis=1)
+        told, size = caused @ self.changes.target[places], np.einsum("ij,ij->i", caused, caused)
+        size -= (sums**2) @ (1 / sizes)
+        explained: Numbers = np.divide(told**2, size, out=np.zeros_like(size), where=size > 0)
+        return explained
 
     def whole(self, caused: Numbers) -> Numbers:
         """Return all changes of the bill less the usual ones, a column for each row of `caused`."""
@@ -155,21 +171,15 @@ class Changes:
         return Busy(self.edges[edges], edges[: max(0, len(edges) - 2)], self)
 
     def unexplained(self, offsets_s: Sequence[float]) -> Numbers:
-        """Return the squares left [Wh^2] of the meter's changes after all chargers, at each common offset [s] ahead.
+        """Return the squares left [Wh^2] of the meter's changes after all chargers, at each common offset [s] ahead."""
+        offsets = np.array(offsets_s)
+        first, last = offsets.min(), offsets.max()
+        busy = self.busy((first + last) / 2, (last - first) / 2)
+        left: Numbers = float(self.target @ self.target) - busy.explained(offsets)
+        return left
 
-        Their gain is free and may be negative: a meter may see a charger turned round.
-        """
-        order, begins = self.usual.sorted
-        caused = self._caused_at(offsets_s, order)
-        sums = np.add.reduceat(caused, begins, axis=1)
-        told, size = caused @ self.target[order], np.einsum("ij,ij->i", caused, caused)
-        size -= np.einsum("ij,ij,j->i", sums, sums, 1 / self.usual.sizes)
-        whole = float(self.target @ self.target)
-        explained: Numbers = np.divide(told**2, size, out=np.zeros_like(size), where=size > 0)
-        return whole - explained
-
-    def _caused_at(self, offsets_s: Sequence[float], order: Whole) -> Numbers:
-        """Return the changes that all registers caused [Wh] in some order, a row an offset.
+    def caused_at(self, offsets_s: Numbers, changes: Whole) -> Numbers:
+        """Return some changes as all registers caused them [Wh], a row an offset [s].
 
         Edges and offsets lie on one grid of whole steps [ms], so that every register is read once for all offsets.
         """
@@ -185,7 +195,7 @@ class Changes:
             before, after = total[left:] - total[:-left], total[right:] - total[:-right]
             table[: len(total) - left - right] = after[left:] - before[: len(after) - left]
         places = kind * len(total) + (edges[:-2] - edges[0]) // step
-        found: Numbers = tables.ravel()[np.add.outer((offsets - offsets.min()) // step, places[order])]
+        found: Numbers = tables.ravel()[np.add.outer((offsets - offsets.min()) // step, places[changes])]
         return found
 
 
@@ -214,9 +224,11 @@ def _registers(registers: charging.Registers) -> Iterator[Register]:
             (sign, known[charger_id]) for sign, known in zip((1, -1), registers, strict=True) if charger_id in known
         ]
         times = stated[0][1].times
+        read = [sign * counter.totals.astype(np.float64) for sign, counter in stated]
         if not all(np.array_equal(counter.times, times) for _, counter in stated):
             times = np.unique(np.concatenate([counter.times for _, counter in stated]))
-        total = np.sum([sign * np.interp(times, counter.times, counter.totals) for sign, counter in stated], axis=0)
+            read = [np.interp(times, counter.times, wh) for wh, (_, counter) in zip(read, stated, strict=True)]
+        total: Numbers = np.sum(read, axis=0)
         bends = _bends(total)
         yield Register(charger_id, times[bends] / 1000, total[bends])
 

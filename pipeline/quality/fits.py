@@ -205,8 +205,7 @@ def _with_slopes(busy: Busy, registers: Sequence[Register], offsets: Numbers) ->
     """What registers caused at their offsets [Wh], and how it changes per second of offset [Wh/s]: a row each."""
     edges = np.add.outer(np.array([-ASIDE_S, 0.0, ASIDE_S]), busy.edges)
     read = np.stack([register.at(edges + at) for register, at in zip(registers, offsets, strict=True)])
-    caused = busy.caused(read)
-    return np.concatenate([caused[:, 1], (caused[:, 2] - caused[:, 0]) / (2 * ASIDE_S)])
+    return busy.caused(np.concatenate([read[:, 1], (read[:, 2] - read[:, 0]) / (2 * ASIDE_S)]))
 
 
 def _gains(changes: Changes, registers: Sequence[Register]) -> tuple[Numbers, Numbers] | None:

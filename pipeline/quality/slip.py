@@ -15,7 +15,7 @@ import polars as pl
 from pipeline.quality.changes import Changes
 from pipeline.quality.findings import Finding, nothing_found, table, whole_span
 
-SCAN_S: Final = (*range(-1800, 1801, 60), *(1800 * half for half in range(-28, 29) if abs(half) > 1))
+SCANS_S: Final = (tuple(range(-1800, 1801, 60)), tuple(1800 * half for half in range(-28, 29) if abs(half) > 1))
 """By minutes within half an hour; by half hours as far as a wrong time zone reaches."""
 NEAR: Final = 0.25
 """A slip is a whole window: what lies farther from one than this share of a window is a clock that is off."""
@@ -25,7 +25,8 @@ LEAST_LIKELIHOOD: Final = 8.0
 
 def scanned_offset_s(changes: Changes) -> float:
     """Return the common offset of all chargers [s], of a coarse scan, that leaves least of the meter unexplained."""
-    return float(SCAN_S[int(np.argmin(changes.unexplained(SCAN_S)))])
+    left = np.concatenate([changes.unexplained(scan) for scan in SCANS_S])
+    return float(np.concatenate(SCANS_S)[np.argmin(left)])
 
 
 def slip_of(changes: Changes, scanned_s: float) -> int:
