@@ -42,15 +42,18 @@ class Cells:
 
     def windows(self, number: int) -> Ints:
         """Return the number of windows present of each load in a slot."""
-        return self._in_slot(self._counted(self.matrix.present), number)
+        if self.matrix.present is not None:
+            return self._in_slot(self._summed(self.matrix.present.astype(np.int64)), number)
+        return np.full(self.matrix.loads, np.diff(self.bounds)[self.slots[number]].sum())
 
     def reactive(self, number: int) -> tuple[Ints, Ints]:
         """Return the reactive energy [varh] of each load in a slot, and the windows it was metered in."""
         if self.matrix.reactive is None:
             nothing = np.zeros(len(self.matrix.imported), dtype=np.int64)
             return nothing, nothing
-        counted = self._counted(self.matrix.reactive_present)
-        return self._in_slot(self._summed(self.matrix.reactive), number), self._in_slot(counted, number)
+        known = self.matrix.reactive_present
+        counted = np.ones_like(self.matrix.reactive) if known is None else known.astype(np.int64)
+        return self._in_slot(self._summed(self.matrix.reactive), number), self._in_slot(self._summed(counted), number)
 
     def highest(self, number: int) -> tuple[Ints, Ints]:
         """Return the highest window [Wh] of each load in a slot, -1 for none, and the number of the earliest."""
@@ -73,11 +76,6 @@ class Cells:
 
     def _summed(self, values: Ints) -> Ints:
         return np.add.reduceat(values, self.bounds[:-1], axis=1)
-
-    def _counted(self, present: Flags | None) -> Ints:
-        if present is None:
-            return np.broadcast_to(np.diff(self.bounds), (len(self.matrix.imported), len(self.bounds) - 1))
-        return self._summed(present.astype(np.int64))
 
     @cached_property
     def _imported(self) -> Ints:

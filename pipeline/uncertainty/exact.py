@@ -210,23 +210,28 @@ def _demand(charge: ResolvedCharge, case: _Case) -> Iterator[Amount]:
 
 def _billed(quantity: DemandQuantity, own: Amount, charge_id: str, case: _Case) -> Amount:
     """The demand [kW] that floor, ratchets and steps make of own peaks [kW], as `tariff.billing_demand`."""
-    known = [own, case.same(quantity.floor_kw)]
+    known = [own, case.same(quantity.floor_kw)] if quantity.floor_kw else [own]
     for ratchet in quantity.ratchets:
-        if ratchet.of:
+        if ratchet.of or ratchet.percent < 0:
             raise NotLinearError
-        held = _held(ratchet, own, case.past.get(charge_id, {}), case)
-        percent = ratchet.percent.scaleb(-2)
-        known += [amount.times(percent) for amount in held]
-    digits = max(amount.digits for amount in known)
-    known = [amount.at(digits) for amount in known]
-    whole = reduce(np.maximum, [amount.whole for amount in known])
-    highest = Amount(whole, digits, max(amount.most for amount in known))
+        held = list(_held(ratchet, own, case.past.get(charge_id, {}), case))
+        known += [_highest(held).times(ratchet.percent.scaleb(-2))] if held else []
+    highest = _highest(known)
     if quantity.step is None:
         return highest
     step, step_digits = _whole(quantity.step.step)
-    digits = max(digits, step_digits)
+    digits = max(highest.digits, step_digits)
     steps = highest.at(digits).divided(step * 10 ** (digits - step_digits), quantity.step.mode, 0)
     return steps.times(quantity.step.step)
+
+
+def _highest(amounts: Sequence[Amount]) -> Amount:
+    """The highest of some amounts, draw by draw."""
+    if len(amounts) == 1:
+        return amounts[0]
+    digits = max(amount.digits for amount in amounts)
+    known = [amount.at(digits) for amount in amounts]
+    return Amount(reduce(np.maximum, [amount.whole for amount in known]), digits, max(amount.most for amount in known))
 
 
 def _held(ratchet: Ratchet, own: Amount, past: Mapping[str, Decimal | Ints], case: _Case) -> Iterator[Amount]:
