@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.charging import Counter
+from pipeline.charging.counter import Counter, Placed
 from pipeline.uncertainty.draws import Reals, even_of
 
 Ints = npt.NDArray[np.int64]
@@ -18,15 +18,28 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Register:
-    """A charger's register over windows in a row; `edges`: where they begin and the last one ends [ms UTC]."""
+    """A charger's register over windows in a row; `edges`: where they begin and the last one ends [ms UTC].
+
+    `before`: how many readings come before each edge.
+    """
 
     counter: Counter
     edges: Ints
+    before: Ints
+
+    @classmethod
+    def of(cls, counter: Counter, edges: Ints, like: Register | None = None) -> Register:
+        """Return a register over some windows; the work is less for one read at the same instants as another."""
+        shared = like is not None and like.counter.times is counter.times
+        return cls(counter, edges, like.before if like and shared else np.searchsorted(counter.times, edges))
 
     @cached_property
     def totals(self) -> Ints:
         """Return the register at every edge [Wh]."""
-        return self.counter.at(self.edges)
+        times, count = self.counter.times, len(self.counter.times)
+        last = self.before - (times[np.minimum(self.before, count - 1)] != self.edges)
+        inside = (last >= 0) & (last < count - 1)
+        return self.counter.total(Placed(self.edges, np.clip(last, 0, max(count - 2, 0)), inside))
 
     @cached_property
     def told(self) -> Ints:
@@ -63,7 +76,7 @@ class Register:
         among[moving] = among[moving + 1] = True
         used = np.flatnonzero(among)
         low, high = self.counter.limits(self.edges[used])
-        where = _numbers(np.searchsorted(self.counter.times, self.edges), used, *name, "between")
+        where = _numbers(self.before, used, *name, "between")
         off = (low - self.totals[used]) + where * (high - low)
         if self.counter.step_wh > 1:
             off += self.counter.step_wh * _numbers(self.totals, used, *name, "step")

@@ -161,14 +161,12 @@ class Sources:
     @cached_property
     def _registers(self) -> Mapping[str, tuple[Register | None, Register | None]]:
         """The registers of energy into cars and out of them, by charger."""
-        edges = np.append(self.starts, self.ends[-1:])
-        return {
-            charger.charger_id: (
-                None if charger.imported is None else Register(charger.imported, edges),
-                None if charger.exported is None else Register(charger.exported, edges),
-            )
-            for charger in self.chargers
-        }
+        edges, found = np.append(self.starts, self.ends[-1:]), {}
+        for charger in self.chargers:
+            into = None if charger.imported is None else Register.of(charger.imported, edges)
+            out_of = None if charger.exported is None else Register.of(charger.exported, edges, into)
+            found[charger.charger_id] = into, out_of
+        return found
 
     @cached_property
     def _rows(self) -> Sequence[_Row]:
