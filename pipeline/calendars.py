@@ -21,6 +21,8 @@ from pipeline.domain import UTC, BillPeriod
 Ints = NDArray[np.int64]
 _SECOND_US: Final = 1_000_000
 _DAY_S: Final = 86_400
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _THURSDAY: Final = 3  # 1970-01-01, counted from Monday
 _MINUTE_US: Final = 60 * _SECOND_US
 
@@ -79,8 +81,8 @@ def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
     window_us, edges_us = window_min * _MINUTE_US, [round(at.timestamp()) * _SECOND_US for at in midnights]
     starts = np.array([at for begin, end in pairwise(edges_us) for at in range(begin, end, window_us)], dtype=np.int64)
     durations_s = np.diff(starts, append=edges_us[-1]) // _SECOND_US
-    grid = pl.DataFrame([pl.Series("interval_start", starts, dtype=UTC), pl.Series("duration_s", durations_s)])
-    return with_local_time(grid, zone)
+    grid = [pl.Series("interval_start", starts, dtype=UTC), pl.Series("duration_s", durations_s)]
+    return pl.DataFrame([*grid, *_local_calendar(starts, zone)])
 
 
 def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
@@ -89,16 +91,20 @@ def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
     Adds local_start (naive wall clock), local_day, local_month (1-12), local_weekday (ISO, Monday 1), local_minute
     (minute of the wall-clock day, 0-1439).
     """
-    local_us = wall_clock_us(instants_us(frame.get_column("interval_start")), zone)
+    return frame.with_columns(_local_calendar(instants_us(frame.get_column("interval_start")), zone))
+
+
+def _local_calendar(instants: Ints, zone: str) -> list[pl.Series]:
+    local_us = wall_clock_us(instants, zone)
     day, of_day_us = np.divmod(local_us, _DAY_S * _SECOND_US)
     month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
-    return frame.with_columns(
+    return [
         pl.Series("local_start", local_us, dtype=pl.Datetime("us")),
         pl.Series("local_day", day, dtype=pl.Date),
         pl.Series("local_month", month),
         pl.Series("local_weekday", (day + _THURSDAY) % 7 + 1),
         pl.Series("local_minute", of_day_us // _MINUTE_US),
-    )
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -119,9 +125,14 @@ def _clock_changes(zone: str, year: int) -> tuple[tuple[int, int], ...]:
     return tuple((at_s * _SECOND_US, ahead_s(at_s) * _SECOND_US) for at_s in changes)
 
 
+def instant_us(at: datetime) -> int:
+    """Return an instant as µs UTC since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
 def instants_us(column: pl.Series) -> Ints:
     """Return a column of instants as µs UTC since 1970."""
-    return column.to_numpy().view(np.int64)
+    return column.to_numpy().astype("datetime64[us]", copy=False).view(np.int64)
 
 
 def wall_clock_us(instants: Ints, zone: str) -> Ints:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import charging, quality, scenarios
-from pipeline.calendars import instants_us, period_utc, window_grid
+from pipeline.calendars import instant_us, instants_us, period_utc, window_grid
 from pipeline.chain.findings import clock_fits, load_findings, log_findings, meter_findings, zero_runs_of
 from pipeline.chain.inputs import Inputs, Prepared
 from pipeline.chain.outages import with_dead_time, without_served
@@ -162,7 +162,7 @@ def local_midnight(inputs: Inputs) -> datetime:
 def _flows_outside_sessions(windows: pl.DataFrame, sessions: pl.DataFrame, span: tuple[datetime, datetime]) -> bool:
     """Whether more than 0.5 % of the energy through the chargers belongs to no session of this bill."""
     plugged_out = instants_us(sessions.get_column("plugged_out_at"))
-    touching = plugged_out > _midnight_us(span[0])
+    touching = plugged_out > instant_us(span[0])
     touching[_before(sessions.get_column("plugged_in_at"), span[1]) :] = False
     flows = ("charge_wh", "discharge_wh")
     through = sum(int(windows.get_column(name).sum()) for name in flows)
@@ -171,9 +171,5 @@ def _flows_outside_sessions(windows: pl.DataFrame, sessions: pl.DataFrame, span:
 
 
 def _before(instants: pl.Series, at: datetime) -> int:
-    """How many of some instants in order lie before a local midnight."""
-    return int(np.searchsorted(instants_us(instants), _midnight_us(at)))
-
-
-def _midnight_us(at: datetime) -> int:
-    return round(at.timestamp()) * 1_000_000
+    """How many of some instants in order lie before another."""
+    return int(np.searchsorted(instants_us(instants), instant_us(at)))

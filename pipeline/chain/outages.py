@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import charging, quality
-from pipeline.calendars import Ints, instants_us
+from pipeline.calendars import Ints, instant_us, instants_us
 from pipeline.domain import UTC
 from pipeline.portfolio import Outage
 
@@ -32,6 +32,8 @@ def with_dead_time(windows: pl.DataFrame, outages: Sequence[Outage]) -> pl.DataF
     dead needs its reading as any other. Where the meter measured energy in a window that is said to be dead
     throughout, the meter is believed and dead_s is 0 (`contradictions` tells).
     """
+    if not outages:
+        return windows.hstack([pl.Series("dead_s", np.zeros(windows.height, dtype=np.int64))])
     dead_s = _spans(windows, outages).total_s(windows.height)
     whole = dead_s == windows.get_column("duration_s").to_numpy()
     nothing = _nothing_passed(windows)
@@ -162,9 +164,8 @@ class _Spans(NamedTuple):
 def _spans(windows: pl.DataFrame, outages: Sequence[Outage]) -> _Spans:
     starts = instants_us(windows.get_column("interval_start"))
     ends = starts + windows.get_column("duration_s").to_numpy() * _SECOND_US
-    listed = (instants_us(pl.Series([getattr(one, edge) for one in outages], dtype=UTC)) for edge in ("begin", "end"))
     found = [np.zeros((3, 0), dtype=np.int64)]
-    for begin, end in zip(*listed, strict=True):
+    for begin, end in ((instant_us(outage.begin), instant_us(outage.end)) for outage in outages):
         window = np.flatnonzero((ends > begin) & (starts < end))
         begins = np.maximum(starts[window], begin)
         found.append(np.stack([window, begins, (np.minimum(ends[window], end) - begins) // _SECOND_US]))

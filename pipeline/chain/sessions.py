@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import charging
-from pipeline.calendars import instants_us
+from pipeline.calendars import instant_us, instants_us
 from pipeline.domain import CHARGING_SESSION, SESSION_RECORD, UTC
 
 _KEY: Final = ["charger_id", "session_id"]
@@ -69,9 +69,8 @@ def since_programme(
     charge at the cut follows from the registers and the round trip, exact where losses are proportional.
     """
     begun_us, out_us = (instants_us(sessions.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
-    since_us = instants_us(pl.Series([since], dtype=UTC))[0]
-    first = int(np.searchsorted(begun_us, since_us))
-    across, later = sessions[np.flatnonzero(out_us[:first] > since_us)], sessions[first:]
+    first = int(np.searchsorted(begun_us, instant_us(since)))
+    across, later = sessions[np.flatnonzero(out_us[:first] > instant_us(since))], sessions[first:]
     if across.is_empty():
         return later
     rows = []
@@ -104,7 +103,7 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 
     Adds `account`, whose energy a session moves: the car, or its charger where the log names no car.
     """
-    both = pl.concat([stored.select(CHARGING_SESSION.keys()), found.select(CHARGING_SESSION.keys())])
+    both = pl.concat([pl.DataFrame([some.get_column(name) for name in CHARGING_SESSION]) for some in (stored, found)])
     begun_us, out_us = (instants_us(both.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
     charger_ids, names, cars = (both.get_column(name).to_list() for name in (*_KEY, "vehicle_id"))
     keys, plug_ins = list(zip(charger_ids, names, strict=True)), list(zip(begun_us.tolist(), names, strict=True))
@@ -112,4 +111,4 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     kept = {keys[row]: row for row in fuller}
     rows = sorted(sorted(kept.values()), key=plug_ins.__getitem__)
     accounts = [charger_ids[row] if cars[row] is None else cars[row] for row in rows]
-    return both[rows].with_columns(pl.Series("account", accounts, dtype=pl.String))
+    return both[rows].hstack([pl.Series("account", accounts, dtype=pl.String)])

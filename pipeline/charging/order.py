@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.charging.columns import Integers
 
 
@@ -30,7 +31,7 @@ class Log(NamedTuple):
 
     @classmethod
     def _as_it_lies(cls, readings: pl.DataFrame) -> Log:
-        ids, at_us = readings.get_column("charger_id"), readings.get_column("measured_at").to_numpy().view(np.int64)
+        ids, at_us = readings.get_column("charger_id"), instants_us(readings.get_column("measured_at"))
         begins = np.flatnonzero((ids[1:] != ids[:-1]).to_numpy()) + 1
         bounds = np.concatenate(([0], begins, [len(ids)])) if len(ids) else np.zeros(1, dtype=np.int64)
         return cls(readings, tuple(ids[bounds[:-1]].to_list()), bounds, at_us)

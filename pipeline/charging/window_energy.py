@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.charging.columns import Flags, Integers, Register, framed
 from pipeline.charging.counter import UNHEARD, Counter, Placed
 from pipeline.charging.order import Log
@@ -125,7 +126,7 @@ class _Windows:
     @classmethod
     def of(cls, grid: pl.DataFrame) -> _Windows:
         """Return the windows of a grid."""
-        starts = grid.get_column("interval_start").to_numpy().view(np.int64) // 1000
+        starts = instants_us(grid.get_column("interval_start")) // 1000
         ends = starts + grid.get_column("duration_s").to_numpy() * 1000
         edges = np.sort(np.concatenate([starts, ends]), kind="stable")
         instants = edges[np.diff(edges, prepend=edges[:1] - 1) > 0]

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.charging import RoundTrip
 from pipeline.scenarios.worlds import Wh
 
@@ -101,7 +102,7 @@ def _edges_s(grid: pl.DataFrame) -> Wh:
 
 
 def _seconds(instants: pl.Series) -> Wh:
-    return instants.to_numpy().view(np.int64) // _SECOND_US
+    return instants_us(instants) // _SECOND_US
 
 
 @dataclass(frozen=True)
