@@ -150,6 +150,22 @@ class Reason:
     fields: tuple[str, ...] = ()
 
 
+NO_CHECK: Final[Mapping[str, str]] = {
+    "no_hours": "the site has no peak window and its tariff no dearest hours",
+    "no_v2b_day": "this bill has no V2B day",
+    "no_baseline": "no V2B day has a baseline",
+    "few_days_before": "none of the {days} V2B days has the {least} days like it before it that a baseline takes at "
+    "least",
+    "older": "the baselines of the V2B days rest on days further back than those of the reference days",
+    "few_references": "{references} reference days have a baseline fit to compare; {needed} are needed",
+    "few_seasons": "too few reference days among the V2B days, and those before them lie in too few months to know "
+    "the season's error",
+}
+"""Why V2B days cannot be compared with other days: the sentences of `check.reason`; numbers stand for the names."""
+
+LACK_OF_DAYS: Final = frozenset({"few_days_before", "older", "few_references", "few_seasons"})
+"""Those of them that days without V2B would mend."""
+
 REASONS: Final[Mapping[str, Reason]] = {
     "clock_measured": Reason(
         "The meter tells every charger's clock better than the configured bound; one that is certainly off was "

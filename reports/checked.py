@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from pipeline.domain import LACK_OF_DAYS, NO_CHECK
 from reports.facts import Facts, reason_sentence
 from reports.language import Language, exact
 
@@ -16,20 +17,6 @@ VERDICTS = {
     "the charger logs {logged}.",
 }
 """What the independent check found about the mean cut in the event window of the V2B days."""
-
-TOO_FEW_OTHER_DAYS = (
-    "none of the {days} V2B days has the {least} days like it before it that a baseline takes at least",
-    "the baselines of the V2B days rest on days further back than those of the reference days",
-    "{references} reference days have a baseline as old as the V2B days have; {needed} are needed",
-    "too few reference days among the V2B days, and those before them lie in too few months to know the season's error",
-)
-WHY_NO_CHECK = (
-    "the site has no peak window and its tariff no dearest hours",
-    "this bill has no V2B day",
-    "no V2B day has a baseline",
-    *TOO_FEW_OTHER_DAYS,
-)
-"""What `check.reason` says where no check can be made; numbers stand for the names in braces."""
 
 HOLD_OUT_SHARE = Decimal("0.93")
 """Days forecast below this share of the standing peak set no new one without V2B: forecasts err by a few percent."""
@@ -55,7 +42,7 @@ def checked(facts: Facts, words: Language) -> str:
 
 def hold_out_advice(facts: Facts, words: Language) -> str:
     """Return how other days could come by without costing a peak; empty where the check lacks none of them."""
-    if not any(_numbers(facts, sentence) is not None for sentence in TOO_FEW_OTHER_DAYS):
+    if not any(_numbers(facts, NO_CHECK[lack]) is not None for lack in LACK_OF_DAYS):
         return ""
     standing = facts.figure("billing_demand_kw", "actual") or facts.figure("peak_kw", "actual")
     if standing is None:
@@ -92,7 +79,7 @@ def _no_check(facts: Facts, words: Language) -> str:
     reason = facts.figure("check", "reason")
     if not reason:
         return words.say(reason_sentence("check_not_possible"))
-    for sentence in WHY_NO_CHECK:
+    for sentence in NO_CHECK.values():
         numbers = _numbers(facts, sentence)
         if numbers is not None:
             reason = words.say(sentence, **numbers)

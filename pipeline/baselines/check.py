@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+
+from pipeline.domain import NO_CHECK
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -76,9 +77,9 @@ def independent_check(
     placebo = placebo_kw.known()
     days, references = cut.day.size, placebo.day.size
     if not days:
-        return Check("no_check", "no V2B day has a baseline", days, references)
+        return Check("no_check", NO_CHECK["no_baseline"], days, references)
     if references < PLACEBO_DAYS:
-        reason = f"{references} reference days have a baseline fit to compare; {PLACEBO_DAYS} are needed"
+        reason = NO_CHECK["few_references"].format(references=references, needed=PLACEBO_DAYS)
         return Check("no_check", reason, days, references)
     error = _standard_error(placebo, estimate.day, shared)
     centre, tau = float(estimate.kw.mean() - placebo.kw.mean()), float(cut.kw.mean())
@@ -153,11 +154,15 @@ def _common_to_months(placebo: DayErrors) -> float:
 def _two_sided(difference: float, error: float, degrees: int) -> float:
     if not error:
         return 1.0 if difference == 0 else 0.0
+    from scipy import special  # noqa: PLC0415 - a fifth of a second to import, and few commands check anything
+
     return float(2 * special.stdtr(degrees, -abs(difference) / error))
 
 
 def student_quantile(level: float, degrees: int) -> float:
     """Return the quantile of Student's t distribution; `scipy.stats`, which has it too, takes a second to import."""
+    from scipy import special  # noqa: PLC0415
+
     return float(special.stdtrit(degrees, level))
 
 

@@ -14,9 +14,10 @@ from pipeline.baselines import DAY_CLASS, Check, baselines_of
 from pipeline.chain.day_verdict import CHECKED_DAY, ComparedDays
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.look_back import look_back
+from pipeline.domain import NO_CHECK
 from pipeline.tariff.clock import day_number
 
-_NO_WINDOW: Final = Check("no_check", "the site has no peak window and its tariff no dearest hours", 0, 0)
+_NO_WINDOW: Final = Check("no_check", NO_CHECK["no_hours"], 0, 0)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pipeline.baselines import (
     independent_check,
     student_quantile,
 )
+from pipeline.domain import NO_CHECK
 from pipeline.tariff.clock import day_number
 
 CHECKED_DAY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
@@ -32,14 +33,9 @@ _FURTHER: Final = 2.0
 """A V2B day counts whose baseline is at most so many times as old as that share of the placebo days' are."""
 _FRESHER: Final = 4.0
 """A placebo day counts whose baseline is at most so many times as fresh as the V2B days' are in the mean."""
-_OLDER: Final = "the baselines of the V2B days rest on days further back than those of the reference days"
 _MONTHS: Final = 7.5
 _AMONG: Final = 0.25
 """Placebo days show the season where they are spread over so many months, or stand so thick among the V2B days."""
-_SEASON: Final = (
-    "too few reference days among the V2B days, and those before them lie in too few months to know the season's error"
-)
-_NO_DAY: Final = "this bill has no V2B day"
 _LEVEL: Final = 0.95  # one side of a 90 % interval
 _READ: Final = ("method", "day_class", "local_day", "difference_kw", "logged_cut_kw", "age_days")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -107,7 +103,7 @@ class _Rule:
         )
         if check.verdict == "no_check" or _show_season(v2b, references):
             return check
-        return replace(check, verdict="no_check", reason=_SEASON)
+        return replace(check, verdict="no_check", reason=NO_CHECK["few_seasons"])
 
     def over_year(self) -> Check:
         """Return the verdict on the V2B days of twelve months up to the last one known."""
@@ -189,13 +185,13 @@ class ComparedDays:
         day shows.
         """
         if not self.rules:
-            return Check("no_check", _NO_DAY, 0, 0), None
+            return Check("no_check", NO_CHECK["no_v2b_day"], 0, 0), None
         checks = [(rule, rule.over(rule.these, _FURTHER)) for rule in self.rules]
         rule, month = max(checks, key=lambda one: _rank(one[0].name, one[1]))
         if not month.v2b_days:
             return replace(month, reason=self._why_no_day(rule)), rule.name
         if month.verdict == "contradicts" and rule.over(rule.these).verdict != "contradicts":
-            return replace(month, verdict="no_check", reason=_OLDER), rule.name
+            return replace(month, verdict="no_check", reason=NO_CHECK["older"]), rule.name
         if month.verdict in ("confirms", "consistent"):
             year = rule.over_year()
             if year.verdict == "contradicts":
@@ -204,12 +200,12 @@ class ComparedDays:
 
     def _why_no_day(self, rule: _Rule) -> str:
         if (rule.these.v2b & np.isfinite(rule.these.estimated_kw)).any():
-            return _OLDER
+            return NO_CHECK["older"]
         days = np.unique(np.concatenate([one.these.day[one.these.v2b] for one in self.rules])).size
         if not days:
-            return _NO_DAY
+            return NO_CHECK["no_v2b_day"]
         least = min(matching.like_days for matching in DAY_MATCHING.values())
-        return f"none of the {days} V2B days has the {least} days like it before it that a baseline takes at least"
+        return NO_CHECK["few_days_before"].format(days=days, least=least)
 
     def with_intervals(self) -> pl.DataFrame:
         """Return the bill's days with the interval of each V2B day (CHECKED_DAY), rounded, by day and rule."""

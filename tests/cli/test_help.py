@@ -20,7 +20,7 @@ def test_no_word_of_a_help_text_is_taken_for_markup() -> None:
 
 
 def test_the_command_is_ready_before_the_slow_libraries_are() -> None:
-    slow = ("altair", "dagster", "scipy.optimize", "scipy.sparse")
+    slow = ("altair", "dagster", "scipy.optimize", "scipy.sparse", "scipy.special")
     program = f"import pipeline.cli.entry, sys; print([name for name in {slow} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout.strip() == "[]"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from reports.checked import TOO_FEW_OTHER_DAYS, WHY_NO_CHECK, clock_advice, hold_out_advice
+from pipeline.domain import LACK_OF_DAYS, NO_CHECK
+from reports.checked import clock_advice, hold_out_advice
 from reports.facts import Facts
 from reports.language import Language, language
 from reports.missed import advice
@@ -36,7 +37,7 @@ def note(found: Facts, term: str, words: Language = WORDS) -> str:
     return next((plain(one.text) for one in notes(found, words) if one.term == words.say(term)), "")
 
 
-@pytest.mark.parametrize("sentence", TOO_FEW_OTHER_DAYS)
+@pytest.mark.parametrize("sentence", [NO_CHECK[lack] for lack in sorted(LACK_OF_DAYS)])
 def test_where_other_days_lack_the_report_says_how_to_get_them(sentence: str) -> None:
     found = no_check(sentence.format(days=20, least=5, references=7, needed=30), billing_demand_kw={"actual": 1000.0})
     said = plain(hold_out_advice(found, WORDS))
@@ -44,18 +45,18 @@ def test_where_other_days_lack_the_report_says_how_to_get_them(sentence: str) ->
     assert "drawn by lot in advance" in note(found, "Advice")
 
 
-@pytest.mark.parametrize("sentence", sorted(set(WHY_NO_CHECK) - set(TOO_FEW_OTHER_DAYS)))
+@pytest.mark.parametrize("sentence", [NO_CHECK[other] for other in sorted(NO_CHECK.keys() - LACK_OF_DAYS)])
 def test_where_no_other_day_would_help_nothing_is_advised(sentence: str) -> None:
     assert hold_out_advice(no_check(sentence), WORDS) == ""
 
 
 def test_a_check_that_was_made_needs_no_advice() -> None:
-    made = facts(check={"verdict": "consistent", "reason": TOO_FEW_OTHER_DAYS[1]})
+    made = facts(check={"verdict": "consistent", "reason": NO_CHECK["older"]})
     assert hold_out_advice(made, WORDS) == ""
 
 
 def test_without_a_billed_peak_no_power_bounds_the_days() -> None:
-    found = no_check(TOO_FEW_OTHER_DAYS[1], billing_demand_kw={"actual": None}, peak_kw={"actual": None})
+    found = no_check(NO_CHECK["older"], billing_demand_kw={"actual": None}, peak_kw={"actual": None})
     assert plain(hold_out_advice(found, WORDS)).endswith("on a few days drawn by lot in advance.")
 
 
@@ -87,7 +88,7 @@ def test_what_short_cars_lacked_is_told_in_energy_and_time() -> None:
 
 def test_all_of_it_is_told_in_japanese() -> None:
     found = no_check(
-        TOO_FEW_OTHER_DAYS[-1],
+        NO_CHECK["few_seasons"],
         reasons=["check_not_possible", "clock_unresolved"],
         fleet={"short": 2, "departures": 40, "short_kwh": 7.25, "short_minutes": 73.0},
     )

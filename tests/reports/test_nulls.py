@@ -127,7 +127,7 @@ def test_the_check_is_said_with_its_interval(verdict: str, said: str) -> None:
     ("reason", "said"),
     [
         ("this bill has no V2B day", "with reference days: this bill has no V2B day."),
-        ("7 reference days have a baseline as old as the V2B days have; 30 are needed", "days: 7 reference days have"),
+        ("7 reference days have a baseline fit to compare; 30 are needed", "days: 7 reference days have"),
         ("a reason of tomorrow", "with reference days: a reason of tomorrow."),
         (None, "V2B days could not be compared with reference days. "),
     ],
@@ -139,7 +139,7 @@ def test_a_check_that_cannot_be_made_says_why(reason: str | None, said: str) -> 
 
 
 def test_why_there_is_no_check_is_told_in_the_readers_language() -> None:
-    reason = "7 reference days have a baseline as old as the V2B days have; 30 are needed"
+    reason = "7 reference days have a baseline fit to compare; 30 are needed"
     facts = Facts(with_summary(good(), check={"verdict": "no_check", "reason": reason}, reasons=["check_not_possible"]))
     [said] = [note.text for note in notes(facts, language("ja")) if "参照日と比較できません" in note.text]
     assert "参照日は7日で、30日が必要" in said
