@@ -86,7 +86,7 @@ def in_time(windows: pl.DataFrame) -> pl.DataFrame:
 
 
 def micros(column: pl.Series) -> Whole:
-    """Return instants [µs UTC] or what a wall clock shows, in µs since its own 1970."""
+    """Return instants [µs UTC], or what a wall clock shows [µs since its own 1970]; null lies before all others."""
     return column.to_numpy().view(np.int64)
 
 

@@ -32,23 +32,17 @@ def overlapping_sessions(sessions: pl.DataFrame, zone: str) -> pl.DataFrame:
 
     `sessions`: charger_id, vehicle_id, plugged_in_at, plugged_out_at (open ones are left out).
     """
-    columns = [sessions.get_column(name).to_list() for name in ("charger_id", "vehicle_id")]
     times = [micros(sessions.get_column(name)).tolist() for name in ("plugged_in_at", "plugged_out_at")]
-    closed = sessions.get_column("plugged_out_at").is_not_null().to_list()
-    chargers, cars = (
-        sorted(
-            stay
-            for stay, over in zip(zip(owners, *times, strict=True), closed, strict=True)
-            if over and stay[0] is not None
-        )
-        for owners in columns
-    )
-    return joined(
-        [
-            table(_shared(chargers, "Charger {} has two sessions at once", zone)),
-            table(_shared(cars, "Car {} is in two sessions at once", zone)),
-        ]
-    )
+    told = {
+        "charger_id": "Charger {} has two sessions at once",
+        "vehicle_id": "Car {} is in two sessions at once",
+    }
+    found = []
+    for column, what in told.items():
+        stays = zip(sessions.get_column(column).to_list(), *times, strict=True)
+        closed = sorted((owner, begin, end) for owner, begin, end in stays if owner is not None and begin <= end)
+        found.append(table(_shared(closed, what, zone)))
+    return joined(found)
 
 
 def _shared(stays: Sequence[tuple[str, int, int]], told: str, zone: str) -> Iterator[Finding]:
