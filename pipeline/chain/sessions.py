@@ -24,7 +24,7 @@ def assign_sessions(readings: pl.DataFrame, records: pl.DataFrame) -> pl.DataFra
     spans = records.select(
         "charger_id", "plugged_in_at", "plugged_out_at", record_id="session_id", record_vehicle="vehicle_id"
     ).sort("plugged_in_at")
-    joined = readings.sort("measured_at").join_asof(
+    joined = charging.in_order(readings).join_asof(
         spans, left_on="measured_at", right_on="plugged_in_at", by="charger_id", check_sortedness=False
     )
     inside = pl.col("plugged_out_at").is_null() | (pl.col("measured_at") <= pl.col("plugged_out_at"))

@@ -105,6 +105,15 @@ def test_the_sites_sign_decides_which_way_power_flows(readings):
     assert sessions(found.readings).select("charge_wh", "discharge_wh").rows() == [(1050, 1500)]
 
 
+def test_two_powers_of_one_instant_stay_one_reading_each(readings):
+    """3 kW for two minutes are 100 Wh; the export register, which only ever reads 0, stays as it is."""
+    power = {"power_w": 3000}
+    table = readings([(0, None, 0, power), (1, None, 0, power), (1, None, 0, power), (2, None, 0, power)])
+    found = repair_registers(table)
+    assert counters(found) == [0, 50, 50, 100]
+    assert found.readings["energy_export_wh"].to_list() == [0, 0, 0, 0]
+
+
 def test_power_is_not_integrated_across_a_long_gap(readings):
     table = readings([(minute, None, None, {"power_w": 6000}) for minute in (0, 10, 60, 70)])
     assert counters(repair_registers(table)) == [0, 1000, 999, 1999]

@@ -1,0 +1,36 @@
+"""A log in order: charger by charger, by time, readings of one instant as they came."""
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from pipeline.charging.order import Log
+from pipeline.domain import CHARGER_RECORD
+from tests.charging.conftest import moment
+
+
+def log(rows: list[tuple[str, int]]) -> pl.DataFrame:
+    table = [
+        {"charger_id": charger_id, "measured_at": moment(minute), "energy_import_wh": number}
+        for number, (charger_id, minute) in enumerate(rows)
+    ]
+    return pl.DataFrame(table, schema=dict(CHARGER_RECORD))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["CP1", "CP10", "CP2"]), st.integers(0, 5)), max_size=12))
+def test_every_charger_lies_in_one_span_in_order_of_time(rows: list[tuple[str, int]]) -> None:
+    table = log(rows)
+    found = Log.of(table)
+    assert_frame_equal(found.readings, table.sort("charger_id", "measured_at", maintain_order=True))
+    assert found.charger_ids == tuple(sorted({charger_id for charger_id, _ in rows}))
+    for number, charger_id in enumerate(found.charger_ids):
+        assert_frame_equal(
+            found.readings[found.span(number)], found.readings.filter(pl.col("charger_id") == charger_id)
+        )
+    assert found.charger_of(found.bounds[:-1]).tolist() == list(range(len(found.charger_ids)))
+
+
+def test_readings_in_order_stay_the_frame_they_are() -> None:
+    table = log([("CP1", 3), ("CP1", 3), ("CP2", 1)])
+    assert Log.of(table).readings is table
