@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import charging, quality
-from pipeline.calendars import period_utc
+from pipeline.calendars import instants_us, period_utc
 from pipeline.chain.inputs import Inputs
 from pipeline.chain.non_routine import event_findings
 from pipeline.chain.outages import contradictions, outside
@@ -69,7 +69,7 @@ def log_findings(
         return quality.nothing_found()
     zone = inputs.site.timezone
     span = period_utc(inputs.period, zone)
-    first, until = np.searchsorted(sessions.get_column("plugged_in_at").to_numpy().view(np.int64), [*map(micros, span)])
+    first, until = np.searchsorted(instants_us(sessions.get_column("plugged_in_at")), [*map(micros, span)])
     ours = sessions.slice(first, until - first)
     return quality.joined(
         [

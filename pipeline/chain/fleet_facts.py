@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-import polars as pl
-
 from pipeline import fleet, savings
-from pipeline.calendars import period_utc
+from pipeline.calendars import instants_us, period_utc
 from pipeline.chain.event_window import in_event_hours
 from pipeline.chain.inputs import Prepared
 from pipeline.tariff import Bill
@@ -28,7 +25,7 @@ def fleet_of(prepared: Prepared, energy: savings.Energy, peak: Span | None) -> d
     per_stored = prepared.round_trip.charge_wh_per_battery_wh
     stores = {charger.charger_id: charger.rated_charge_kw * 1000 / per_stored for charger in site.chargers}
     left = fleet.departing(prepared.known_sessions, span, targets)
-    starts = _starts(prepared.windows)
+    starts = instants_us(prepared.windows.get_column("interval_start"))
     in_event = in_event_hours(prepared.inputs, hours_of(starts, site.timezone, "prevailing"))
     return fleet.fleet_section(
         fleet.departures(left),
@@ -50,8 +47,9 @@ def _availability_pct(prepared: Prepared, inside: Flags | None) -> float | None:
     sessions, windows = prepared.known_sessions, prepared.windows
     if inside is None or sessions.get_column("plugged_out_at").null_count():
         return None
+    starts = instants_us(windows.get_column("interval_start"))[inside]
     lengths_s = windows.get_column("duration_s").to_numpy()[inside]
-    share = fleet.availability_pct(sessions, _starts(windows)[inside], lengths_s, len(prepared.inputs.site.chargers))
+    share = fleet.availability_pct(sessions, starts, lengths_s, len(prepared.inputs.site.chargers))
     return None if share is None else round(share, 2)
 
 
@@ -73,18 +71,12 @@ def cut_at_baseline_peak_kw(prepared: Prepared, bills: Mapping[str, Bill]) -> fl
     if span is None:
         return None
     windows = prepared.billed_windows
-    inside = _within(_starts(windows), span)
+    inside = _within(instants_us(windows.get_column("interval_start")), span)
     if not inside.any():
         return None
     names = (f"{world}_import_wh", "actual_import_wh", "duration_s")
     ours, actual, lasted_s = (int(windows.get_column(name).to_numpy()[inside].sum()) for name in names)
     return (ours - actual) / (lasted_s / 3600) / 1000
-
-
-def _starts(windows: pl.DataFrame) -> Ints:
-    """When windows begin [us UTC]."""
-    starts: Ints = windows.get_column("interval_start").to_numpy().view(np.int64)
-    return starts
 
 
 def _within(starts: Ints, span: Span) -> Flags:

@@ -7,11 +7,11 @@ from decimal import Decimal
 from itertools import compress
 from typing import Any
 
-import numpy as np
 import polars as pl
 from babel.numbers import get_currency_precision
 
 from pipeline import fleet, savings
+from pipeline.calendars import instants_us
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.loads import local_midnight
 from pipeline.tariff import measured_rows
@@ -43,7 +43,7 @@ def outside_wh(prepared: Prepared) -> int:
     since = micros(local_midnight(prepared.inputs))
 
     def of(windows: pl.DataFrame, name: str) -> int:
-        later = windows.get_column("interval_start").to_numpy().view(np.int64) >= since
+        later = instants_us(windows.get_column("interval_start")) >= since
         return int(windows.get_column(name).to_numpy()[later].sum())
 
     charge, discharge = (of(prepared.charger_windows, f"{way}_wh") for way in ("charge", "discharge"))
@@ -55,7 +55,7 @@ def _rates(prepared: Prepared) -> Iterator[list[Slot]]:
     """The slots whose price a kWh pays, for every kind of hour the bill has."""
     inputs, tariff = prepared.inputs, prepared.inputs.tariff
     slots = [slot for slot in slots_of(tariff) if slot.sums_energy]
-    starts = prepared.windows.get_column("interval_start").to_numpy().view(np.int64)
+    starts = instants_us(prepared.windows.get_column("interval_start"))
     hours = hours_of(starts, inputs.site.timezone, tariff.clock)
     weekday = billed_weekday(hours, tariff.holidays | inputs.tariff_holidays, tariff.holidays_billed_as)
     inside = [_in_slot(slot, hours, weekday) for slot in slots]

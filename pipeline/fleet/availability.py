@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.charging.columns import Integers
 
 _SECOND_US = 1_000_000
@@ -24,7 +25,7 @@ def availability_pct(sessions: pl.DataFrame, starts: Integers, lengths_s: Intege
     window_time = np.column_stack([passed[:-1], passed[1:]]).ravel()  # rises inside windows, stands still between
 
     def until(column: str) -> float:
-        seconds = sessions.get_column(column).to_numpy().view(np.int64) / _SECOND_US
+        seconds = instants_us(sessions.get_column(column)) / _SECOND_US
         return float(np.interp(seconds, instants, window_time).sum())
 
     return 100 * (until("plugged_out_at") - until("plugged_in_at")) / (int(passed[-1]) * chargers)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from pipeline.calendars import wall_clock_us
+from pipeline.calendars import instants_us, wall_clock_us
 from pipeline.domain import UTC
 
 FINDING: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
@@ -85,14 +85,9 @@ def in_time(windows: pl.DataFrame) -> pl.DataFrame:
     return windows if windows.get_column("interval_start").is_sorted() else windows.sort("interval_start")
 
 
-def micros(column: pl.Series) -> Whole:
-    """Return instants [µs UTC], or what a wall clock shows [µs since its own 1970]; null lies before all others."""
-    return column.to_numpy().view(np.int64)
-
-
 def whole_span(windows: pl.DataFrame) -> tuple[int, int]:
     """Return when the first window begins and the last one ends [µs UTC]; `windows` are those of a bill."""
-    starts = micros(windows.get_column("interval_start"))
+    starts = instants_us(windows.get_column("interval_start"))
     return int(starts.min()), int((starts + windows.get_column("duration_s").to_numpy() * SECOND_US).max())
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from pipeline.quality.findings import HOUR_S, SECOND_US, Finding, in_time, micros, rounded, runs, table, wall_time
+from pipeline.calendars import instants_us
+from pipeline.quality.findings import HOUR_S, SECOND_US, Finding, in_time, rounded, runs, table, wall_time
 
 _SHIFTED: Final = pl.col("local_start") - pl.col("interval_start").dt.replace_time_zone(None)
 
@@ -24,7 +25,7 @@ def _gaps(windows: pl.DataFrame, present: str, *, name: str, source: str, what: 
     missing = runs(~windows.get_column(present).to_numpy())
     if not len(missing):
         return
-    starts, wall = (micros(windows.get_column(f"{of}_start")) for of in ("interval", "local"))
+    starts, wall = (instants_us(windows.get_column(f"{of}_start")) for of in ("interval", "local"))
     lengths_s = windows.get_column("duration_s").to_numpy()
     for first, until in missing:
         hours = float(lengths_s[first:until].sum()) / HOUR_S

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.quality.findings import (
     HOUR_S,
     SECOND_US,
@@ -21,7 +22,6 @@ from pipeline.quality.findings import (
     Numbers,
     Whole,
     in_time,
-    micros,
     nearest_quantile,
     rounded,
     runs,
@@ -80,12 +80,12 @@ class _Building:
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Return when one window begins and another one ends [µs UTC]."""
-        starts = micros(self.column("interval_start"))
+        starts = instants_us(self.column("interval_start"))
         return int(starts[first]), int(starts[last] + self.lengths_s[last] * SECOND_US)
 
     def begun(self, place: int) -> str:
         """Return when a window begins on the wall clock."""
-        return wall_time(micros(self.column("local_start"))[place])
+        return wall_time(instants_us(self.column("local_start"))[place])
 
 
 def spikes(windows: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -187,7 +187,7 @@ def _typical_day(windows: pl.DataFrame, since: int) -> tuple[float, float, float
     Of windows that begin at `since` [µs UTC] or later.
     """
     ordered = in_time(windows)
-    starts = micros(ordered.get_column("interval_start"))
+    starts = instants_us(ordered.get_column("interval_start"))
     recent = slice(int(np.searchsorted(starts, since)), None)
     days = starts[recent] // _DAY_US
     begins = np.flatnonzero(np.diff(days, prepend=-1))

@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.charging.order import Log
 from pipeline.quality.findings import (
     SECOND_US,
     Finding,
     joined,
     local_time,
-    micros,
     nothing_found,
     rounded,
     table,
@@ -80,7 +80,7 @@ class _Repairs(NamedTuple):
 
     @classmethod
     def of(cls, repairs: pl.DataFrame) -> _Repairs:
-        begins, ends = (micros(repairs.get_column(f"span_{side}")).tolist() for side in ("from", "to"))
+        begins, ends = (instants_us(repairs.get_column(f"span_{side}")).tolist() for side in ("from", "to"))
         return cls(repairs.get_column("charger_id").to_list(), begins, ends)
 
 
@@ -166,7 +166,7 @@ def _incomplete(sessions: pl.DataFrame, log: Log) -> Iterator[Finding]:
         mine = sessions.filter((pl.col("charger_id") == charger_id) & pl.col("session_id").ne_missing(pl.lit(current)))
         lacking = mine.filter(~pl.col("complete"))
         if marked[first:until].any() and not lacking.is_empty():
-            begins, ends = (micros(lacking.get_column(f"plugged_{way}_at").drop_nulls()) for way in ("in", "out"))
+            begins, ends = (instants_us(lacking.get_column(f"plugged_{way}_at").drop_nulls()) for way in ("in", "out"))
             sentence = (
                 f"Charger {charger_id}: of {lacking.height} of its {mine.height} sessions the begin, the end or a "
                 "message between them is missing."

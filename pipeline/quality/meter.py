@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from pipeline.calendars import wall_clock_us
+from pipeline.calendars import instants_us, wall_clock_us
 from pipeline.quality.findings import (
     ENDS,
     HOUR_S,
@@ -20,7 +20,6 @@ from pipeline.quality.findings import (
     Finding,
     Flags,
     Whole,
-    micros,
     nearest_quantile,
     rounded,
     table,
@@ -100,7 +99,7 @@ def meters_of(
     records: pl.DataFrame, meter_ids: Sequence[str], span: tuple[datetime, datetime], zone: str
 ) -> list[Meter]:
     """Return the meters that have intervals in a half-open span, by name; `records` as `domain.METER_RECORD`."""
-    ids, starts = records.get_column("meter_id"), micros(records.get_column("interval_start"))
+    ids, starts = records.get_column("meter_id"), instants_us(records.get_column("interval_start"))
     lengths_us = records.get_column("duration_s").to_numpy() * SECOND_US
     begin, end = (at.timestamp() * SECOND_US for at in span)
     inside = (starts >= begin) & (starts < end)

@@ -7,12 +7,12 @@ from typing import Final
 
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.quality.findings import (
     SECOND_US,
     Finding,
     joined,
     local_time,
-    micros,
     nothing_found,
     rounded,
     table,
@@ -32,7 +32,7 @@ def overlapping_sessions(sessions: pl.DataFrame, zone: str) -> pl.DataFrame:
 
     `sessions`: charger_id, vehicle_id, plugged_in_at, plugged_out_at (open ones are left out).
     """
-    times = [micros(sessions.get_column(name)).tolist() for name in ("plugged_in_at", "plugged_out_at")]
+    times = [instants_us(sessions.get_column(name)).tolist() for name in ("plugged_in_at", "plugged_out_at")]
     told = {
         "charger_id": "Charger {} has two sessions at once",
         "vehicle_id": "Car {} is in two sessions at once",
