@@ -179,6 +179,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         "A charger's clock is certainly further off than the configured bound, so the load without V2B cannot be "
         "rebuilt."
     ),
+    "clock_doubted": Reason(
+        "When the meter last told the chargers' clocks one was certainly wrong, and it has not shown since that they "
+        "are right."
+    ),
     "clock_slipped": Reason(
         "The meter's windows lie one whole window off against its chargers, so the load without V2B cannot be rebuilt."
     ),

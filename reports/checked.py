@@ -56,7 +56,7 @@ def hold_out_advice(facts: Facts, words: Language) -> str:
 
 def clock_advice(facts: Facts, words: Language) -> str:
     """Return how the meter could tell the chargers' clocks; empty where nothing hangs on them."""
-    if "clock_unresolved" not in facts.reasons:
+    if not {"clock_unresolved", "clock_doubted"} & set(facts.reasons):
         return ""
     return words.say(
         "Start discharging at moments drawn by lot, or give twenty full-power pulses in a quiet hour: then the meter "

@@ -23,6 +23,7 @@ BLOCKING = (
     "charger_gap",
     "clock_contradicted",
     "clock_slipped",
+    "clock_doubted",
     "wiring_contradicted",
     "check_contradicts",
     "sessions_unknown",

@@ -14,7 +14,7 @@ from reports.missed import advice
 from reports.worth import year_ahead
 
 # Reasons that a note of their own, or the headline, already says.
-CLOCKS_AND_WIRING = ("clock_measured", "clock_bounded", "clock_contradicted", "wiring_not_compared")
+CLOCKS_AND_WIRING = ("clock_measured", "clock_bounded", "clock_contradicted", "clock_doubted", "wiring_not_compared")
 IN_OTHER_NOTES = ("range_not_computed", "check_not_possible", "wear_not_configured", "no_ratchet", "no_roll_off")
 SAID_ELSEWHERE = frozenset({*CLOCKS_AND_WIRING, *IN_OTHER_NOTES, "capture_not_known"})
 

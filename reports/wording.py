@@ -253,6 +253,7 @@ def _doubt(facts: Facts, words: Language) -> str:
         "charger_log_empty": "no charger log",
         "clock_contradicted": "a charger's clock is wrong",
         "clock_slipped": "the meter lies a window off",
+        "clock_doubted": "a charger's clock was wrong",
         "wiring_contradicted": "a charger is wired otherwise than stated",
         "check_contradicts": "the meter contradicts the charger logs",
         "sessions_unknown": "charging sessions not known",

@@ -55,6 +55,7 @@ class Earlier:
     drawn: Mapping[str, pl.DataFrame] = field(default_factory=dict, compare=False)
     drawn_savings: Mapping[str, uncertainty.DrawnSaving] = field(default_factory=dict, compare=False)
     commissioned: frozenset[str] = frozenset()  # months in which the meter told clocks and wiring
+    clocks_right: Mapping[str, bool] = field(default_factory=dict)  # of the months in which the meter told clocks
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,21 @@ def contradictions_of(prepared: Prepared, compared: Sequence[savings.Comparison]
     """Return the codes of what says that the rebuilt load is wrong: no range around it means anything then."""
     holds = {
         f"clock_{prepared.clock.state}": not prepared.clock.resolved,
+        "clock_doubted": _clock_doubted(prepared),
         "demand_not_reconciled": savings.demand_refuted(compared),
         "wiring_contradicted": not prepared.wiring.accepted,
         "check_contradicts": checked.check.verdict == "contradicts",
     }
     return [code for code, contradicts in holds.items() if contradicts]
+
+
+def _clock_doubted(prepared: Prepared) -> bool:
+    """Whether the meter, which does not tell the clocks now, found them wrong when it last did, within a year."""
+    if prepared.clock.state != "bounded":
+        return False
+    year_ago = add_months(prepared.inputs.period.month, -12)
+    told = {month: right for month, right in prepared.inputs.earlier.clocks_right.items() if month > year_ago}
+    return bool(told) and not told[max(told)]
 
 
 def is_commissioned(prepared: Prepared) -> bool:

@@ -23,6 +23,8 @@ _YEAR: Final = 11  # earlier bills that share a year with this one
 _LOOK_BACK: Final = 13  # months that hold the days a baseline may look back to
 _TABLES: Final = ("billing_determinant", "bill_line", "charging_session", "load_interval", "baseline_day")
 _DRAWN: Final = ("determinant_draw", "saving_draw")
+_CLOCKS_TOLD: Final = {"clock_measured": True, "clock_contradicted": False, "clock_slipped": False}
+"""What the reasons of a bill say of its clocks, where the meter told them."""
 _MEASURED: Final = {**DETERMINANT, **ROUTINE}
 _TWO_YEARS: Final = 24  # months whose determinants a look ahead may take: last year's, and a seed of the year before
 
@@ -44,6 +46,7 @@ class SiteHistory:
     drawn: dict[str, pl.DataFrame] = field(default_factory=dict)
     drawn_savings: dict[str, DrawnSaving] = field(default_factory=dict)
     commissioned: set[str] = field(default_factory=set)
+    clocks_right: dict[str, bool] = field(default_factory=dict)
 
     def before(self, month: str, no_sessions: pl.DataFrame) -> tuple[Earlier, pl.DataFrame]:
         """Return what the bill of `month` takes from earlier bills, and the sessions they stored."""
@@ -76,6 +79,7 @@ class SiteHistory:
             drawn={m: frame for m, frame in self.drawn.items() if first <= m < month},
             drawn_savings={m: saving for m, saving in self.drawn_savings.items() if first <= m < month},
             commissioned=frozenset(m for m in self.commissioned if m < month),
+            clocks_right={m: right for m, right in self.clocks_right.items() if m < month},
         )
         return found, pl.concat([no_sessions, *stored])
 
@@ -113,7 +117,7 @@ class SiteHistory:
         for months in self.peaks.values():
             months.pop(month, None)
         tables = (self.demand, self.prior, self.sessions, self.measured, self.windows, self.baseline_days)
-        for table in (*tables, self.drawn, self.drawn_savings):
+        for table in (*tables, self.drawn, self.drawn_savings, self.clocks_right):
             table.pop(month, None)
         for marked in (self.incomplete, self.seeds, self.commissioned):
             marked.discard(month)
@@ -145,7 +149,10 @@ class SiteHistory:
             self.incomplete.add(month)
         if is_seed:
             self.seeds.add(month)
-        if data["beta"] is not None and data["clock_offset_s"] is not None:
+        told = [right for code, right in _CLOCKS_TOLD.items() if code in summary["reasons"]]
+        if told:
+            self.clocks_right[month] = all(told)
+        if data["beta"] is not None and told and all(told):
             self.commissioned.add(month)
         if summary["state"] == "ok":
             money = summary["money"]

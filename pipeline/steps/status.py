@@ -29,6 +29,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "bill_partial": "`v2b tariff check` names what was refused: resolve it in the tariff or its answers file",
     "demand_not_reconciled": "compare the utility's bill in utility_bills.csv with the tariff and the meters",
     "clock_contradicted": "set the charger's clock, and ask its vendor for a log with right times",
+    "clock_doubted": "set the chargers' clocks by a time server, and let starts move by some minutes from day to day: "
+    "the meter can then tell that they are right",
     "clock_slipped": "find out whether the meter stamps its windows at their start or end, and export it anew",
     "wiring_contradicted": "check sign, register_side, phases and meter_id of the charger the finding names",
     "check_contradicts": "look at the days the check compares; a non-routine event belongs into events.csv",

@@ -173,6 +173,28 @@ def test_what_is_known_of_the_clocks_is_stated_and_a_wrong_one_proves_nothing(
     assert (found["money"]["saved"] is None) == (not provable)
 
 
+@pytest.mark.parametrize(
+    ("earlier", "doubted"),
+    [
+        ({"2013-05": True, "2013-06": False}, True),
+        ({"2013-05": False, "2013-06": True}, False),  # it was set right
+        ({"2012-07": False}, False),  # a year ago
+        ({"2012-08": False}, True),
+        ({}, False),
+    ],
+)
+def test_clocks_that_were_wrong_when_last_told_prove_nothing_until_they_are_told_right(
+    earlier: dict[str, bool], doubted: bool
+) -> None:
+    case = prepared()
+    history = replace(case.inputs.earlier, clocks_right=earlier)
+    case = replace(case, inputs=replace(case.inputs, earlier=history), clock=Clock("bounded", None))
+    found = compute(case).summary
+    assert (found["provable"], "clock_doubted" in found["reasons"]) == (not doubted, doubted)
+    told_now = compute(replace(case, clock=Clock("measured", -12))).summary
+    assert "clock_doubted" not in told_now["reasons"]
+
+
 @pytest.mark.parametrize(("bound_s", "provable"), [(60, True), (600, False)])
 def test_clocks_that_could_change_the_cut_prove_nothing(bound_s: int, provable: bool) -> None:
     """2 kWh in one window: 95 % of a bound of 600 s are 570 s, which move 633 Wh, or 1.27 kW, into a flat neighbour.

@@ -120,3 +120,24 @@ def test_history_read_back_is_what_was_learned(tmp_path: Path, july: Result) -> 
     order = ["scenario", "charge_id", "band"]
     assert ours["2013-07"].frame.sort(order).equals(theirs["2013-07"].frame.sort(order))
     assert stored.before("2013-08", NO_SESSIONS)[1].equals(known.before("2013-08", NO_SESSIONS)[1])
+
+
+@pytest.mark.parametrize(
+    ("code", "beta", "right", "commissioned"),
+    [
+        ("clock_measured", 0.99, {"2013-07": True}, {"2013-07"}),
+        ("clock_measured", None, {"2013-07": True}, set()),  # clocks, but not the wiring
+        ("clock_contradicted", 0.99, {"2013-07": False}, set()),
+        ("clock_slipped", 0.99, {"2013-07": False}, set()),
+        ("clock_bounded", 0.99, {}, set()),
+    ],
+)
+def test_what_the_meter_said_of_clocks_is_known_to_later_bills(
+    july: Result, code: str, beta: float | None, right: dict[str, bool], commissioned: set[str]
+) -> None:
+    summary = {**july.summary, "data": {**july.summary["data"], "beta": beta}, "reasons": [code]}
+    history = learned({"2013-07": replace(july, summary=summary)})
+    later, _ = history.before("2013-08", NO_SESSIONS)
+    assert (later.clocks_right, later.commissioned) == (right, commissioned)
+    history.forget("2013-07")
+    assert history.clocks_right == {}
