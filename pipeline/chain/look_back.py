@@ -17,26 +17,28 @@ from pipeline.chain.non_routine import unlike_days
 from pipeline.tariff.clock import Flags, Hours, Ints, day_number, hours_of
 
 _MINUTES_OF_DAY: Final = 1440
+_KW_S: Final = 3.6  # of a watt-hour
 
 
 @dataclass(frozen=True, eq=False)
 class LookBack:
     """This bill's windows after those of earlier bills, one entry each.
 
-    `hours` on the local clock, `inside` the event window; net load without cars and as metered [Wh], NaN where the
-    meter was silent; `known`: the meter and, since V2B began, the chargers were known.
+    `hours` on the local clock, `inside` the event window; `metered`, and `known`: the meter and, since V2B began, the
+    chargers were known; net load without cars and as metered [Wh].
     """
 
     inputs: Inputs
     slot_min: int
     hours: Hours
     inside: Flags
+    metered: Flags
     known: Flags
     duration_s: Ints
     charge_wh: Ints
     discharge_wh: Ints
-    no_ev_wh: Floats
-    actual_wh: Floats
+    no_ev_wh: Ints
+    actual_wh: Ints
 
     def classes(self) -> DayClasses:
         """Return the class of every day from the first window to the last."""
@@ -68,25 +70,32 @@ class LookBack:
 
     def site_days(self, classes: DayClasses) -> SiteDays:
         """Return the days from the first to the last of which anything was measured, as baselines look at them."""
-        slots = DaySlots.of(self.hours.day, self.hours.minute, self.slot_min)
-        no_ev = slots.mean_kw(self.no_ev_wh, self.duration_s).known()
-        first, days = no_ev.first, len(no_ev.table)
-        rows = slice(first - slots.first, first - slots.first + days)
+        measured = slice(None) if self.metered.all() else np.flatnonzero(self.metered)
+        day, minute, duration_s = self.hours.day[measured], self.hours.minute[measured], self.duration_s[measured]
+        slots = DaySlots.of(day, minute, duration_s, self.slot_min)
+        skipped = slots.first - int(classes.days.day[0])
+        rows = slice(skipped, skipped + slots.days)
+        no_ev_kw, actual_kw = (
+            slots.mean(np.asarray(wh[measured] * _KW_S, dtype=np.float64)).table
+            for wh in (self.no_ev_wh, self.actual_wh)
+        )
+        days = np.arange(slots.first, slots.first + slots.days)
         return SiteDays(
-            days=tuple(np.arange(first, first + days).astype("datetime64[D]").tolist()),
+            days=tuple(days.astype("datetime64[D]").tolist()),
             slot_min=self.slot_min,
-            no_ev_kw=no_ev.table,
-            actual_kw=slots.mean_kw(self.actual_wh, self.duration_s).table[rows],
+            no_ev_kw=no_ev_kw,
+            actual_kw=actual_kw,
             sunday_like=~classes.days.working[rows],
             like_day=classes.like_day[rows],
-            events=tuple(self._events(slots)[rows]),
-            temperature_f=_temperatures(self.inputs, self.slot_min, first, days),
+            events=tuple(self._events(classes)[rows]),
+            temperature_f=_temperatures(self.inputs, self.slot_min, slots),
         )
 
-    def _events(self, slots: DaySlots) -> list[tuple[int, int] | None]:
+    def _events(self, classes: DayClasses) -> list[tuple[int, int] | None]:
         """The slots of every day from the first one inside the event window to after the last."""
-        day, slot = np.divmod(slots.place[self.inside], slots.slots)
-        first, last = np.full(slots.days, slots.slots), np.full(slots.days, -1)
+        day = self.hours.day[self.inside] - classes.days.day[0]
+        slot = self.hours.minute[self.inside] // self.slot_min
+        first, last = np.full(classes.days.day.size, _MINUTES_OF_DAY), np.full(classes.days.day.size, -1)
         np.minimum.at(first, day, slot)
         np.maximum.at(last, day, slot)
         return [(one, two + 1) if two >= 0 else None for one, two in zip(first.tolist(), last.tolist(), strict=True)]
@@ -102,17 +111,21 @@ def look_back(prepared: Prepared) -> LookBack | None:
     if inside is None or not inside.any():
         return None
     metered, begun = columns["metered"], day_number(inputs.programme_start or date.max)
+    no_ev_wh, actual_wh = (
+        columns[f"{world}_import_wh"] - columns[f"{world}_export_wh"] for world in ("no_ev", "actual")
+    )
     return LookBack(
         inputs=inputs,
         slot_min=prepared.window_min,
         hours=hours,
         inside=inside,
+        metered=metered,
         known=metered & (columns["covered"] | (hours.day < begun)),
         duration_s=columns["duration_s"],
         charge_wh=columns["charge_wh"],
         discharge_wh=columns["discharge_wh"],
-        no_ev_wh=np.where(metered, columns["no_ev_import_wh"] - columns["no_ev_export_wh"], np.nan),
-        actual_wh=np.where(metered, columns["actual_import_wh"] - columns["actual_export_wh"], np.nan),
+        no_ev_wh=no_ev_wh,
+        actual_wh=actual_wh,
     )
 
 
@@ -123,12 +136,13 @@ def _working(inputs: Inputs, day: Ints) -> Flags:
     return np.asarray(((day + 3) % 7 < 5) & ~np.isin(day, [day_number(one) for one in free]))
 
 
-def _temperatures(inputs: Inputs, slot_min: int, first: int, days: int) -> Floats | None:
+def _temperatures(inputs: Inputs, slot_min: int, site: DaySlots) -> Floats | None:
     """Hourly means on the slots of the load [degF]; None where the site has no weather."""
+    observed = inputs.weather.drop_nulls("temperature_c")
     if inputs.weather.is_empty():
         return None
-    observed = inputs.weather.get_column("observed_at").to_numpy()
-    hours = hours_of(observed.astype(np.int64), inputs.site.timezone, "prevailing")
-    hourly = DaySlots.of(hours.day, hours.minute, 60).mean(inputs.weather.get_column("temperature_c").to_numpy())
+    hours = hours_of(observed.get_column("observed_at").to_numpy().astype(np.int64), inputs.site.timezone, "prevailing")
+    once = np.ones(observed.height, dtype=np.int64)
+    hourly = DaySlots.of(hours.day, hours.minute, once, 60).mean(observed.get_column("temperature_c").to_numpy())
     slots = np.arange(_MINUTES_OF_DAY // slot_min) * slot_min // 60
-    return np.asarray((hourly.over(first, days) * 1.8 + 32)[:, slots])
+    return np.asarray((hourly.over(site.first, site.days) * 1.8 + 32)[:, slots])

@@ -79,23 +79,26 @@ def hours_of(starts: Ints, zone: str, clock: Clock) -> Hours:
         day = _EPOCH + timedelta(days=int(civil[0]) // _DAY_US)
         local = starts + standard_offset(zone, day) // timedelta(microseconds=1)
     tariff_day = local // _DAY_US
+    month, weekday = _month_and_weekday(tariff_day)
     return Hours(
         starts=starts,
-        day=civil // _DAY_US,
+        day=tariff_day if local is civil else civil // _DAY_US,
         tariff_day=tariff_day,
-        month=_month_of(tariff_day),
-        weekday=(tariff_day + 3) % 7 + 1,
-        minute=(local % _DAY_US) // (60 * _SECOND_US),
+        month=month,
+        weekday=weekday,
+        minute=(local - tariff_day * _DAY_US) // (60 * _SECOND_US),
     )
 
 
-def _month_of(days: Ints) -> Ints:
-    """The month (1-12) of days since 1970, looked up in the calendar of their span."""
+def _month_and_weekday(days: Ints) -> tuple[Ints, Ints]:
+    """The month (1-12) and ISO weekday of days since 1970, looked up in the calendar of their span."""
     if not days.size:
-        return days
+        return days, days
     first, last = int(days.min()), int(days.max())
-    months = np.arange(first, last + 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
-    return np.asarray(months[days - first])
+    span = np.arange(first, last + 1)
+    months = span.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+    weekdays = (span + 3) % 7 + 1
+    return months[days - first], weekdays[days - first]
 
 
 @lru_cache(maxsize=512)

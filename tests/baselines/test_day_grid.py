@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import polars as pl
 
-from pipeline.baselines import DayGrid, DaySlots
+from pipeline.baselines import DaySlots
 from pipeline.calendars import window_grid
 from pipeline.domain import BillPeriod
 
@@ -18,14 +18,12 @@ def windows(first, until, zone, energy_wh=500):
 
 
 def grid_of(frame):
-    day, minute = (
-        frame.get_column(name).to_physical().cast(pl.Int64).to_numpy() for name in ("local_day", "local_minute")
+    known = frame.drop_nulls("energy_wh")
+    names = ("local_day", "local_minute", "duration_s", "energy_wh")
+    day, minute, duration_s, energy_wh = (
+        known.get_column(one).to_physical().cast(pl.Int64).to_numpy() for one in names
     )
-    energy_wh, duration_s = (
-        frame.get_column("energy_wh").cast(pl.Float64).to_numpy(),
-        frame.get_column("duration_s").to_numpy(),
-    )
-    return DaySlots.of(day, minute, 30).mean_kw(energy_wh, duration_s)
+    return DaySlots.of(day, minute, duration_s, 30).mean(energy_wh * 3.6)
 
 
 def test_half_an_hour_of_500_wh_is_one_kilowatt():
@@ -59,21 +57,13 @@ def test_unknown_energy_and_missing_days_are_unknown_power():
     assert np.isnan(grid.over(grid.first + 3, 5)).all()
 
 
-def test_days_before_the_first_value_and_after_the_last_are_no_known_days():
-    table = np.full((5, 2), np.nan)
-    table[1, 0] = table[3, 1] = 7.0
-    known = DayGrid(100, table).known()
-    assert (known.first, len(known.table)) == (101, 3)
-    assert len(DayGrid(100, table[:1]).known().table) == 0
-
-
 def test_no_windows_are_no_days():
     assert len(grid_of(windows(date(2026, 6, 1), date(2026, 6, 2), "Asia/Tokyo").clear()).table) == 0
 
 
 def test_observations_within_an_hour_are_averaged():
-    day, minute = np.array([20, 20, 20, 21]), np.array([300, 320, 340, 23 * 60])
-    grid = DaySlots.of(day, minute, 60).mean(np.array([10.0, 13.0, np.nan, 20.0]))
+    day, minute = np.array([20, 20, 21]), np.array([300, 320, 23 * 60])
+    grid = DaySlots.of(day, minute, np.ones(3, dtype=np.int64), 60).mean(np.array([10.0, 13.0, 20.0]))
     assert grid.table.shape == (2, 24)
     assert grid.table[0, 5] == 11.5
     assert grid.table[1, 23] == 20.0

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -82,3 +83,20 @@ def test_a_month_that_is_missing_in_between_is_days_of_nothing() -> None:
     days = found.site_days(classes)
     assert days.days[31] == date(2013, 5, 31) + timedelta(days=1)
     assert days.events[31:61] == (None,) * 30
+
+
+def test_a_meter_that_was_silent_all_along_leaves_no_day_to_compare() -> None:
+    found = july()
+    silent = replace(found, metered=~found.metered, known=~found.known)
+    assert silent.site_days(silent.classes()).days == ()
+
+
+def test_days_without_a_metered_window_at_either_end_are_no_days_of_the_site() -> None:
+    found = july()
+    day = found.hours.day - found.hours.day[0]
+    torn = replace(found, metered=(day > 1) & (day < 20) & (day != 5))
+    days = torn.site_days(torn.classes())
+    assert (days.days[0], days.days[-1], len(days.days)) == (date(2013, 7, 3), date(2013, 7, 20), 18)
+    assert np.isnan(days.no_ev_kw).all(axis=1).tolist() == [n == 3 for n in range(18)]
+    assert len(days.events) == len(days.like_day) == len(days.sunday_like) == 18
+    assert days.sunday_like.tolist() == [one.isoweekday() > 5 for one in days.days]
