@@ -54,8 +54,8 @@ class DaySlots:
             return cls(0, 0, slots, day, np.empty(0))
         first = int(day.min())
         days, place = int(day.max()) - first + 1, (day - first) * slots + minute // slot_min
-        weighs = np.bincount(place, weight.astype(np.float64), minlength=days * slots)
-        return cls(first, days, slots, place, weighs)
+        weighs = np.bincount(place, weight, minlength=days * slots)
+        return cls(first, days, slots, place, np.asarray(weighs, dtype=np.float64))
 
     def mean(self, weighed: Floats) -> DayGrid:
         """Return the means of values times their weights.
