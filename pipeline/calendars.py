@@ -79,7 +79,8 @@ def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
     days = [period.read_from + timedelta(days=n) for n in range((period.read_to - period.read_from).days + 1)]
     midnights = [local_midnight_utc(day, zone) for day in days]
     window_us, edges_us = window_min * _MINUTE_US, [round(at.timestamp()) * _SECOND_US for at in midnights]
-    starts = np.array([at for begin, end in pairwise(edges_us) for at in range(begin, end, window_us)], dtype=np.int64)
+    spans = [np.arange(begin, end, window_us, dtype=np.int64) for begin, end in pairwise(edges_us)]
+    starts = np.concatenate(spans) if spans else np.zeros(0, dtype=np.int64)
     durations_s = np.diff(starts, append=edges_us[-1]) // _SECOND_US
     grid = [pl.Series("interval_start", starts, dtype=UTC), pl.Series("duration_s", durations_s)]
     return pl.DataFrame([*grid, *_local_calendar(starts, zone)])

@@ -22,8 +22,11 @@ class Register(NamedTuple):
     @classmethod
     def of(cls, column: pl.Series) -> Register:
         """Return a column of readings."""
-        if not column.null_count():
+        nulls = column.null_count()
+        if not nulls:
             return cls(column.to_numpy(), np.ones(len(column), dtype=np.bool_))
+        if nulls == len(column):
+            return cls(np.zeros(nulls, dtype=np.int64), np.zeros(nulls, dtype=np.bool_))
         return cls(column.fill_null(0).to_numpy(), column.is_not_null().to_numpy())
 
     def column(self, name: str) -> pl.Series:

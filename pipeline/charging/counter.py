@@ -18,21 +18,19 @@ _NEVER: Final = 2**62  # [ms]
 
 
 class Placed(NamedTuple):
-    """Instants laid between the times of readings [ms].
+    """Instants laid between the times of readings [ms]: `piece` is the last reading at or before each.
 
-    `piece` is the last reading at or before each, or the first, but one that another follows; `inside`: both are real.
+    Outside them it is the first, or the last but one: the reading before the nearest piece of the line.
     """
 
     edges: Integers
     piece: Integers
-    inside: Flags
 
     @classmethod
     def of(cls, times: Integers, edges: Integers) -> Placed:
         """Lay instants between times."""
         last = np.searchsorted(times, edges, side="right") - 1
-        inside = (last >= 0) & (last < len(times) - 1)
-        return cls(edges, np.minimum(np.maximum(last, 0), max(len(times) - 2, 0)), inside)
+        return cls(edges, np.minimum(np.maximum(last, 0), max(len(times) - 2, 0)))
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class Counter:
             return np.where(on_reading, 0, _NEVER)
         level = (self._rises == 0) & ~self.resets
         length = np.where(level, 0, self._lengths)[placed.piece]
-        return np.where(on_reading, 0, np.where(placed.inside, length, _NEVER))
+        return np.where(on_reading, 0, np.where(self._inside(placed.edges), length, _NEVER))
 
     def reset_between(self, starts: Integers, ends: Integers) -> Flags:
         """Tell in which windows, in part or whole, a piece across a reset lies."""
@@ -107,10 +105,8 @@ class Counter:
             return np.zeros(len(starts.edges), dtype=np.bool_)
         return np.asarray(self.totals[ends.piece + 1] != self.totals[starts.piece])
 
-    def off_by(self, edges: Integers, first: Integers, last: Integers, clock_bound_ms: int) -> Integers:
-        """Return how far the rises between edges, from `first` to `last`, can be from those told [Wh], rounded up."""
-        total = self.at(edges)
-        told = total[last] - total[first]
+    def off_by(self, edges: Integers, first: Integers, last: Integers, told: Integers, clock_bound_ms: int) -> Integers:
+        """Return how far rises between edges, from `first` to `last`, can be from those `told` [Wh], rounded up."""
         steepest = np.maximum(self.most_wh_per_ms * (edges[last] - edges[first]), told)
         shifts = np.unique(clock_bound_ms * np.arange(-_SHIFTS, _SHIFTS + 1) // _SHIFTS)
         # The truth lies between the limits at both edges, moved the same way.
@@ -135,8 +131,12 @@ class Counter:
         highest = np.maximum(np.minimum(rise, self.most_wh_per_ms * passed), straight)
         to_come = np.minimum(rise, self.most_wh_per_ms * (length - passed))
         lowest = np.minimum(rise - to_come, straight)
-        base = self.totals[placed.piece]
-        return base + np.where(placed.inside, lowest, straight), base + np.where(placed.inside, highest, straight)
+        inside, base = self._inside(edges), self.totals[placed.piece]
+        return base + np.where(inside, lowest, straight), base + np.where(inside, highest, straight)
+
+    def _inside(self, edges: Integers) -> Flags:
+        """Tell which instants lie between two readings, or on one that another follows."""
+        return np.asarray((edges >= self.times[0]) & (edges < self.times[-1]))
 
 
 def _steepest(times: Integers, totals: Integers, rising: Integers, step_wh: int) -> float:

@@ -122,6 +122,8 @@ class _Windows:
     instants: Integers
     first: Integers
     last: Integers
+    starts: Integers
+    ends: Integers
 
     @classmethod
     def of(cls, grid: pl.DataFrame) -> _Windows:
@@ -130,12 +132,11 @@ class _Windows:
         ends = starts + grid.get_column("duration_s").to_numpy() * 1000
         edges = np.sort(np.concatenate([starts, ends]), kind="stable")
         instants = edges[np.diff(edges, prepend=edges[:1] - 1) > 0]
-        return cls(instants, np.searchsorted(instants, starts), np.searchsorted(instants, ends))
+        return cls(instants, np.searchsorted(instants, starts), np.searchsorted(instants, ends), starts, ends)
 
     def rises(self, both: tuple[Counter, Counter], clock_bound_ms: int) -> tuple[_Rise, _Rise]:
         """Return what a charger's registers count in each window; nothing is known without a reading."""
-        starts, ends = self.instants[self.first], self.instants[self.last]
-        before, after = _laid(both, starts - clock_bound_ms), _laid(both, ends + clock_bound_ms)
+        before, after = _laid(both, self.starts - clock_bound_ms), _laid(both, self.ends + clock_bound_ms)
         laid = zip(both, _laid(both, self.instants), before, after, strict=True)
         into, out_of = (
             self._rise(counter, placed, counter.moves_between(*around), clock_bound_ms)
@@ -145,12 +146,16 @@ class _Windows:
 
     def _rise(self, counter: Counter, placed: Placed, moves: Flags, clock_bound_ms: int) -> _Rise:
         total, apart = counter.total(placed), counter.apart(placed)
-        starts, ends = self.instants[self.first], self.instants[self.last]
-        close = np.maximum(apart[self.first], apart[self.last]) <= ends - starts
-        known = close & ~counter.reset_between(starts, ends)
-        error_wh = np.full(len(starts), counter.step_wh if len(counter.times) > 1 else 0)
-        if moves.any():
-            edges = np.union1d(self.first[moves], self.last[moves])
-            first, last = (np.searchsorted(edges, places[moves]) for places in (self.first, self.last))
-            error_wh[moves] += counter.off_by(self.instants[edges], first, last, clock_bound_ms)
-        return _Rise(total[self.last] - total[self.first], known, error_wh)
+        wh = total[self.last] - total[self.first]
+        close = np.maximum(apart[self.first], apart[self.last]) <= self.ends - self.starts
+        known = close & ~counter.reset_between(self.starts, self.ends)
+        error_wh = np.full(len(wh), counter.step_wh if len(counter.times) > 1 else 0)
+        moving = np.flatnonzero(moves)
+        if len(moving):
+            first, last = self.first[moving], self.last[moving]
+            used = np.zeros(len(total), dtype=np.bool_)
+            used[first] = used[last] = True
+            number = np.cumsum(used) - 1
+            edges = self.instants[used]
+            error_wh[moving] += counter.off_by(edges, number[first], number[last], wh[moving], clock_bound_ms)
+        return _Rise(wh, known, error_wh)

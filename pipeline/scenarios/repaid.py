@@ -25,8 +25,9 @@ def managed_charge(sessions: pl.DataFrame, grid: pl.DataFrame, *, energy: Energy
     What a car gave is a debt of discharge / eta; what it takes afterwards repays it and is left out, in time order
     within the session. What a session leaves unrepaid is taken off its own charging, the latest first, and the rest
     off the car's next session. So per car: drawn here = charged - discharged / eta + what is still owed, exactly.
-    `sessions` as of `unmanaged_by_charger`; a session owns its charger until the next one begins. `grid`: the windows
-    with charge_wh of all chargers; `energy` measures any spans of one charger. One number per window of `grid`.
+    `sessions`: those since the programme began in order of plug-in, in the shape of `domain.CHARGING_SESSION` with
+    account; one owns its charger until the next one begins. `grid`: the windows with charge_wh of all chargers;
+    `energy` measures any spans of one charger. One number per window of `grid`.
     """
     edges = _edges_s(grid)
     owned = _Owned.of(sessions, edges)
@@ -123,17 +124,15 @@ class _Owned:
     @classmethod
     def of(cls, sessions: pl.DataFrame, edges: Wh) -> _Owned:
         """Read them; the last one of a charger owns it until plug-out, and at least until the windows end."""
-        columns = sessions.sort("plugged_in_at", maintain_order=True).get_column
+        columns = sessions.get_column
         accounts, charger_ids = columns("account").to_list(), columns("charger_id").to_list()
         begins, outs = _seconds(columns("plugged_in_at")), _seconds(columns("plugged_out_at"))
-        untils, following = np.maximum(outs, edges[-1]), dict[str, int]()
-        for number in reversed(range(len(charger_ids))):
-            charger_id = charger_ids[number]
-            if charger_id in following:
-                untils[number] = begins[following[charger_id]]
-            following[charger_id] = number
-        charge, discharge = (columns(name).to_numpy() for name in ("charge_wh", "discharge_wh"))
         numbers = np.flatnonzero((outs > edges[0]) & (begins < edges[-1]))
+        untils, next_plug_in = np.maximum(outs, edges[-1]), dict[str, int]()
+        for number in reversed(range(numbers[0] if len(numbers) else 0, len(charger_ids))):
+            untils[number] = next_plug_in.get(charger_ids[number], untils[number])
+            next_plug_in[charger_ids[number]] = begins[number]
+        charge, discharge = (columns(name).to_numpy() for name in ("charge_wh", "discharge_wh"))
         return cls(accounts, charger_ids, begins, untils, charge, discharge, numbers)
 
     def owed_before(self, flows: _Flows, round_trip: RoundTrip) -> Wh:

@@ -38,8 +38,7 @@ class Register:
         """Return the register at every edge [Wh]."""
         times, count = self.counter.times, len(self.counter.times)
         last = self.before - (times[np.minimum(self.before, count - 1)] != self.edges)
-        inside = (last >= 0) & (last < count - 1)
-        return self.counter.total(Placed(self.edges, np.clip(last, 0, max(count - 2, 0)), inside))
+        return self.counter.total(Placed(self.edges, np.clip(last, 0, max(count - 2, 0))))
 
     @cached_property
     def told(self) -> Ints:
