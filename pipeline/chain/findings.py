@@ -88,7 +88,7 @@ def clock_fits(inputs: Inputs, windows: pl.DataFrame, registers: charging.Regist
 
 def zero_runs_of(findings: pl.DataFrame) -> pl.DataFrame:
     """Return the zeros that are taken as missing."""
-    return findings.filter(pl.col("name") == ZERO_RUN)
+    return findings if findings.is_empty() else findings.filter(pl.col("name") == ZERO_RUN)
 
 
 def _meters(inputs: Inputs) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from pipeline.charging.columns import Integers, Reals
+from pipeline.charging.columns import Flags, Integers, Reals
 from pipeline.charging.order import Log
 from pipeline.fleet.readiness import TOLERANCE_PCT
 
@@ -22,46 +21,32 @@ def reserve_violations(
     `readings` as `domain.CHARGER_RECORD`; `reserves_pct` the configured reserve of each car [%]. A car that comes with
     less than its reserve violates nothing while it gives nothing. None where no reading of these cars states a charge.
     """
-    if readings.get_column("soc_pct").null_count() == readings.height:
+    if not reserves_pct or readings.get_column("soc_pct").null_count() == readings.height:
         return None
     log = Log.of(readings)
-    begin, end = (at.timestamp() * 1e6 for at in span)
-    soc_pct = log.readings.get_column("soc_pct").to_numpy()
-    session, begins, cars = _sessions(log)
-    reserve_pct = np.repeat(
-        [np.nan if car is None else reserves_pct.get(car, np.nan) for car in cars],
-        np.diff(begins, append=readings.height),
-    )
-    told = (log.at_us >= begin) & (log.at_us < end) & ~np.isnan(soc_pct) & ~np.isnan(reserve_pct)
-    if not told.any():
-        return None
-    below = told & (soc_pct < reserve_pct - TOLERANCE_PCT)
-    given_wh = log.readings.get_column("energy_export_wh").to_numpy()
-    inside = (np.flatnonzero(session == number) for number in np.unique(session[below]))
-    return sum(bool((below[places[1:]] & (_rises(given_wh[places]) > 0)).any()) for places in inside)
+    begin, end = (round(at.timestamp() * 1e6) for at in span)
+    soc_pct, given_wh = (log.readings.get_column(name).to_numpy() for name in ("soc_pct", "energy_export_wh"))
+    told = (log.at_us >= begin) & (log.at_us < end) & ~np.isnan(soc_pct)
+    violations, known = 0, False
+    for car, places in _sessions(log, told & (soc_pct < max(reserves_pct.values()) - TOLERANCE_PCT)):
+        if car is not None and car in reserves_pct:
+            known = True
+            below = told[places] & (soc_pct[places] < reserves_pct[car] - TOLERANCE_PCT)
+            violations += bool((below[1:] & (_rises(given_wh[places]) > 0)).any())
+    known = known or any(car in reserves_pct for car, _ in _sessions(log, told))
+    return violations if known else None
 
 
-class _Stays(NamedTuple):
-    """The session of each reading, by number; where unbroken runs of one begin; and each run's car, if it is named."""
-
-    session: Integers
-    begins: Integers
-    cars: list[str | None]
-
-
-def _sessions(log: Log) -> _Stays:
-    """The car of a session is that of its first reading that names one; readings outside sessions have none."""
-    ids, vehicles = (log.readings.get_column(f"{name}_id") for name in ("session", "vehicle"))
-    begins = np.union1d(np.flatnonzero(ids[1:].ne_missing(ids[:-1]).to_numpy()) + 1, log.bounds[:-1])
-    keys = list(zip(log.charger_of(begins).tolist(), ids[begins].to_list(), strict=True))
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    cars: dict[tuple[int, str | None], str | None] = {}
-    ends = np.append(begins[1:], len(ids)).tolist()
-    for key, begin, end, named in zip(keys, begins.tolist(), ends, vehicles[begins].to_list(), strict=True):
-        if key[1] is not None and cars.get(key) is None:
-            cars[key] = named or next(iter(vehicles[begin:end].drop_nulls().to_list()), None)
-    session = np.repeat([numbers[key] for key in keys], np.diff(begins, append=len(ids)))
-    return _Stays(session, begins, [cars.get(key) for key in keys])
+def _sessions(log: Log, readings: Flags) -> Iterator[tuple[str | None, Integers]]:
+    """The sessions that some readings belong to: the car, by the first reading that names one, and all places."""
+    ids, cars = (log.readings.get_column(f"{name}_id") for name in ("session", "vehicle"))
+    left = readings & ids.is_not_null().to_numpy() if ids.null_count() else readings.copy()
+    while left.any():
+        place = int(left.argmax())
+        own = log.span(int(log.charger_of(np.array(place))))
+        places = own.start + np.flatnonzero(ids[own].eq_missing(ids[place]).to_numpy())
+        left[places] = False
+        yield next((car for car in cars[places].to_list() if car is not None), None), places
 
 
 def _rises(register: Integers | Reals) -> Reals:
