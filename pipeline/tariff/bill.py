@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from itertools import pairwise, repeat
 from operator import itemgetter
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
 from pipeline.domain import BillPeriod
@@ -74,18 +74,20 @@ def _price_scenario(case: Case, rounding: Rounding | None) -> Bill:
 
 
 _UNKNOWN: Final = Decimal("NaN")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
+_UTC: Final = ZoneInfo("UTC")
 _NAMES: Final = ("charge_id", "span", "band")
 _MEASURED: Final = [name for name in DETERMINANT if name not in ("scenario", *_NAMES)]
 
 
 def _values(column: pl.Series) -> list[Any]:
-    """The Python values of a column; an instant, which is slow to make and often repeated, is made once."""
+    """The Python values of a column; instants by way of numpy, which makes them several times faster."""
     if not column.dtype.is_temporal():
         return column.to_list()
-    instants = column.to_physical().to_list()
-    made = {at: None if at is None else _EPOCH + timedelta(microseconds=at) for at in set(instants)}
-    return [made[at] for at in instants]
+    micros = column.to_physical().to_list()
+    once = [at for at in set(micros) if at is not None]
+    instants = np.array(once, dtype=np.int64).astype("datetime64[us]").tolist()
+    made = {at: instant.replace(tzinfo=_UTC) for at, instant in zip(once, instants, strict=True)}
+    return list(map(made.get, micros))
 
 
 def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> Mapping[tuple[Any, ...], Mapping[str, Rows]]:
@@ -102,8 +104,7 @@ def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> Mapping[tuple[
     begins = [number for number, head in enumerate(heads) if not number or head != heads[number - 1]]
     found: dict[tuple[Any, ...], dict[str, dict[tuple[str, int, str], Measured]]] = {}
     for first, until in pairwise([*begins, len(rows)]):
-        *filed, scenario = heads[first]
-        world = found.setdefault(tuple(filed), {}).setdefault(scenario, {})
+        world = found.setdefault(heads[first][:-1], {}).setdefault(heads[first][-1], {})
         world.update(zip(slots[first:until], rows[first:until], strict=True))
     return found
 
