@@ -53,6 +53,7 @@ class Register:
         into, out_of = (np.cumsum(part) for part in (np.maximum(steps, 0), np.minimum(steps, 0)))
         return replace(self, energy_wh=into), replace(self, energy_wh=out_of)
 
+    @cached_property
     def flows(self) -> tuple[Numbers, Numbers]:
         """Return when energy begins to flow and when it stands still again [s]."""
         flowing = np.concatenate([[False], np.diff(self.energy_wh) != 0, [False]])
@@ -160,12 +161,10 @@ class Changes:
     def busy(self, offset_s: float, reach_s: float) -> Busy:
         """Return the changes in which chargers have a part, their clocks being `offset_s` ahead, give or take."""
         count = len(self.edges) - 1
-        opened, closed = np.zeros((2, count + 2), dtype=np.int64)
-        for begins, ends in map(Register.flows, self.registers):
-            first = np.searchsorted(self.edges, begins - offset_s - reach_s, side="right") - 2
-            last = np.searchsorted(self.edges, ends - offset_s + reach_s) + 1  # a window without flow to either side
-            np.add.at(opened, np.clip(first, 0, count), 1)
-            np.add.at(closed, np.clip(last, 0, count), 1)
+        begins, ends = map(np.concatenate, zip(*(register.flows for register in self.registers), strict=True))
+        first = np.searchsorted(self.edges, begins - offset_s - reach_s, side="right") - 2
+        last = np.searchsorted(self.edges, ends - offset_s + reach_s) + 1  # a window without flow to either side
+        opened, closed = (np.bincount(np.clip(at, 0, count), minlength=count + 1) for at in (first, last))
         inside = np.cumsum(opened - closed)[:count] > 0
         edges = np.flatnonzero(np.append(inside, False) | np.append(False, inside))
         return Busy(self.edges[edges], edges[: max(0, len(edges) - 2)], self)

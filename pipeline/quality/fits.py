@@ -130,10 +130,10 @@ def _errors(design: Numbers, residual: Numbers) -> Numbers:
 
 def _solved(matrix: Numbers, told: Numbers) -> Numbers | None:
     """Solve normal equations, columns brought to one size; None where they depend on each other."""
-    sizes = np.sqrt(np.maximum(np.diag(matrix), 0))
+    sizes = np.sqrt(np.maximum(matrix.diagonal(), 0))
     if not sizes.all():
         return None
-    gram = matrix / np.outer(sizes, sizes)
+    gram = matrix / (sizes * sizes[:, None])
     spread = np.linalg.eigvalsh(gram)
     if spread[-1] > WORST_CONDITION * spread[0]:
         return None
