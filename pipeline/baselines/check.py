@@ -124,13 +124,17 @@ def _standard_error(placebo: DayErrors, v2b_day: Whole, shared: float) -> float:
     weights[at] = -1 / placebo.day.size
     lags = np.correlate(weights, weights, "full")[everyone.size - 1 :]  # sums of weights so many days apart
     fading = float(lags[0] + 2 * (lags[1:] @ rho ** np.arange(1, everyone.size)))
-    monthly = np.bincount(np.unique(_month(everyone), return_inverse=True)[1], weights)
+    monthly = np.bincount(_months(everyone), weights)
     alike = (1 - shared) * fading + shared * float(monthly @ monthly)
     return float(np.sqrt(max(spread * alike, 0.0)))
 
 
-def _month(day: Whole) -> NDArray[np.datetime64]:
-    return day.astype("datetime64[D]").astype("datetime64[M]")
+def _months(day: Whole) -> Whole:
+    """The number of the month that each of some days in order lies in, counting only months that occur."""
+    month = day.astype("datetime64[D]").astype("datetime64[M]")
+    begins = np.zeros(day.size, dtype=np.int64)
+    begins[1:] = month[1:] != month[:-1]
+    return np.asarray(np.cumsum(begins))
 
 
 def _common_to_months(placebo: DayErrors) -> float:
@@ -139,7 +143,8 @@ def _common_to_months(placebo: DayErrors) -> float:
     (MSB - MSW) / n0 is the variance between months, n0 = (n - sum(n_i^2) / n) / (groups - 1); 0 where it is below 0 or
     all days lie in one month (Searle, Casella, McCulloch: Variance Components, 1992, section 3.6).
     """
-    _, at, count = np.unique(_month(placebo.day), return_inverse=True, return_counts=True)
+    at = _months(placebo.day)
+    count = np.bincount(at)
     days, months = placebo.kw.size, count.size
     if months < 2 or months == days:
         return 0.0

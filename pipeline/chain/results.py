@@ -48,7 +48,7 @@ def compute(measured: Prepared) -> Result:
     energy = _energy(prepared)
     compared = _reconciled(prepared, bills, energy)
     told = (*_refusals(bills), *_answered(inputs.tariff), *_differences(compared))
-    findings = quality.joined((prepared.findings, pl.DataFrame(told, schema=pl.Schema(quality.FINDING))))
+    findings = quality.joined((prepared.findings, pl.DataFrame(told, schema=_FINDING)))
     checked = check_days(measured)
     facts = _facts(prepared, bills, energy, findings, compared, checked, drawn)
     facts = with_worth(prepared, bill, facts, drawn)
@@ -90,6 +90,9 @@ def _determinants(prepared: Prepared) -> pl.DataFrame:
 def _priced(prepared: Prepared, worlds: Mapping[str, Rows]) -> Mapping[str, Bill]:
     inputs, digits = prepared.inputs, get_currency_precision(prepared.inputs.site.currency)
     return price_measured(inputs.tariff, worlds, inputs.earlier.own_peaks, currency_digits=digits)
+
+
+_FINDING: Final = pl.Schema(quality.FINDING)
 
 
 def _refusals(bills: Mapping[str, Bill]) -> Iterator[Told]:
@@ -235,14 +238,19 @@ def _difference_sentence(entry: savings.Comparison) -> str:
     return f"The utility's bill states {stated} ({what}), {ours}: {savings.CAUSES[entry.cause or '']}."
 
 
+_EXACT: Final = pl.Decimal(38, 12)
+_UTILITY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    **dict.fromkeys(("figure", "unit", "charge_id", "cause"), pl.String),
+    **dict.fromkeys(("ours", "utility"), _EXACT),
+    "difference_pct": pl.Float64,
+}
+_NOT_COMPARED: Final = pl.DataFrame(schema=pl.Schema(_UTILITY))
+
+
 def _utility_frame(compared: Sequence[savings.Comparison]) -> pl.DataFrame:
-    exact = pl.Decimal(38, 12)
-    schema = {
-        **dict.fromkeys(("figure", "unit", "charge_id", "cause"), pl.String()),
-        **dict.fromkeys(("ours", "utility"), exact),
-        "difference_pct": pl.Float64(),
-    }
-    return pl.DataFrame([{name: getattr(entry, name) for name in schema} for entry in compared], schema=schema)
+    if not compared:
+        return _NOT_COMPARED
+    return pl.DataFrame([{name: getattr(entry, name) for name in _UTILITY} for entry in compared], schema=_UTILITY)
 
 
 def _coverage_pct(known: pl.Series) -> float:
@@ -325,11 +333,10 @@ def _line_frame(bills: Mapping[str, Bill]) -> pl.DataFrame:
         for world, bill in bills.items()
         for position, line in enumerate(bill.lines)
     ]
-    exact = pl.Decimal(38, 12)
     schema: dict[str, pl.DataType | type[pl.DataType]] = {
         **dict.fromkeys(("scenario", "charge_id", "band", "kind", "description", "unit", "carried_from"), pl.String),
         "position": pl.Int64,
-        **dict.fromkeys(("quantity", "rate", "amount", "own_peak_kw", "billing_demand_kw"), exact),
+        **dict.fromkeys(("quantity", "rate", "amount", "own_peak_kw", "billing_demand_kw"), _EXACT),
         "set_at": pl.Datetime("us", "UTC"),
     }
     return pl.DataFrame(rows, schema=schema)
