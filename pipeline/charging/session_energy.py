@@ -29,23 +29,21 @@ def sessions(readings: pl.DataFrame) -> pl.DataFrame:
     """
     stays = _Stays.of(Log.of(readings))
     log, at, since = stays.log, stays.at, stays.since
-    begun_us, names = log.at_us[at(stays.begins)], log.values("session_id", at(stays.begins))
-    in_order = np.array(sorted(range(len(names)), key=list(zip(begun_us.tolist(), names, strict=True)).__getitem__))
     named, soc = stays.marked(stays.marks.names_car), stays.marked(stays.marks.states_soc)
     found = {
-        "session_id": names,
+        "session_id": log.values("session_id", at(stays.begins)),
         "charger_id": log.values("charger_id", at(stays.begins)),
         "vehicle_id": log.values("vehicle_id", at(since.first(named))),
-        "plugged_in_at": begun_us,
+        "plugged_in_at": log.at_us[at(stays.begins)],
         "plugged_out_at": stays.out_us,
         "soc_in_pct": log.values("soc_pct", at(stays.inside.first(soc))),
         "soc_out_pct": log.values("soc_pct", at(stays.inside.last(soc))),
-        **dict.fromkeys(("target_soc_pct", "departure_at"), [None] * len(names)),
+        **dict.fromkeys(("target_soc_pct", "departure_at"), [None] * len(stays.begins)),
         "charge_wh": stays.energy("energy_import_wh"),
         "discharge_wh": stays.energy("energy_export_wh"),
         "complete": stays.ended & (since.first(stays.marked(stays.marks.begin)) >= 0),
     }
-    return framed(found, CHARGING_SESSION)[in_order]
+    return framed(found, CHARGING_SESSION)
 
 
 class _Marks(NamedTuple):
@@ -107,11 +105,17 @@ def _grouped(log: Log, changes: Flags) -> tuple[Integers, _Spans]:
     return places, _Spans(begins, ends)
 
 
+def _order_of(log: Log, begins: Integers) -> list[int]:
+    """Return the order of sessions by plug-in and name; `begins` are the places of the readings they begin with."""
+    keys = list(zip(log.at_us[begins].tolist(), log.values("session_id", begins), strict=True))
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
 @dataclass(frozen=True)
 class _Stays:
-    """Sessions as stretches of `places`, where their readings lie in the log: since plug-in, and up to plug-out.
+    """Sessions in order of plug-in, as stretches of `places`, where their readings lie in the log.
 
-    `begins` and `outs` are the readings they begin and end with.
+    `since` plug-in, and `inside`, up to plug-out, too. `begins` and `outs` are the readings they begin and end with.
     """
 
     log: Log
@@ -133,7 +137,9 @@ class _Stays:
         instants = np.flatnonzero(np.diff(log.at_us[places], prepend=-1))
         first = np.maximum(named.begins, instants[np.searchsorted(instants, begins, side="right") - 1])
         last = np.minimum(named.ends, np.append(instants, len(places))[np.searchsorted(instants, outs, side="right")])
-        return cls(log, marks, places, begins, outs, _Spans(first, named.ends), _Spans(first, last))
+        order = _order_of(log, places[begins])
+        begins, outs, first, last, ends = (edges[order] for edges in (begins, outs, first, last, named.ends))
+        return cls(log, marks, places, begins, outs, _Spans(first, ends), _Spans(first, last))
 
     def at(self, positions: Integers) -> Integers:
         """Return where readings lie in the log; -1, for none, stays so."""
