@@ -95,6 +95,13 @@ def test_silence_while_nothing_flows_is_no_lost_sample(readings: Readings) -> No
     assert quality.missing_samples(readings(rows), SPAN).is_empty()
 
 
+def test_a_session_of_the_same_name_at_another_charger_is_another(readings: Readings) -> None:
+    """Both chargers name their session alike: the 14 hours from the last reading of one to the first of the other."""
+    one = flowing(readings, [5 * n for n in range(31)])
+    other = flowing(readings, [1000 + 5 * n for n in range(31)]).with_columns(charger_id=pl.lit("CP2"))
+    assert quality.missing_samples(pl.concat([one, other]), SPAN).is_empty()
+
+
 def test_sessions_without_begin_or_end_are_counted_by_charger(readings: Readings) -> None:
     rows = [
         (0, 0, None, {"session_id": "whole", "context": "begin"}),
