@@ -186,7 +186,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
     clock_ends = sources.clock_ends()
     deviations = sources.deviations(*_SETS, also=np.concatenate([corners * sources.live, clock_ends]))
     sizes = [*(drawn.draws for drawn in _SETS), len(corners), len(clock_ends)]
-    whole, measurement, modelling, still, ends, clocks = compared.drawn(deviations, sizes, alone=(1, 2, 5))
+    whole, measurement, modelling, still, ends, clocks = compared.drawn(deviations, sizes, alone=(1, 2, 4, 5))
     if len(whole.sample.lines) != len(compared.headline.lines):
         return None  # charges on reactive energy are not priced in draws, which hold active energy only
     peak_kw = compared.widened("peak_kw", _range(compared.reductions, whole, still, ends))
