@@ -39,18 +39,18 @@ def doubts_of(
     checked: Checked,
     drawn: Drawn | None,
 ) -> list[str]:
-    """Return the codes of what forbids a proved saving."""
+    """Return the codes of what forbids a proved saving: what says that it is wrong before what leaves it open."""
     inputs = prepared.inputs
-    doubts = _gaps(prepared, drawn)
+    doubts = _gaps(prepared, drawn) + contradictions_of(prepared, compared, checked)
     if inputs.site.headline not in known and prepared.outside_sessions:
         doubts.append("sessions_unknown")
     if inputs.earlier.incomplete & inputs.reach:
         doubts.append("ratchet_history_incomplete")
-    if drawn is not None and _too_wide(drawn):
-        doubts.append("range_too_wide")
     if drawn is not None and _clocks_matter(drawn):
         doubts.append("clock_unresolved")
-    return doubts + contradictions_of(prepared, compared, checked)
+    if drawn is not None and _too_wide(drawn):
+        doubts.append("range_too_wide")
+    return doubts
 
 
 def contradictions_of(prepared: Prepared, compared: Sequence[savings.Comparison], checked: Checked) -> list[str]:

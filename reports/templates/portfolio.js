@@ -60,7 +60,7 @@ function count() {
     sums[data.currency[row]] = (sums[data.currency[row]] || 0) + data.saved[row];
   }
   const line = document.getElementById("sums");
-  const parts = [line.dataset.bills.replace("{count}", plain.format(shown.length)),
+  const parts = [(shown.length === 1 ? line.dataset.bill : line.dataset.bills).replace("{count}", plain.format(shown.length)),
     line.dataset.proved.replace("{count}", plain.format(proved))];
   for (const currency of Object.keys(sums).sort()) {
     parts.push(line.dataset.saved.replace("{amount}", money(sums[currency], currency)));

@@ -173,6 +173,7 @@ def test_ten_thousand_sites_sort_and_filter(watch) -> None:
     proved = next(row.site_id for row in portfolio(SITES) if (row.month, row.state) == (MONTHS[0], "ok"))
     page.locator("#find").fill(proved)
     assert rows.count() == 1
+    assert sums.inner_text().startswith("1 bill \u00b7 1 with a proved saving")
     assert rows.locator("a").first.get_attribute("href") == f"{proved}/{MONTHS[0]}/report.html"
     page.locator("#find").fill("")
     cut = page.get_by_role("button", name="Peak cut, kW")
