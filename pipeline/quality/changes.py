@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import charging
+from pipeline.calendars import instants_us
 from pipeline.quality.findings import in_time
 
 LEAST_WINDOWS: Final = 200
@@ -206,7 +207,7 @@ def changes_of(windows: pl.DataFrame, registers: charging.Registers) -> Changes 
     if windows.height < LEAST_WINDOWS or not bool(windows.get_column("metered").all()):
         return None
     ordered = in_time(windows)
-    starts = ordered.get_column("interval_start").dt.epoch("ms").to_numpy() / 1000
+    starts = instants_us(ordered.get_column("interval_start")) // 1000 / 1000
     edges = np.append(starts, starts[-1] + ordered.item(-1, "duration_s"))
     moving = tuple(one for one in _registers(registers) if np.ptp(one.shifted(edges, 0.0)) > 0)
     if not moving:
