@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,9 +53,9 @@ def match_debt(charge: Wh, discharge: Wh, session: Wh, owed: Wh, round_trip: Rou
     debts = _steps(_debts(given, round_trip), bounds, np.zeros_like(owed))
     unpaid = owed[session] + _running(debts - charge, session, bounds)
     still = unpaid - np.minimum(_lowest_yet(unpaid, session), 0)
-    kept = _steps(still, bounds, owed) - debts + charge
-    totals = _sums(kept, bounds)
-    left = owed + _sums(_steps(still, bounds, owed), bounds)
+    grown = _steps(still, bounds, owed)
+    kept = charge - (debts - grown)
+    totals, left = _sums(kept, bounds), owed + _sums(grown, bounds)
     to_come = totals[session] - _running(kept, session, bounds)
     removed = np.minimum(kept, np.maximum(left[session] - to_come, 0))
     return kept - removed, np.maximum(left - totals, 0)
@@ -110,16 +110,15 @@ def _seconds(instants: pl.Series) -> Wh:
 class _Owned:
     """Sessions in order of plug-in; each owns its charger from `begins` up to `untils` [s since 1970].
 
-    Those of `numbers` lie within the windows, in part or whole.
+    Those of `within` lie within the windows, in part or whole: their numbers, charger by charger.
     """
 
     accounts: Sequence[str]
-    charger_ids: Sequence[str]
     begins: Wh
     untils: Wh
     charge: Wh
     discharge: Wh
-    numbers: Wh
+    within: Mapping[str, Wh]
 
     @classmethod
     def of(cls, sessions: pl.DataFrame, edges: Wh) -> _Owned:
@@ -132,30 +131,35 @@ class _Owned:
         for number in reversed(range(numbers[0] if len(numbers) else 0, len(charger_ids))):
             untils[number] = next_plug_in.get(charger_ids[number], untils[number])
             next_plug_in[charger_ids[number]] = begins[number]
+        by_charger: dict[str, list[int]] = {}
+        for number in numbers.tolist():
+            by_charger.setdefault(charger_ids[number], []).append(number)
+        within = {charger_id: np.array(own) for charger_id, own in by_charger.items()}
         charge, discharge = (columns(name).to_numpy() for name in ("charge_wh", "discharge_wh"))
-        return cls(accounts, charger_ids, begins, untils, charge, discharge, numbers)
+        return cls(accounts, begins, untils, charge, discharge, within)
 
     def owed_before(self, flows: _Flows, round_trip: RoundTrip) -> Wh:
-        """Return what each session's car owed before it [Wh]: what it gave and did not take again, session by session.
+        """Return what each car owed before its session within the windows [Wh], in the order of `flows`.
 
-        Sessions within the windows count by what flowed while they owned their charger, as they are matched.
+        That is what it gave before and did not take again, session by session. Sessions within the windows count by
+        what flowed while they owned their charger, as they are matched.
         """
         taken, given = self.charge.copy(), self.discharge.copy()
-        bounds = _bounds(flows.session, len(taken))
-        taken[self.numbers] = _sums(flows.charge, bounds)[self.numbers]
-        given[self.numbers] = _sums(flows.discharge, bounds)[self.numbers]
+        numbers = np.concatenate([*self.within.values(), np.zeros(0, dtype=np.int64)])
+        bounds = _bounds(flows.session, len(numbers))
+        taken[numbers], given[numbers] = _sums(flows.charge, bounds), _sums(flows.discharge, bounds)
         owed, before = dict[str, int](), list[int]()
         for account, change in zip(self.accounts, (_debts(given, round_trip) - taken).tolist(), strict=True):
             before.append(owed.get(account, 0))
             owed[account] = max(0, before[-1] + change)
-        return np.array(before, dtype=np.int64)
+        return np.take(np.array(before, dtype=np.int64), numbers)
 
 
 @dataclass(frozen=True)
 class _Flows:
-    """What flowed in pieces of time while sessions owned their charger, session by session.
+    """What flowed in pieces of time while sessions within the windows owned their charger, session by session.
 
-    The pieces' starts [s since 1970], energies into and out of the car [Wh], and the numbers of their sessions.
+    The pieces' starts [s since 1970], energies into and out of the car [Wh], and whose they are, the first session's 0.
     """
 
     starts: Wh
@@ -166,19 +170,18 @@ class _Flows:
     @classmethod
     def of(cls, owned: _Owned, edges: Wh, energy: Energy) -> _Flows:
         """Measure all sessions within the windows."""
-        by_charger: dict[str, list[int]] = {}
-        for number in owned.numbers.tolist():
-            by_charger.setdefault(owned.charger_ids[number], []).append(number)
-        found = [_flows(charger_id, owned, np.array(own), edges, energy) for charger_id, own in by_charger.items()]
-        found.append(np.zeros((4, 0), dtype=np.int64))
-        joined = np.concatenate(found, axis=1)
-        return cls(*joined[:, np.argsort(joined[3], kind="stable")])
+        found, count = [np.zeros((4, 0), dtype=np.int64)], 0
+        for charger_id, own in owned.within.items():
+            starts, charge, discharge, session = _flows(charger_id, owned, own, edges, energy)
+            found.append(np.stack([starts, charge, discharge, session + count]))
+            count += len(own)
+        return cls(*np.concatenate(found, axis=1))
 
 
-def _flows(charger_id: str, owned: _Owned, own: Wh, edges: Wh, energy: Energy) -> Wh:
+def _flows(charger_id: str, owned: _Owned, own: Wh, edges: Wh, energy: Energy) -> tuple[Wh, Wh, Wh, Wh]:
     """Measure one charger in pieces that neither cross an edge of a window, also beyond the grid, nor a plug-in.
 
-    Returns rows as `_Flows` names them.
+    Returns what `_Flows` names, numbered within the charger.
     """
     begins, untils, width = owned.begins[own], owned.untils[own], int(edges[1] - edges[0])
     first, last = begins[0], untils.max()
@@ -188,7 +191,7 @@ def _flows(charger_id: str, owned: _Owned, own: Wh, edges: Wh, energy: Energy) -
     charge, discharge = energy(charger_id, pieces)
     owner = np.searchsorted(begins, pieces[:-1], side="right") - 1
     inside = pieces[:-1] < untils[owner]
-    return np.stack([pieces[:-1], charge, discharge, own[owner]])[:, inside]
+    return pieces[:-1][inside], charge[inside], discharge[inside], owner[inside]
 
 
 def _merged(cuts: Wh, plugs: set[int]) -> Wh:
