@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -25,10 +25,11 @@ _FEW: Final = 39
 """Draws of each part of a range, whose bounds are then the least and the highest but none: 1 and 39 of 39."""
 _SETS: Final = (
     DrawnSet(),
+    DrawnSet(_FEW, noisy=False),
     DrawnSet(_FEW, modelled=False),
     DrawnSet(_FEW, measured=False),
-    DrawnSet(_FEW, noisy=False),
 )
+"""Whole draws, those without noise, and those of one part of what can be off."""
 LOSSES_SUMMED: Final = 0.02
 """Half the range of losses from sums of stays, whose states of charge are rounded [1]."""
 ASSUMED_LOSSES: Final = 0.027
@@ -186,7 +187,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
     clock_ends = sources.clock_ends()
     deviations = sources.deviations(*_SETS, also=np.concatenate([corners * sources.live, clock_ends]))
     sizes = [*(drawn.draws for drawn in _SETS), len(corners), len(clock_ends)]
-    whole, measurement, modelling, still, ends, clocks = compared.drawn(deviations, sizes, alone=(1, 2, 4, 5))
+    whole, still, measurement, modelling, ends, clocks = compared.drawn(deviations, sizes)
     if len(whole.sample.lines) != len(compared.headline.lines):
         return None  # charges on reactive energy are not priced in draws, which hold active energy only
     peak_kw = compared.widened("peak_kw", _range(compared.reductions, whole, still, ends))
@@ -286,24 +287,23 @@ class _Compared:
     actual: Bill
     line: savings.LineKey | None
 
-    def drawn(
-        self, deviations: uncertainty.Deviations, sizes: Sequence[int], *, alone: Sequence[int]
-    ) -> list[uncertainty.DrawnBills]:
-        """Bill every draw of sets of some sizes under each other, after its own past peaks.
+    def drawn(self, deviations: uncertainty.Deviations, sizes: Sequence[int]) -> list[uncertainty.DrawnBills]:
+        """Bill every draw of sets of some sizes under each other.
 
-        The sets that are `alone` are billed after the rebuilt ones, as if only this bill were off.
+        Whole draws and those without noise are billed after their own past peaks, the other sets after the rebuilt
+        ones, as if only this bill were off.
         """
         inputs, windows = self.prepared.inputs, self.prepared.windows
         name, terms = inputs.site.headline, terms_of(self.prepared)
         measured = terms.measure(uncertainty.Rebuilt.of(windows, name).moved(deviations))
-        known = inputs.earlier.own_peaks
-        own = uncertainty.past_of_draws(known, inputs.earlier.drawn, name, inputs.reach)
-        rebuilt = uncertainty.past_of_draws(known, {}, name, inputs.reach)
-        bounds = np.cumsum([0, *sizes])
-        sets = [measured.of(slice(first, until)) for first, until in pairwise(bounds)]
-        pasts = [rebuilt if number in alone else own for number in range(len(sets))]
-        alike = uncertainty.DrawnBills(terms, sets[0], pasts[0]).first
-        return [uncertainty.DrawnBills(terms, *drawn, alike) for drawn in zip(sets, pasts, strict=True)]
+        with_past, alone = sizes[:2], sizes[2:]
+        draws = np.concatenate([np.arange(size) for size in with_past])
+        known, reach = inputs.earlier.own_peaks, inputs.reach
+        own = uncertainty.past_of_draws(known, inputs.earlier.drawn, name, reach, draws)
+        rebuilt = uncertainty.past_of_draws(known, {}, name, reach)
+        whole = uncertainty.DrawnBills(terms, measured.of(slice(len(draws))), own)
+        others = uncertainty.DrawnBills(terms, measured.of(slice(len(draws), None)), rebuilt, whole.first)
+        return [*whole.sets(with_past), *others.sets(alone)]
 
     def widened(self, figure: str, found: Range | None) -> Range | None:
         """Widen a range by what windows without meter data leave open."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipeline.tariff import Bill, Matrix, MeasuredDraws, Moved, ResolvedTariff, 
 from pipeline.uncertainty.draws import Reals
 from pipeline.uncertainty.exact import Ints, NotLinearError, Past, priced
 
+_ALL: Final = slice(None)
 History = Mapping[tuple[str, str], Mapping[str, Decimal]]
 
 DETERMINANT_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
@@ -54,13 +56,25 @@ class Terms:
 class DrawnBills:
     """The bills of all draws, in their order: what they were priced on, and own peaks of earlier months.
 
-    `alike`: a bill of the same terms, for the lines that no draw changes; None for that of the first draw.
+    `alike`: a bill of the same terms, for the lines that no draw changes; None for that of the first draw. `among`:
+    more draws that these are some of, priced together, and where they lie in them.
     """
 
     terms: Terms
     measured: MeasuredDraws
     past: Past
     alike: Bill | None = None
+    among: tuple[DrawnBills, slice] | None = None
+
+    def sets(self, sizes: Sequence[int]) -> list[DrawnBills]:
+        """Return the draws set by set."""
+        bounds = np.cumsum([0, *sizes]).tolist()
+        places = [slice(first, until) for first, until in pairwise(bounds)]
+        alike = self.sample
+        return [
+            DrawnBills(self.terms, self.measured.of(place), _some(self.past, place), alike, (self, place))
+            for place in places
+        ]
 
     def bill(self, draw: int) -> Bill:
         """Return the whole bill of one draw."""
@@ -84,6 +98,9 @@ class DrawnBills:
 
     @cached_property
     def _priced(self) -> tuple[Reals, list[tuple[LineKey, Reals]]]:
+        if self.among:
+            more, place = self.among
+            return more.totals[place], [(key, values[place]) for key, values in more.own_peaks]
         try:
             return priced(self.terms.tariff, self.measured, self.past, self.sample, self.terms.currency_digits)
         except NotLinearError:
@@ -136,12 +153,24 @@ def _kw(peak: Decimal | Ints, draw: int) -> Decimal:
     return peak if isinstance(peak, Decimal) else Decimal(int(peak[draw])) / 1000
 
 
+def _some(past: Past, draws: slice) -> Past:
+    return {
+        charge_id: {month: peak if isinstance(peak, Decimal) else peak[draws] for month, peak in months.items()}
+        for charge_id, months in past.items()
+    }
+
+
 def past_of_draws(
-    point: History, drawn: Mapping[str, pl.DataFrame], scenario: Scenario, reach: frozenset[str]
+    point: History,
+    drawn: Mapping[str, pl.DataFrame],
+    scenario: Scenario,
+    reach: frozenset[str],
+    draws: Ints | slice = _ALL,
 ) -> dict[str, dict[str, Decimal | Ints]]:
     """Return own peaks of earlier months: those each draw had itself, the rebuilt ones where a month was not drawn.
 
-    `point` as of `tariff.price`; `drawn`: frames of `DETERMINANT_DRAW` by month; `reach`: the months looked back to.
+    `point` as of `tariff.price`; `drawn`: frames of `DETERMINANT_DRAW` by month; `reach`: the months looked back to;
+    `draws`: their numbers, in the order wanted.
     """
     found: dict[str, dict[str, Decimal | Ints]] = {
         charge_id: {m: kw for m, kw in months.items() if m in reach}
@@ -153,7 +182,7 @@ def past_of_draws(
             drawn[month].get_column("charge_id"), drawn[month].get_column("own_peak_w"), strict=True
         ):
             if peaks.null_count() == 0:
-                watts = peaks.to_numpy()
+                watts = peaks.to_numpy()[draws]
                 known = found.setdefault(charge_id, {})
                 before = known.get(month)
                 known[month] = np.maximum(before, watts) if isinstance(before, np.ndarray) else watts
