@@ -24,8 +24,9 @@ class Log(NamedTuple):
     def of(cls, readings: pl.DataFrame) -> Log:
         """Put readings in order; those that are so already stay as they came, which costs far less."""
         found = cls._as_it_lies(readings)
-        falls = np.flatnonzero(np.diff(found.at_us) < 0) + 1
-        if all(one < other for one, other in pairwise(found.charger_ids)) and np.isin(falls, found.bounds).all():
+        falls = np.flatnonzero(found.at_us[1:] < found.at_us[:-1]) + 1
+        rising = all(one < other for one, other in pairwise(found.charger_ids))
+        if rising and set(falls.tolist()) <= set(found.bounds.tolist()):
             return found
         return cls._as_it_lies(readings.sort("charger_id", "measured_at", maintain_order=True))
 
