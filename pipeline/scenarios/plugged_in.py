@@ -7,7 +7,7 @@ predecessor did leave something, until none changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -93,7 +93,7 @@ class PlugIns:
         `sessions`: every session since the programme began, in the shape of `domain.CHARGING_SESSION`, with the
         `account` it belongs to; `grid` of `calendars.window_grid`.
         """
-        begin, end = (sessions.get_column(f"plugged_{way}_at").dt.epoch("us").to_numpy() for way in ("in", "out"))
+        begin, end = (sessions.get_column(f"plugged_{way}_at").to_physical().to_numpy() for way in ("in", "out"))
         by_time = np.argsort(begin, kind="stable")
         accounts, account = _numbered(sessions.get_column("account")[by_time])
         by_account = np.argsort(account, kind="stable")
@@ -104,7 +104,7 @@ class PlugIns:
         usable = np.array([np.nan if car is None else car.usable_wh for car in known])[account]
         default = np.array([np.nan if car is None else car.target_soc_pct for car in known])[account]
         soc_in, soc_out, stated = (
-            sessions.get_column(f"{name}_pct").cast(pl.Float64).to_numpy()[order]
+            sessions.get_column(f"{name}_pct").to_numpy()[order].astype(np.float64)
             for name in ("soc_in", "soc_out", "target_soc")
         )
         usable = np.where(np.isnan(soc_in) | np.isnan(soc_out), np.nan, usable)
@@ -125,15 +125,15 @@ class PlugIns:
         return replace(self, stays=self.stays.of(self.stays.end_us >= since_us))
 
 
-def _numbered(names: Iterable[str]) -> tuple[list[str], Wh]:
+def _numbered(names: pl.Series) -> tuple[list[str], Wh]:
     """Names in the order of their first appearance, and the number of each entry's."""
     seen: dict[str, int] = {}
-    numbers = [seen.setdefault(str(name), len(seen)) for name in names]
+    numbers = [seen.setdefault(name, len(seen)) for name in names.to_list()]
     return list(seen), np.array(numbers, dtype=np.int64)
 
 
 def _edges(grid: pl.DataFrame) -> Reals:
-    starts = grid.get_column("interval_start").dt.epoch("us").to_numpy()
+    starts = grid.get_column("interval_start").to_physical().to_numpy()
     ends = starts[-1:] + grid.get_column("duration_s").to_numpy()[-1:] * _SECOND
     edges: Reals = np.append(starts, ends) / _SECOND
     return edges

@@ -58,9 +58,9 @@ class Axis:
     position: Reals
 
     def changed(self, charger_id: str, drawn: Ints) -> tuple[tuple[Ints, Reals], ...]:
-        """Return how both ends differ from what a charger `drawn` has [Wh], each with the weight it has in a draw."""
+        """Return how ends differ from what a charger `drawn` has [Wh], each with the weight it has in a draw."""
         ends = ((self.low, -self.position), (self.high, self.position))
-        return tuple((end.get(charger_id, drawn) - drawn, np.maximum(0, weight)) for end, weight in ends)
+        return tuple((end[charger_id] - drawn, np.maximum(0, weight)) for end, weight in ends if charger_id in end)
 
 
 @dataclass(frozen=True)
@@ -202,18 +202,22 @@ class Sources:
     def _gain(self, accuracy: float, *name: object) -> Reals:
         return accuracy * signed(self.site_id, *name)
 
-    def _clock(self, charger: ChargerSource) -> tuple[Reals, Reals]:
-        """The drawn offsets of a charger's clock, and those around them at which its register is differenced anew."""
-        offsets = charger.clock.draws_s(self.site_id, charger.charger_id, "clock")
-        reach = float(np.abs(offsets).max())
-        return offsets, np.linspace(-reach, reach, CLOCK_KNOTS) if reach else np.zeros(0)
+    @cached_property
+    def _clocks(self) -> Mapping[str, tuple[Reals, Reals]]:
+        """The drawn offsets of chargers' clocks, and those around them at which registers are differenced anew."""
+        found = {}
+        for charger in self.chargers:
+            offsets = charger.clock.draws_s(self.site_id, charger.charger_id, "clock")
+            reach = float(np.abs(offsets).max())
+            found[charger.charger_id] = offsets, np.linspace(-reach, reach, CLOCK_KNOTS) if reach else np.zeros(0)
+        return found
 
     @cached_property
     def _shifted(self) -> Mapping[str, Ints]:
         """By charger, what its flows gain by clocks at every knot but 0, and at the low and the high end [Wh]."""
         found = {}
         for charger in self.chargers:
-            _, knots = self._clock(charger)
+            _, knots = self._clocks[charger.charger_id]
             offsets = [*knots[knots != 0].tolist(), -charger.clock.reach_s, charger.clock.reach_s]
             into, out_of = (
                 np.zeros((len(offsets), len(self.starts)), dtype=np.int64) if one is None else one.gained(offsets)
@@ -231,16 +235,20 @@ class Sources:
         yield _Row(out_of - into, gain - 1)
         if charger.conversion or self.dc_chance:
             yield _Row(out_of + into, self._conversion(charger))
-        offsets, knots = self._clock(charger)
+        offsets, knots = self._clocks[charger.charger_id]
         for knot, gained in zip(knots[knots != 0], self._shifted[charger.charger_id], strict=False):
             yield _Row(gained, gain * np.maximum(0, 1 - np.abs(offsets - knot) / (knots[1] - knots[0])))
+
+    @cached_property
+    def _hidden(self) -> Reals:
+        """Where a site's registers stand, and what a conversion takes: even numbers of each draw."""
+        return even(self.site_id, "side", count=2)
 
     def _conversion(self, charger: ChargerSource) -> Reals:
         """Tell by how much less is given and more taken on the grid's side than the registers say."""
         if charger.conversion:
             return charger.conversion * signed(self.site_id, charger.charger_id, "side")
-        hidden = even(self.site_id, "side", count=2)
-        least, most = DC_LOSS
+        hidden, (least, most) = self._hidden, DC_LOSS
         return np.where(hidden[:, 0] < self.dc_chance, -(least + (most - least) * hidden[:, 1]), 0.0)
 
     def _modelled(self, charger: ChargerSource, gain: Reals) -> Iterator[_Row]:
