@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -71,7 +71,14 @@ class _Days:
 
     def where(self, chosen: Flags | Whole | slice) -> _Days:
         """Return some of the days."""
-        return _Days(*(getattr(self, one.name)[chosen] for one in fields(self)))
+        return _Days(
+            self.v2b[chosen],
+            self.reference[chosen],
+            self.day[chosen],
+            self.estimated_kw[chosen],
+            self.logged_kw[chosen],
+            self.age_days[chosen],
+        )
 
     @property
     def placebos(self) -> _Days:
@@ -169,7 +176,7 @@ class ComparedDays:
             age_days=known["age_days"].to_numpy(),
         )
         rules = []
-        for name in sorted(set(found.get_column("method"))):
+        for name in sorted(set(found.get_column("method").to_list())):
             rows = np.flatnonzero((method == name).to_numpy())
             every, begun = days.where(rows), np.searchsorted(rows, earlier.height)
             these = every.where(slice(begun, None))
