@@ -358,6 +358,17 @@ def test_what_does_not_fit_before_plug_out_is_drawn_at_the_next_session() -> Non
     assert found == {"07-01 08:00": 3000, "07-02 08:00": 1500}
 
 
+def test_what_never_fits_is_carried_through_all_stays() -> None:
+    """4,000 Wh in half an hour of 3,000: 1,000 more are wanted in vain every day, 28 days long."""
+    month = window_grid(calendar_month("2013-07"), "UTC", 30)
+    stays = [without_soc(day, 4000, 0, out="08:30") for day in range(1, 29)]
+    (found,) = unmanaged_by_charger(
+        PlugIns.of(charging_sessions(stays), month, CAR), [Model(lambda *_: SIX_KW, ROUND_TRIP)]
+    )
+    assert found.drawn["CP1"].sum() == 28 * 3000
+    assert found.unfit["CP1"] == pytest.approx(1000 * 28 * 29 / 2)
+
+
 @given(st.lists(st.tuples(st.integers(0, 9000), st.integers(0, 5000)), min_size=1, max_size=8))
 def test_without_states_of_charge_no_driving_is_invented(days: list[tuple[int, int]]) -> None:
     """Drawn in all = the highest running sum of net energy that the stock ever reached, and never less than the net."""

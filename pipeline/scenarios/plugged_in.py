@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ _SECOND: Final = 1_000_000
 _SOC_STEPS: Final = np.array([[0.0], [0.80], [0.85], [0.90], [0.95]])
 _SOC_ENDS: Final = np.array([[0.80], [0.85], [0.90], [0.95], [1.0]])
 _LAST: Final = -1
+_TOGETHER: Final = 8  # rounds in which all cases that are not settled are charged again
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def unmanaged_by_charger(plug_ins: PlugIns, models: Sequence[Model]) -> list[Cha
     if not len(plug_ins.stays.charger):
         return [Charged({}, {}) for _ in models]
     cases = _Cases.of(plug_ins, models)
-    profiles = _settled(cases, _following(plug_ins.stays, len(models)))
+    profiles = _settled(cases, _Chains.of(plug_ins.stays, len(models)))
     drawn, unfit = _by_window(plug_ins, cases, profiles), _unfit(plug_ins, cases, profiles)
     names = [(number, plug_ins.charger_ids[number]) for number in dict.fromkeys(plug_ins.stays.charger.tolist())]
     return [
@@ -180,7 +182,7 @@ class _Cases(NamedTuple):
 
     @classmethod
     def of(cls, plug_ins: PlugIns, models: Sequence[Model]) -> _Cases:
-        stays, count = plug_ins.stays, len(models)
+        stays, times = plug_ins.stays, len(models)
         pairs, pair = np.unique(stays.charger * len(plug_ins.accounts) + stays.account, return_inverse=True)
         names = [
             (plug_ins.charger_ids[charger], plug_ins.accounts[account])
@@ -190,12 +192,12 @@ class _Cases(NamedTuple):
             np.array([(power.power_w, *power.taper_w) for power in (model.curve(*name) for name in names)])
             for model in models
         ]
-        usable, arrived, departed, target = (np.tile(energies, count) for energies in stays[4:8])
+        usable, arrived, departed, target = (np.tile(energies, times) for energies in stays[4:8])
         net = [stays.charge_wh - stays.discharge_wh / model.round_trip.efficiency for model in models]
         losses = [model.round_trip.charge_wh_per_battery_wh for model in models]
         return cls(
-            np.tile(stays.begin_us / _SECOND, count),
-            np.tile(stays.end_us / _SECOND, count),
+            np.tile(stays.begin_us / _SECOND, times),
+            np.tile(stays.end_us / _SECOND, times),
             usable,
             arrived,
             departed,
@@ -268,28 +270,48 @@ def _at(instants: Reals, energies: Reals, wanted: Reals) -> Reals:
     return read
 
 
-def _following(stays: _Stays, models: int) -> Wh:
-    """The number of the case that takes over what each one left, -1 for none: the account's next of its kind."""
-    following = np.full(len(stays.account), _LAST)
-    told = ~np.isnan(stays.usable_wh)
-    for kind in (np.flatnonzero(told), np.flatnonzero(~told)):
-        same = stays.account[kind[1:]] == stays.account[kind[:-1]]
-        following[kind[:-1][same]] = kind[1:][same]
-    first = np.arange(models)[:, None] * len(following)
-    found: Wh = np.where(following == _LAST, _LAST, following + first).ravel()
-    return found
+class _Chains(NamedTuple):
+    """The number of the case that takes over what each one left, -1 for none, and the number of each one's chain.
+
+    A chain are an account's stays of one kind by one model.
+    """
+
+    following: Wh
+    chain: Wh
+
+    @classmethod
+    def of(cls, stays: _Stays, models: int) -> _Chains:
+        following = np.full(len(stays.account), _LAST)
+        told = ~np.isnan(stays.usable_wh)
+        for kind in (np.flatnonzero(told), np.flatnonzero(~told)):
+            same = stays.account[kind[1:]] == stays.account[kind[:-1]]
+            following[kind[:-1][same]] = kind[1:][same]
+        model = np.arange(models)[:, None]
+        found = np.where(following == _LAST, _LAST, following + model * len(following))
+        chain = 2 * stays.account + told
+        return cls(found.ravel(), (chain + model * (chain.max(initial=0) + 1)).ravel())
 
 
-def _settled(cases: _Cases, following: Wh) -> _Profile:
-    """Charge all cases, and those again whose predecessor turns out to have left something else than thought."""
-    before = np.zeros(len(cases.begin))
-    found = _Profile.of(cases, before)
-    now = np.arange(len(before))
-    while len(now := now[following[now] != _LAST]):
-        later = following[now]
-        changed = before[later] != found.left_wh[now]
-        before[later] = found.left_wh[now]
-        now = later[changed]
+def _settled(cases: _Cases, chains: _Chains) -> _Profile:
+    """Charge all cases, and those again whose predecessor turns out to have left something else than thought.
+
+    Most settle together within a few rounds. Of a chain that does not, as of a car that never charges what it should,
+    the first such case goes alone: those after it would have to be charged again anyway.
+    """
+    before, found = np.zeros(len(cases.begin)), _Profile.of(cases, np.zeros(len(cases.begin)))
+    now, stale = np.arange(len(before)), np.zeros(len(before), dtype=np.bool_)
+    for number in count():
+        giving = now[chains.following[now] != _LAST]
+        taking = chains.following[giving]
+        changed = before[taking] != found.left_wh[giving]
+        before[taking] = found.left_wh[giving]
+        stale[now] = False
+        stale[taking[changed]] = True
+        now = np.flatnonzero(stale)
+        if number > _TOGETHER:
+            now = now[np.unique(chains.chain[now], return_index=True)[1]]
+        if not len(now):
+            break
         for known, again in zip(found, _Profile.of(cases.some(now), before[now]), strict=True):
             known[..., now] = again
     return found
