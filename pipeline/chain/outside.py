@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import compress
 from typing import Any
 
+import numpy as np
 import polars as pl
 from babel.numbers import get_currency_precision
 
@@ -14,22 +15,21 @@ from pipeline import fleet, savings
 from pipeline.calendars import instants_us
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.loads import local_midnight
-from pipeline.tariff import measured_rows
+from pipeline.tariff import Rows
 from pipeline.tariff.clock import Flags, Hours, Ints, billed_weekday, day_number, hours_of, in_masks, micros
 from pipeline.tariff.slots import Slot, slots_of
 
 
-def outside_of(prepared: Prepared, determinants: pl.DataFrame) -> dict[str, Any] | None:
+def outside_of(prepared: Prepared, metered: Rows) -> dict[str, Any] | None:
     """Return the `outside` section of the result contract: kwh, and its value at the cheapest rate of the bill [money].
 
-    None before the programme. `determinants` of all worlds, as `tariff.measure` gives them.
+    None before the programme. `metered`: the determinants of the metered world.
     """
     if prepared.plug_in is None:
         return None
     kwh = Decimal(outside_wh(prepared)) / 1000
-    rows = measured_rows(determinants)["actual"]
     inputs = prepared.inputs
-    rate = fleet.cheapest_kwh(inputs.tariff, rows, inputs.earlier.own_peaks, _rates(prepared))
+    rate = fleet.cheapest_kwh(inputs.tariff, metered, inputs.earlier.own_peaks, _rates(prepared))
     value = round(rate * kwh, get_currency_precision(inputs.site.currency))
     return {"kwh": float(kwh) + 0.0, "value": savings.money_text(value, inputs.site.currency)}  # no -0.0
 
@@ -58,8 +58,11 @@ def _rates(prepared: Prepared) -> Iterator[list[Slot]]:
     starts = instants_us(prepared.windows.get_column("interval_start"))
     hours = hours_of(starts, inputs.site.timezone, tariff.clock)
     weekday = billed_weekday(hours, tariff.holidays | inputs.tariff_holidays, tariff.holidays_billed_as)
-    inside = [_in_slot(slot, hours, weekday) for slot in slots]
-    for counts in set(zip(*(flags.tolist() for flags in inside), strict=True)):
+    if not slots:
+        return
+    inside = np.array([_in_slot(slot, hours, weekday) for slot in slots])
+    turns = np.append(True, (inside[:, 1:] != inside[:, :-1]).any(axis=0))
+    for counts in set(map(tuple, inside[:, turns].T.tolist())):
         yield list(compress(slots, counts))
 
 

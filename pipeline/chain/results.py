@@ -53,7 +53,7 @@ def compute(measured: Prepared) -> Result:
     facts = _facts(prepared, bills, energy, findings, compared, checked, drawn)
     facts = with_worth(prepared, bill, facts, drawn)
     if "unmanaged" in bills:
-        facts = replace(facts, outside=outside_of(prepared, determinants))
+        facts = replace(facts, outside=outside_of(prepared, bill.rows["actual"]))
     summary = savings.summarise(_with_notes(facts, prepared, drawn))
     frames = {
         "charger_interval": prepared.charger_windows,

@@ -48,9 +48,10 @@ def with_worth(prepared: Prepared, bill: BillMeasured, facts: savings.Facts, dra
         coming=inputs.coming,
         currency_digits=digits,
     )
-    outlook = savings.look_ahead(year)
+    prices = savings.ComingPrices(inputs.coming)
+    outlook = savings.look_ahead(year, prices)
     unadjusted = {m: found.rows for m, found in measured.items() if found.adjusted}
-    ranges = replace(facts.ranges, run_rate=_run_rate(prepared, _Draws(year, unadjusted), outlook, drawn))
+    ranges = replace(facts.ranges, run_rate=_run_rate(prepared, _Draws(year, prices, unadjusted), outlook, drawn))
     return replace(facts, parts=parts, outlook=outlook, ranges=ranges)
 
 
@@ -115,7 +116,7 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
     saved = np.sum([saving.saved for saving in savings_of_year.values()], axis=0)
     chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(frames))
     drawn_rows = uncertainty.drawn_rows(frames, sorted(chosen))
-    priced = savings.run_rates_of(map(draws.year_of, drawn_rows))
+    priced = savings.run_rates_of(map(draws.year_of, drawn_rows), draws.prices)
     worth = [float(amount) for amount in priced if amount is not None]
     if not worth:
         return None
@@ -127,9 +128,10 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
 
 @dataclass(frozen=True)
 class _Draws:
-    """A year, and what its adjusted months measured before the load of events was taken off them."""
+    """A year, its prices, and what its adjusted months measured before the load of events was taken off them."""
 
     year: savings.LastYear
+    prices: savings.ComingPrices
     unadjusted: Mapping[str, Mapping[str, Rows]]
 
     def year_of(self, drawn: Mapping[str, Mapping[str, uncertainty.Changes]]) -> savings.LastYear:

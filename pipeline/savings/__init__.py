@@ -27,7 +27,7 @@ from pipeline.savings.facts import (
     with_reasons,
 )
 from pipeline.savings.decompose import PARTS, decompose
-from pipeline.savings.outlook import LastYear, coming_tariffs, look_ahead, run_rates_of
+from pipeline.savings.outlook import ComingPrices, LastYear, coming_tariffs, look_ahead, run_rates_of
 from pipeline.savings.reconcile import CAUSES, OurBill, demand_refuted, reconcile
 from pipeline.savings.summary import last_bills, summarise, unstated
 
@@ -35,6 +35,7 @@ __all__ = [
     "CAUSES",
     "PARTS",
     "Assumption",
+    "ComingPrices",
     "Comparison",
     "Ends",
     "Energy",

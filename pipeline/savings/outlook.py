@@ -81,9 +81,9 @@ class _UnknownError(Exception):
     """A month or charge that a figure needs is not known; the argument is its reason code."""
 
 
-def look_ahead(year: LastYear) -> Outlook:
+def look_ahead(year: LastYear, prices: ComingPrices | None = None) -> Outlook:
     """Return `locked`, `run_rate` and `next_roll_off` as known at this bill; money in major units."""
-    simulation = _Simulation(year, _Prices(year.coming))
+    simulation = _Simulation(year, prices or ComingPrices(year.coming))
     gaps: list[str] = []
 
     def stated(figure: Callable[[], Any]) -> Any:
@@ -97,11 +97,9 @@ def look_ahead(year: LastYear) -> Outlook:
     return Outlook(locked, run_rate, stated(simulation.next_roll_off), tuple(gaps))
 
 
-def run_rates_of(years: Iterable[LastYear]) -> Iterator[Decimal | None]:
+def run_rates_of(years: Iterable[LastYear], prices: ComingPrices) -> Iterator[Decimal | None]:
     """Yield only the `run_rate` of `look_ahead`, for years that differ in what was measured."""
-    prices: _Prices | None = None
     for year in years:
-        prices = prices or _Prices(year.coming)
         try:
             yield _Simulation(year, prices).run_rate()
         except _UnknownError:
@@ -109,10 +107,11 @@ def run_rates_of(years: Iterable[LastYear]) -> Iterator[Decimal | None]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Prices:
-    """What the months to come are priced by, whatever was measured."""
+class ComingPrices:
+    """What the months to come are priced by, whatever was measured, and the last year priced of each world."""
 
     coming: Mapping[str, ResolvedTariff]
+    priced: dict[str, tuple[Mapping[str, Rows], Decimal]] = field(default_factory=dict)
 
     @cached_property
     def reach(self) -> int:
@@ -152,7 +151,7 @@ class _Prices:
 @dataclass(frozen=True, eq=False)
 class _Simulation:
     year: LastYear
-    prices: _Prices
+    prices: ComingPrices
     loads: dict[tuple[str, str], Load] = field(default_factory=dict)  # those asked for, by month and world
 
     @property
@@ -170,7 +169,8 @@ class _Simulation:
             rows = self._repeated(month)
             bills = [self._bill(month, world, rows, past) for world in self.worlds]
             total += bills[0].total - bills[1].total
-            self._add_peaks(past, month, (rows, rows))
+            for world in self.worlds:
+                _add_peaks(past, month, world, rows)
         return total
 
     def run_rate(self) -> Decimal:
@@ -178,23 +178,27 @@ class _Simulation:
         months = list(self.year.coming)[:_YEAR]
         loads = {month: self._loads_of_year(month) for month in months}
         self._must_be_proved(loads)
-        past: Peaks = {}
-        for month in months:
-            for lap in range(1, self.reach // _YEAR + 2):
-                self._add_peaks(past, add_months(month, -lap * _YEAR), loads[month])
-        total = Decimal(0)
-        for month in months:
-            bills = [
-                self._bill(month, world, rows, past) for world, rows in zip(self.worlds, loads[month], strict=True)
-            ]
-            total += bills[0].total - bills[1].total
-            self._add_peaks(past, month, loads[month])
-        return total
+        compared, actual = (
+            self._total_of_year(world, {month: of_worlds[number] for month, of_worlds in loads.items()})
+            for number, world in enumerate(self.worlds)
+        )
+        return compared - actual
 
-    def _add_peaks(self, past: Peaks, month: str, loads: tuple[Rows, Rows]) -> None:
-        for world, rows in zip(self.worlds, loads, strict=True):
-            for charge, kw in _own_peaks_kw(rows).items():
-                past.setdefault((world, charge), {})[month] = kw
+    def _total_of_year(self, world: Scenario, loads: Mapping[str, Rows]) -> Decimal:
+        """Sum the bills of one world; years that differ in the other world only are priced once."""
+        known, total = self.prices.priced.get(world, (None, Decimal(0)))
+        if known == loads:
+            return total
+        past: Peaks = {}
+        for month, rows in loads.items():
+            for lap in range(1, self.reach // _YEAR + 2):
+                _add_peaks(past, add_months(month, -lap * _YEAR), world, rows)
+        total = Decimal(0)
+        for month, rows in loads.items():
+            total += self._bill(month, world, rows, past).total
+            _add_peaks(past, month, world, rows)
+        self.prices.priced[world] = loads, total
+        return total
 
     def next_roll_off(self) -> RollOff:
         """Find the first coming bill to which a ratchet carries less than to the one before it.
@@ -340,6 +344,11 @@ def _joined(first: Measured, second: Measured) -> Measured:
 
 def _own_w(rows: Rows, charge: str) -> int:
     return max((row.own_peak_w or 0 for (charge_id, _, _), row in rows.items() if charge_id == charge), default=0)
+
+
+def _add_peaks(past: Peaks, month: str, world: str, rows: Rows) -> None:
+    for charge, kw in _own_peaks_kw(rows).items():
+        past.setdefault((world, charge), {})[month] = kw
 
 
 def _own_peaks_kw(rows: Rows) -> dict[str, Decimal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -56,9 +57,14 @@ def at_ends(values: Reals) -> set[int]:
 
 def peaks_w(frames: Mapping[str, pl.DataFrame]) -> Reals:
     """Return every draw's own peaks summed over charges and months [W]; `frames` of `DETERMINANT_DRAW` by month."""
-    lists = pl.concat([frame.get_column("own_peak_w") for frame in frames.values()])
-    peaks = [watts.to_numpy() for watts in lists if watts.null_count() == 0]
-    return np.sum(peaks, axis=0) if peaks else np.zeros(DRAWS)
+    watts = _by_draw(frames, "own_peak_w")
+    known = watts.is_not_null().to_numpy().reshape(-1, DRAWS).all(axis=1)
+    return np.asarray(watts.fill_null(0).to_numpy().reshape(-1, DRAWS)[known].sum(axis=0))
+
+
+def _by_draw(frames: Mapping[str, pl.DataFrame], name: str) -> pl.Series:
+    """A column of some months' lists on end: as many numbers as draws for every row."""
+    return pl.concat([frame.get_column(name) for frame in frames.values()]).explode()
 
 
 def drawn_rows(frames: Mapping[str, pl.DataFrame], draws: Sequence[int]) -> list[dict[str, dict[str, Changes]]]:
@@ -66,14 +72,15 @@ def drawn_rows(frames: Mapping[str, pl.DataFrame], draws: Sequence[int]) -> list
     places = [
         (month, world, (charge_id, span, band))
         for month, frame in frames.items()
-        for world, charge_id, band, span in zip(*(frame.get_column(name) for name in _KEYS), strict=True)
+        for world, charge_id, band, span in zip(*(frame.get_column(name).to_list() for name in _KEYS), strict=True)
     ]
-    lists = {name: [of for frame in frames.values() for of in frame.get_column(name)] for name in _DRAWN}
+    at = (np.array(draws)[:, None] + np.arange(len(places)) * DRAWS).ravel()
+    figures = zip(*(_by_draw(frames, name)[at].to_list() for name in _DRAWN), strict=True)
     found = []
-    for draw in draws:
+    for _ in draws:
         by_month: dict[str, dict[str, Changes]] = {}
-        for number, (month, world, slot) in enumerate(places):
-            known = {name: value for name, of in lists.items() if (value := of[number][draw]) is not None}
+        for (month, world, slot), values in zip(places, islice(figures, len(places)), strict=True):
+            known = {name: value for name, value in zip(_DRAWN, values, strict=True) if value is not None}
             by_month.setdefault(month, {}).setdefault(world, {})[slot] = known
         found.append(by_month)
     return found
