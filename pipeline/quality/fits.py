@@ -27,8 +27,11 @@ LARGEST_ERROR_S: Final = 60.0
 NORMAL_95: Final = 1.96
 """Standard errors to either side of an estimate that hold the truth in 95 of 100 cases."""
 LARGEST_STEP_S: Final = 300.0
-STEPS: Final = (*[1.0] * 3, *[0.5] * 7)
-"""How much of each step is taken; half ones end a swing between two offsets."""
+MOST_STEPS: Final = 10
+SETTLED_S: Final = 0.001
+"""A step shorter than this is the last one."""
+FARTHEST_S: Final = 1800.0 + LARGEST_STEP_S
+"""Steps lead no farther from the scanned offset, which is one of all chargers."""
 WORST_CONDITION: Final = 1e10
 """Beyond it, columns of the normal equations tell the same: two chargers that cannot be told apart."""
 LAGS: Final = 4
@@ -37,8 +40,8 @@ GAIN_TOLERANCE: Final = 0.25
 """The fitted share of the charger's energy that the meter saw; far from 1 it is not this meter's charger."""
 ASIDE_S: Final = 60.0
 """How far to either side a register is read to tell its slope."""
-REACH_S: Final = ASIDE_S + LARGEST_STEP_S * sum(STEPS)
-"""As far from the scanned offset as steps lead."""
+REACH_S: Final = ASIDE_S + FARTHEST_S
+"""How far from the scanned offset a register is read."""
 
 
 @dataclass(frozen=True)
@@ -161,18 +164,24 @@ class _Settled(NamedTuple):
 
 
 def _settled(busy: Busy, registers: Sequence[Register], scanned_s: float) -> _Settled | None:
-    """Gauss-Newton from a common offset [s]; None of chargers that cannot be told apart."""
+    """Gauss-Newton from a common offset [s]; None of chargers that cannot be told apart.
+
+    Of a step that turns round half is taken, which ends a swing between two offsets.
+    """
     count, settled = len(registers), None
-    offsets = np.full(count, scanned_s)
-    for share in STEPS:
+    offsets, step = np.full(count, scanned_s), np.zeros(count)
+    for _ in range(MOST_STEPS):
         caused = _with_slopes(busy, registers, offsets)
         solution = _solved(*busy.normal(caused))
         if solution is None:
             return None
         gain, slope = solution[:count], solution[count:]
-        step = np.clip(slope / np.where(gain == 0, 1.0, gain), -LARGEST_STEP_S, LARGEST_STEP_S)
-        offsets = offsets + share * step
+        before, step = step, np.clip(slope / np.where(gain == 0, 1.0, gain), -LARGEST_STEP_S, LARGEST_STEP_S)
+        offsets = offsets + np.where(step * before < 0, step / 2, step)
+        offsets = np.clip(offsets, scanned_s - FARTHEST_S, scanned_s + FARTHEST_S)
         settled = _Settled(offsets, step, solution, caused)
+        if np.abs(step).max() < SETTLED_S:
+            break
     return settled
 
 
