@@ -74,8 +74,8 @@ def log_findings(
     return quality.joined(
         [
             quality.register_repairs(repaired.repairs, charger_windows, span, zone),
-            quality.missing_samples(repaired.readings, span),
-            quality.incomplete_sessions(ours, repaired.readings),
+            quality.missing_samples(repaired.log, span),
+            quality.incomplete_sessions(ours, repaired.log),
             quality.overlapping_sessions(ours, zone),
         ]
     )

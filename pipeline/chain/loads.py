@@ -39,18 +39,18 @@ def prepare(inputs: Inputs) -> Prepared:
     windows = quality.without_zero_runs(windows, zero_runs_of(findings))
     assigned = assign_sessions(inputs.readings, inputs.session_records)
     repaired = charging.repair_registers(assigned, site.chargers)
-    readings = charging.on_ac_side(repaired.readings, site.chargers)
-    fits, readings, registers = _on_the_meters_clock(inputs, windows, readings)
-    chargers = list(dict.fromkeys([*repaired.charger_ids, *(charger.charger_id for charger in site.chargers)]))
+    log = repaired.log.with_readings(charging.on_ac_side(repaired.readings, site.chargers))
+    fits, log, registers = _on_the_meters_clock(inputs, windows, log)
+    chargers = list(dict.fromkeys([*log.charger_ids, *(charger.charger_id for charger in site.chargers)]))
     charger_windows = registers.by_window(chargers, grid, clock_bound_s=inputs.clock_bound_s)
     windows = windows.hstack(_of_fleet(charger_windows, len(chargers), grid.height))
-    windows = without_served(windows, readings, inputs.outages)
-    windows = with_standby(windows, readings, site.chargers)
-    sessions = known_sessions(inputs.sessions, found_sessions(readings, inputs.session_records))
+    windows = without_served(windows, log.readings, inputs.outages)
+    windows = with_standby(windows, log.readings, site.chargers)
+    sessions = known_sessions(inputs.sessions, found_sessions(log, inputs.session_records))
     sessions = sessions[: _before(sessions.get_column("plugged_in_at"), span[1])]
     round_trip = charging.round_trip(sessions, {v.vehicle_id: v.usable_kwh * 1000 for v in site.vehicles})
     outside = _flows_outside_sessions(windows, sessions, span)
-    windows, plug_in = _rebuilt(inputs, windows, sessions, readings, registers, round_trip)
+    windows, plug_in = _rebuilt(inputs, windows, sessions, log, registers, round_trip)
     found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
     found.append(quality.efficiency_too_high(windows, round_trip))
     found.append(quality.charging_that_does_not_fit(charger_windows, plug_in.unfit_wh if plug_in else {}))
@@ -66,7 +66,7 @@ def prepare(inputs: Inputs) -> Prepared:
         findings=findings,
         clock=quality.clock_of(fits, inputs.clock_bound_s),
         wiring=quality.wiring_of(fits),
-        readings=readings,
+        readings=log.readings,
         registers=registers,
         fits=fits,
         plug_in=plug_in,
@@ -87,15 +87,15 @@ def _window_min(inputs: Inputs) -> int:
 
 
 def _on_the_meters_clock(
-    inputs: Inputs, windows: pl.DataFrame, readings: pl.DataFrame
-) -> tuple[list[quality.Fit], pl.DataFrame, charging.Registers]:
-    """The clocks of the chargers as they came, and the readings and registers corrected by what the meter tells."""
-    registers = charging.registers_of(readings)
+    inputs: Inputs, windows: pl.DataFrame, log: charging.Log
+) -> tuple[list[quality.Fit], charging.Log, charging.Registers]:
+    """The clocks of the chargers as they came, and the log and registers corrected by what the meter tells."""
+    registers = charging.registers_of(log)
     fits = clock_fits(inputs, windows, registers)
     ahead_s = quality.corrections_s(fits, inputs.clock_bound_s)
     if not ahead_s:
-        return fits, readings, registers
-    moved = charging.on_the_meters_clock(readings, ahead_s)
+        return fits, log, registers
+    moved = charging.Log.of(charging.on_the_meters_clock(log.readings, ahead_s))
     return fits, moved, charging.registers_of(moved)
 
 
@@ -116,7 +116,7 @@ def _rebuilt(
     inputs: Inputs,
     windows: pl.DataFrame,
     sessions: pl.DataFrame,
-    readings: pl.DataFrame,
+    log: charging.Log,
     registers: charging.Registers,
     round_trip: charging.RoundTrip,
 ) -> tuple[pl.DataFrame, PlugIn | None]:
@@ -125,8 +125,8 @@ def _rebuilt(
         return scenarios.modelled_as_metered(scenarios.no_ev(windows)), None
     since = local_midnight(inputs)
     usable_wh = {vehicle.vehicle_id: vehicle.usable_kwh * 1000 for vehicle in inputs.site.vehicles}
-    ours = since_programme(sessions, readings, since, usable_wh, round_trip)
-    plug_in = PlugIn.of(ours, windows, readings, inputs.site, round_trip, inputs.outages)
+    ours = since_programme(sessions, log.readings, since, usable_wh, round_trip)
+    plug_in = PlugIn.of(ours, windows, log, inputs.site, round_trip, inputs.outages)
     return _worlds(windows, plug_in.rebuilt, ours, registers, round_trip, since), plug_in
 
 

@@ -41,7 +41,7 @@ class PlugIn:
         cls,
         sessions: pl.DataFrame,
         windows: pl.DataFrame,
-        readings: pl.DataFrame,
+        readings: charging.Readings,
         site: Site,
         round_trip: charging.RoundTrip,
         outages: Sequence[Outage],

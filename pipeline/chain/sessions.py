@@ -34,7 +34,7 @@ def assign_sessions(readings: pl.DataFrame, records: pl.DataFrame) -> pl.DataFra
     ).select(readings.columns)
 
 
-def found_sessions(readings: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+def found_sessions(readings: charging.Readings, records: pl.DataFrame) -> pl.DataFrame:
     """Return every session of the readings, in the shape of `domain.CHARGING_SESSION`.
 
     What a sessions file says of one (times, states of charge, target) stands above what the readings suggest.

@@ -19,7 +19,7 @@ from pipeline.charging.ac_side import on_ac_side
 from pipeline.charging.clock_shift import on_the_meters_clock
 from pipeline.charging.counter import Counter
 from pipeline.charging.efficiency import ASSUMED_EFFICIENCY, RoundTrip, round_trip
-from pipeline.charging.order import in_order
+from pipeline.charging.order import Log, Readings, in_order
 from pipeline.charging.power import ChargePower, charge_power
 from pipeline.charging.registers import Repaired, repair_registers
 from pipeline.charging.session_energy import sessions
@@ -29,6 +29,8 @@ __all__ = [
     "ASSUMED_EFFICIENCY",
     "ChargePower",
     "Counter",
+    "Log",
+    "Readings",
     "Registers",
     "Repaired",
     "RoundTrip",

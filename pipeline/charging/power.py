@@ -9,10 +9,9 @@ from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-import polars as pl
 
-from pipeline.charging.columns import Flags, Integers
-from pipeline.charging.order import Log
+from pipeline.charging.columns import Integers
+from pipeline.charging.order import Log, Readings
 from pipeline.portfolio import Charger, Vehicle
 
 RATED_ERROR: Final = 0.10
@@ -46,7 +45,7 @@ class ChargePower:
 
 
 def charge_power(
-    readings: pl.DataFrame, vehicles: Sequence[Vehicle], chargers: Sequence[Charger]
+    readings: Readings, vehicles: Sequence[Vehicle], chargers: Sequence[Charger]
 ) -> dict[tuple[str, str], ChargePower]:
     """Return the charging power by (charger_id, vehicle_id); where a log names no car, by the charger's id twice.
 
@@ -58,8 +57,9 @@ def charge_power(
     exceeds the one below, and takes it over with fewer than three samples.
     Every configured pair has an entry.
     """
-    states_all = not readings.get_column("energy_import_wh").null_count()
-    log = Log.of(readings if states_all else readings.drop_nulls("energy_import_wh"))
+    log = Log.of(readings)
+    if log.readings.get_column("energy_import_wh").null_count():
+        log = Log.of(log.readings.drop_nulls("energy_import_wh"))
     samples, names = _power_samples(log)
     powers = {}
     for charger in chargers:
@@ -93,11 +93,11 @@ class _Samples(NamedTuple):
 
 def _power_samples(log: Log) -> tuple[dict[str, _Samples], list[str]]:
     """Return the samples of each charger that has some, and the names of the accounts they number."""
-    new_session, accounts, names = _accounts(log)
+    accounts, names = _accounts(log)
     elapsed_s = np.diff(log.at_us, prepend=0) / 1e6
     rise = np.diff(log.readings.get_column("energy_import_wh").to_numpy(), prepend=0)
     soc = log.readings.get_column("soc_pct").to_numpy()
-    flowing = ~new_session & (rise > 0) & (elapsed_s > 0) & (elapsed_s <= _LONGEST_SAMPLE_S)
+    flowing = ~log.new_session & (rise > 0) & (elapsed_s > 0) & (elapsed_s <= _LONGEST_SAMPLE_S)
     goes_on = np.zeros_like(flowing)  # a charger's first reading is no flow, so none goes on from one to the next
     goes_on[1:-1] = flowing[:-2] & flowing[2:]
     places = np.flatnonzero(flowing)
@@ -114,17 +114,13 @@ def _power_samples(log: Log) -> tuple[dict[str, _Samples], list[str]]:
     return {charger_id: found.of(slice(*span)) for charger_id, span in spans if span[0] < span[1]}, names
 
 
-def _accounts(log: Log) -> tuple[Flags, Integers, list[str]]:
-    """Tell which readings begin a session or its absence, and number every reading's account; with their names.
+def _accounts(log: Log) -> tuple[Integers, list[str]]:
+    """Number every reading's account; with their names.
 
     The account is the first car of the session, or the charger where none is named: a session that names its car in one
     reading means it in all.
     """
-    session, car = pl.col("session_id"), pl.col("vehicle_id")
-    changes = log.readings.select(session.ne_missing(session.shift()), car.ne_missing(car.shift()))
-    new_session, new_car = (column.to_numpy().copy() for column in changes)
-    new_session[log.bounds[:-1]] = True
-    runs = np.flatnonzero(new_session | new_car)
+    runs = np.flatnonzero(log.new_session | log.new_car)
     charger_ids = [log.charger_ids[number] for number in log.charger_of(runs).tolist()]
     named = list(zip(charger_ids, log.values("session_id", runs), log.values("vehicle_id", runs), strict=True))
     cars: dict[tuple[str, str | None], str] = {}
@@ -137,7 +133,7 @@ def _accounts(log: Log) -> tuple[Flags, Integers, list[str]]:
         for charger_id, session_id, car_id in named
     ]
     accounts = np.repeat(np.array(of_run, dtype=np.int64), np.diff(runs, append=len(log.at_us)))
-    return new_session, accounts, list(numbers)
+    return accounts, list(numbers)
 
 
 def _curves(here: _Samples | None, rated: ChargePower) -> tuple[ChargePower, dict[int, ChargePower]]:

@@ -45,14 +45,15 @@ REPAIR: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 
 @dataclass(frozen=True)
 class Repaired:
-    """Readings whose registers only fall where they were reset, and a row of REPAIR per thing done to make them so.
+    """Readings whose registers only fall where they were reset, and a row of REPAIR per thing done to make them so."""
 
-    `charger_ids`: the chargers that have any, in order.
-    """
-
-    readings: pl.DataFrame
+    log: Log
     repairs: pl.DataFrame
-    charger_ids: tuple[str, ...]
+
+    @property
+    def readings(self) -> pl.DataFrame:
+        """The readings by charger and time."""
+        return self.log.readings
 
 
 def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -> Repaired:
@@ -80,7 +81,7 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
         if register is not stated:
             columns.append(register.column(name))
     repairs = pl.DataFrame([*integrated, *walked], schema=dict(REPAIR), orient="row")
-    return Repaired(log.readings.with_columns(columns) if columns else log.readings, repairs, log.charger_ids)
+    return Repaired(log.with_readings(log.readings.with_columns(columns)) if columns else log, repairs)
 
 
 def _limits_w(chargers: Sequence[Charger]) -> dict[str, int]:

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 
 from pipeline.charging.columns import Flags, Integers, Register, framed
-from pipeline.charging.order import Log
+from pipeline.charging.order import Log, Readings
 from pipeline.domain import CHARGING_SESSION
 
 _LATE_COUNT_US: Final = 15 * 60 * 1_000_000
 
 
-def sessions(readings: pl.DataFrame) -> pl.DataFrame:
+def sessions(readings: Readings) -> pl.DataFrame:
     """Return the sessions that readings name, in the shape of `domain.CHARGING_SESSION`, in order of plug-in.
 
     `readings` in the shape of `domain.CHARGER_RECORD`, of one site, in any order. A session lasts from its reading of
@@ -47,26 +47,24 @@ def sessions(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 class _Marks(NamedTuple):
-    """What readings say: that a session begins or ends, its car, a state of charge, or no session; and a new one."""
+    """What readings say: that a session begins or ends, its car, a state of charge, or no session."""
 
     begin: Flags
     end: Flags
     names_car: Flags
     states_soc: Flags
     idle: Flags
-    changes: Flags
 
     @classmethod
     def of(cls, readings: pl.DataFrame) -> _Marks:
         """Return the marks of readings."""
-        session, context = pl.col("session_id"), pl.col("context")
+        context = pl.col("context")
         found = readings.select(
             begin=context.eq_missing("begin"),
             end=context.eq_missing("end"),
             names_car=pl.col("vehicle_id").is_not_null(),
             states_soc=pl.col("soc_pct").is_not_null(),
-            idle=session.is_null(),
-            changes=session.ne_missing(session.shift()),
+            idle=pl.col("session_id").is_null(),
         )
         return cls(*(found.get_column(name).to_numpy() for name in cls._fields))
 
@@ -92,10 +90,10 @@ class _Spans(NamedTuple):
         return np.where(begins < ends, np.append(chosen, -1)[ends - 1], -1)
 
 
-def _grouped(log: Log, changes: Flags) -> tuple[Integers, _Spans]:
+def _grouped(log: Log) -> tuple[Integers, _Spans]:
     """Return the places of readings that name a session, session by session, and each session's stretch of them."""
     ids = log.readings.get_column("session_id")
-    runs = np.union1d(log.bounds[:-1], np.flatnonzero(changes))
+    runs = np.flatnonzero(log.new_session)
     numbers: dict[tuple[int, str], int] = {}
     names = zip(log.charger_of(runs).tolist(), ids[runs].to_list(), strict=True)
     of_run = [-1 if name is None else numbers.setdefault((charger, name), len(numbers)) for charger, name in names]
@@ -130,7 +128,7 @@ class _Stays:
     def of(cls, log: Log) -> _Stays:
         """Return the sessions that readings name."""
         marks = _Marks.of(log.readings)
-        places, named = _grouped(log, marks.changes)
+        places, named = _grouped(log)
         begin, end = named.first(np.flatnonzero(marks.begin[places])), named.last(np.flatnonzero(marks.end[places]))
         begins, outs = np.where(begin >= 0, begin, named.begins), np.where(end >= 0, end, named.ends - 1)
         # Readings of the same instant as the begin or the end belong to the session, too.

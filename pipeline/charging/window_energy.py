@@ -12,7 +12,7 @@ import polars as pl
 from pipeline.calendars import instants_us
 from pipeline.charging.columns import Flags, Integers, Register, framed
 from pipeline.charging.counter import UNHEARD, Counter, Placed
-from pipeline.charging.order import Log
+from pipeline.charging.order import Log, Readings
 from pipeline.domain import CHARGER_INTERVAL
 
 
@@ -74,7 +74,7 @@ class Registers(NamedTuple):
         return self.imported.get(charger_id, UNHEARD), self.exported.get(charger_id, UNHEARD)
 
 
-def registers_of(readings: pl.DataFrame) -> Registers:
+def registers_of(readings: Readings) -> Registers:
     """Return the registers of all chargers; `readings` as of `interval_energy`.
 
     Of readings at one instant the highest counts.

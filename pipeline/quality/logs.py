@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.calendars import instants_us
-from pipeline.charging.order import Log
+from pipeline.charging.order import Log, Readings
 from pipeline.quality.findings import (
     SECOND_US,
     Finding,
@@ -108,7 +108,7 @@ def _counted(repairs: _Repairs, kind: str, way: str, zone: str) -> Iterator[Find
         yield Finding(f"charger.register_{kind}", charger_id, first, last, float(len(mine)), "1", sentence)
 
 
-def missing_samples(readings: pl.DataFrame, span: tuple[datetime, datetime]) -> pl.DataFrame:
+def missing_samples(readings: Readings, span: tuple[datetime, datetime]) -> pl.DataFrame:
     """Return chargers whose log lacks samples while energy flowed; the value is the share of samples lost [%].
 
     `readings` in the shape of `domain.CHARGER_RECORD`. Counted inside sessions and `span` (UTC) only, where a register
@@ -123,11 +123,10 @@ def _missing_samples(log: Log, span: tuple[datetime, datetime]) -> Iterator[Find
     sessions = log.readings.get_column("session_id")
     registers = [log.readings.get_column(name).to_numpy() for name in _WAYS]
     rose = np.logical_or(*(values[1:] > values[:-1] for values in registers))
-    rose[log.bounds[1:-1] - 1] = False  # from one charger to the next
-    same = sessions[1:].eq_missing(sessions[:-1])
+    within = ~log.new_session
     if sessions.null_count():
-        same &= sessions[1:].is_not_null()
-    flowing = np.flatnonzero(rose & same.to_numpy() & inside[1:] & inside[:-1]) + 1
+        within &= sessions.is_not_null().to_numpy()
+    flowing = np.flatnonzero(rose & within[1:] & inside[1:] & inside[:-1]) + 1
     steps_s = (log.at_us[flowing] - log.at_us[flowing - 1]) // 1000 / 1000
     flowing, steps_s = flowing[steps_s > 0], steps_s[steps_s > 0]
     bounds = np.searchsorted(flowing, log.bounds)
@@ -148,7 +147,7 @@ def _missing_samples(log: Log, span: tuple[datetime, datetime]) -> Iterator[Find
             yield Finding("charger.samples_missing", charger_id, begun, ended, percent, "%", sentence)
 
 
-def incomplete_sessions(sessions: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
+def incomplete_sessions(sessions: pl.DataFrame, readings: Readings) -> pl.DataFrame:
     """Return a finding per charger with sessions that lack begin, end or a message; the value is their number.
 
     `sessions` in the shape of `domain.CHARGING_SESSION`. One that the charger's last reading still belongs to is not
