@@ -175,10 +175,15 @@ class ComparedDays:
             logged_kw=known["logged_cut_kw"].to_numpy(),
             age_days=known["age_days"].to_numpy(),
         )
+        codes = method.cast(pl.Categorical).to_physical().to_numpy()
+        by_rule = np.argsort(codes, kind="stable")
+        days, ordered = days.where(by_rule), codes[by_rule]
+        code_of = dict(zip(found.get_column("method").to_list(), codes[earlier.height :].tolist(), strict=True))
         rules = []
-        for name in sorted(set(found.get_column("method").to_list())):
-            rows = np.flatnonzero((method == name).to_numpy())
-            every, begun = days.where(rows), np.searchsorted(rows, earlier.height)
+        for name, code in sorted(code_of.items()):
+            own = slice(*np.searchsorted(ordered, [code, code + 1]).tolist())
+            rows, every = by_rule[own], days.where(own)
+            begun = np.searchsorted(rows, earlier.height)
             these = every.where(slice(begun, None))
             rules.append(_Rule(name, armed, rows[begun:] - earlier.height, these, every, every.placebos))
         return cls(found, rules)

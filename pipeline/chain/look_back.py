@@ -139,9 +139,9 @@ def _working(inputs: Inputs, day: Ints) -> Flags:
 
 def _temperatures(inputs: Inputs, slot_min: int, site: DaySlots) -> Floats | None:
     """Hourly means on the slots of the load [degF]; None where the site has no weather."""
-    observed = inputs.weather.drop_nulls("temperature_c")
     if inputs.weather.is_empty():
         return None
+    observed = inputs.weather.drop_nulls("temperature_c")
     hours = hours_of(observed.get_column("observed_at").to_numpy().astype(np.int64), inputs.site.timezone, "prevailing")
     once = np.ones(observed.height, dtype=np.int64)
     hourly = DaySlots.of(hours.day, hours.minute, once, 60).mean(observed.get_column("temperature_c").to_numpy())

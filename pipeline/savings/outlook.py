@@ -169,8 +169,9 @@ class _Simulation:
             rows = self._repeated(month)
             bills = [self._bill(month, world, rows, past) for world in self.worlds]
             total += bills[0].total - bills[1].total
+            peaks = _own_peaks_kw(rows)
             for world in self.worlds:
-                _add_peaks(past, month, world, rows)
+                _add_peaks(past, month, world, peaks)
         return total
 
     def run_rate(self) -> Decimal:
@@ -189,14 +190,15 @@ class _Simulation:
         known, total = self.prices.priced.get(world, (None, Decimal(0)))
         if known == loads:
             return total
+        own_peaks = {month: _own_peaks_kw(rows) for month, rows in loads.items()}
         past: Peaks = {}
-        for month, rows in loads.items():
+        for month, peaks in own_peaks.items():
             for lap in range(1, self.reach // _YEAR + 2):
-                _add_peaks(past, add_months(month, -lap * _YEAR), world, rows)
+                _add_peaks(past, add_months(month, -lap * _YEAR), world, peaks)
         total = Decimal(0)
         for month, rows in loads.items():
             total += self._bill(month, world, rows, past).total
-            _add_peaks(past, month, world, rows)
+            _add_peaks(past, month, world, own_peaks[month])
         self.prices.priced[world] = loads, total
         return total
 
@@ -346,8 +348,8 @@ def _own_w(rows: Rows, charge: str) -> int:
     return max((row.own_peak_w or 0 for (charge_id, _, _), row in rows.items() if charge_id == charge), default=0)
 
 
-def _add_peaks(past: Peaks, month: str, world: str, rows: Rows) -> None:
-    for charge, kw in _own_peaks_kw(rows).items():
+def _add_peaks(past: Peaks, month: str, world: str, own_kw: Mapping[str, Decimal]) -> None:
+    for charge, kw in own_kw.items():
         past.setdefault((world, charge), {})[month] = kw
 
 

@@ -18,7 +18,7 @@ SAVING_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "saved": pl.List(pl.Float64),
     **dict.fromkeys(("bias", "open_below", "open_above"), pl.Float64),
 }
-_KEYS: Final = ["scenario", "charge_id", "band", "span"]
+_KEYS: Final = ("scenario", "charge_id", "span", "band")
 _DRAWN: Final = ("import_wh", "export_wh", "own_peak_w")
 Changes = dict[tuple[str, int, str], dict[str, Any]]
 """(charge, span, band) -> what a draw measured there, by name of determinant."""
@@ -62,18 +62,20 @@ def peaks_w(frames: Mapping[str, pl.DataFrame]) -> Reals:
     return np.asarray(watts.fill_null(0).to_numpy().reshape(-1, DRAWS)[known].sum(axis=0))
 
 
+def _joined(frames: Mapping[str, pl.DataFrame], name: str) -> pl.Series:
+    return pl.concat([frame.get_column(name) for frame in frames.values()])
+
+
 def _by_draw(frames: Mapping[str, pl.DataFrame], name: str) -> pl.Series:
     """A column of some months' lists on end: as many numbers as draws for every row."""
-    return pl.concat([frame.get_column(name) for frame in frames.values()]).explode()
+    return _joined(frames, name).explode()
 
 
 def drawn_rows(frames: Mapping[str, pl.DataFrame], draws: Sequence[int]) -> list[dict[str, dict[str, Changes]]]:
     """Return what some draws measured, by month and world; `frames` of `DETERMINANT_DRAW` by month."""
-    places = [
-        (month, world, (charge_id, span, band))
-        for month, frame in frames.items()
-        for world, charge_id, band, span in zip(*(frame.get_column(name).to_list() for name in _KEYS), strict=True)
-    ]
+    months = [month for month, frame in frames.items() for _ in range(frame.height)]
+    worlds, *slots = (_joined(frames, name).to_list() for name in _KEYS)
+    places = list(zip(months, worlds, zip(*slots, strict=True), strict=True))
     at = (np.array(draws)[:, None] + np.arange(len(places)) * DRAWS).ravel()
     figures = zip(*(_by_draw(frames, name)[at].to_list() for name in _DRAWN), strict=True)
     found = []
