@@ -81,7 +81,6 @@ def sources_of(prepared: Prepared) -> Sources:
     billing = [meter for meter in inputs.site.meters if meter.role == "billing"]
     return Sources(
         site_id=inputs.site.site_id,
-        month=inputs.period.month,
         starts=starts,
         ends=starts + windows.get_column("duration_s").to_numpy() * 1000,
         live=since & windows.get_column("metered").to_numpy(),

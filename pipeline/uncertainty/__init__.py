@@ -14,10 +14,10 @@ year         figures that the draws of many bills make
 """
 
 from pipeline.uncertainty.bills import DETERMINANT_DRAW, DrawnBills, Terms, past_of_draws
-from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, signed
+from pipeline.uncertainty.draws import DRAWS, Ints, Reals, bell, even, signed
 from pipeline.uncertainty.exact import Past
 from pipeline.uncertainty.ranges import Range, range_of
-from pipeline.uncertainty.registers import Flags, Ints
+from pipeline.uncertainty.registers import Flags
 from pipeline.uncertainty.sources import DC_LOSS, Axis, ChargerSource, Clock, Deviations, DrawnSet, Sources
 from pipeline.uncertainty.worlds import Rebuilt
 from pipeline.uncertainty.year import SAVING_DRAW, Changes, DrawnSaving, as_drawn, at_ends, drawn_rows, peaks_w

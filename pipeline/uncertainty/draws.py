@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 Reals = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 DRAWS: Final = 199
 """The draws of every range; bounds are order statistics 5 and 195, a 95 % range (of 200 gaps, 190 lie between)."""
@@ -25,17 +26,43 @@ def even(*name: object, count: int = 1) -> Reals:
     The first draw is the middle; after it every second one mirrors the one before, so that their mean is exactly 1/2
     and a source that only scales leaves no bias.
     """
-    return even_of(np.arange(count), *name, count=count)
-
-
-def even_of(columns: npt.NDArray[np.int64], *name: object, count: int) -> Reals:
-    """Return some columns of the `count` of `even`, by number."""
-    seed = sha256("/".join(str(part) for part in name).encode()).digest()
-    source = np.random.Generator(np.random.PCG64(int.from_bytes(seed)))
-    half = source.random((DRAWS // 2, count))[:, columns]
-    numbers = np.full((DRAWS, len(columns)), 0.5)
+    half = np.random.Generator(_bits(*name)).random((DRAWS // 2, count))
+    numbers = np.full((DRAWS, count), 0.5)
     numbers[1::2], numbers[2::2] = half, 1 - half
     return numbers
+
+
+def swings(instants: Ints, *name: object) -> Reals:
+    """Return (len(instants), DRAWS // 2) numbers from -1/2 to 1/2, each as likely as another.
+
+    They follow from `name` and the instant alone, whatever the other instants are, and are those of every second draw:
+    the draw after it has the opposite, and the first draw 0. Whole numbers multiply and add up modulo 2^64, so that
+    those of any two instants are independent of each other in every draw (Dietzfelbinger 1996, "Universal hashing").
+    """
+    factors, summands = _hash_of_draws(*name)
+    mixed: Ints = (_scattered(instants)[:, None] * factors + summands).view(np.int64)
+    numbers: Reals = np.multiply(mixed, 2.0**-64)
+    return numbers
+
+
+@lru_cache(maxsize=4096)  # a register is the same in every bill
+def _hash_of_draws(*name: object) -> npt.NDArray[np.uint64]:
+    raw: npt.NDArray[np.uint64] = _bits(*name).random_raw(2 * (DRAWS // 2)).reshape(2, -1)
+    raw.flags.writeable = False
+    return raw
+
+
+def _scattered(instants: Ints) -> npt.NDArray[np.uint64]:
+    """Numbers without any order in them, one an instant (SplitMix64; Steele, Lea and Flood 2014)."""
+    mixed = instants.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _bits(*name: object) -> np.random.PCG64:
+    seed = sha256("/".join(str(part) for part in name).encode()).digest()
+    return np.random.PCG64(int.from_bytes(seed))
 
 
 @lru_cache(maxsize=4096)  # a site's sources are the same in every bill

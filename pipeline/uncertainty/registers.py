@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.charging.counter import Counter, Placed
-from pipeline.uncertainty.draws import Reals, even_of
+from pipeline.uncertainty.draws import Ints, Reals, swings
 
-Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+
+class LeftOpen(NamedTuple):
+    """Windows by number, and by how much more a register may have risen in them [Wh].
+
+    In the first draw it is the middle of what may be. The others lie a swing above it and as much below it, in turn.
+    """
+
+    windows: Ints
+    middle: Reals
+    swings: Reals
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +74,8 @@ class Register:
         around = np.cumsum(np.bincount(first, minlength=count + 1) - np.bincount(until, minlength=count + 1))
         return np.flatnonzero(around[:count])
 
-    def left_open(self, live: Flags, *name: object) -> tuple[Ints, Reals]:
-        """Return the numbers of `live` windows it rises in, and by how much more or less in each draw [Wh].
+    def left_open(self, live: Flags, *name: object) -> LeftOpen:
+        """Return by how much more or less it rises in `live` windows than it tells.
 
         What it counted before or after an edge lies between two readings, in steps. Between them it runs somewhere
         between the latest and the earliest that its highest power allows, and never falls: one number tells where, for
@@ -75,15 +86,12 @@ class Register:
         among[moving] = among[moving + 1] = True
         used = np.flatnonzero(among)
         low, high = self.counter.limits(self.edges[used])
-        where = _numbers(self.before, used, *name, "between")
-        off = (low - self.totals[used]) + where * (high - low)
+        off = self._swings(self.before, used, *name, "between") * (high - low)[:, None]
         if self.counter.step_wh > 1:
-            off += self.counter.step_wh * _numbers(self.totals, used, *name, "step")
-        before = np.searchsorted(used, moving)
-        return moving, off[:, before + 1] - off[:, before]
+            off += self.counter.step_wh * self._swings(self.totals, used, *name, "step")
+        middle, begin = (low + high) / 2 - self.totals[used], np.searchsorted(used, moving)
+        return LeftOpen(moving, np.diff(middle)[begin], np.diff(off, axis=0)[begin])
 
-
-def _numbers(kinds: Ints, used: Ints, *name: object) -> Reals:
-    """Return (DRAWS, len(used)) even numbers for some of many edges, the same for all of one kind; kinds never fall."""
-    group = np.append(0, np.cumsum(kinds[1:] != kinds[:-1]))
-    return even_of(group[used], *name, count=int(group[-1]) + 1)
+    def _swings(self, kinds: Ints, used: Ints, *name: object) -> Reals:
+        """Draw `swings` for some edges, the same for all of one kind, named by its first edge; kinds never fall."""
+        return swings(self.edges[np.searchsorted(kinds, kinds[used])], *name)

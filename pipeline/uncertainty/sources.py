@@ -1,7 +1,7 @@
 """What can be off in a rebuilt world, by how much, and the rows of energy whose weighted sum is one draw's deviation.
 
 Every source is drawn once for a programme's life, by site, charger and name; only what the registers do between two
-readings is drawn anew every month. The metered load itself is the billing quantity and is never drawn.
+readings is drawn for every two anew. The metered load itself is the billing quantity and is never drawn.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pipeline.charging import Counter
-from pipeline.uncertainty.draws import DRAWS, Reals, bell, even, signed
-from pipeline.uncertainty.registers import Flags, Ints, Register
+from pipeline.uncertainty.draws import DRAWS, Ints, Reals, bell, even, signed
+from pipeline.uncertainty.registers import Flags, LeftOpen, Register
 
 CLOCK_KNOTS: Final = 5
 """Offsets at which a charger's register is differenced anew; a drawn offset lies between two of them."""
@@ -123,7 +123,6 @@ class Sources:
     """
 
     site_id: str
-    month: str
     starts: Ints
     ends: Ints
     live: Flags
@@ -190,8 +189,8 @@ class Sources:
     def _moving(self) -> Flags:
         """The windows that any source moves."""
         moved: Flags = np.logical_or.reduce(self._energies, axis=0)
-        for windows, _ in self._left_open:
-            moved[windows] = True
+        for _, left in self._left_open:
+            moved[left.windows] = True
         return moved
 
     def _shares(self, drawn: DrawnSet) -> Reals:
@@ -266,22 +265,24 @@ class Sources:
                     yield _Row(changed, gain * weight, weight)
 
     @cached_property
-    def _left_open(self) -> Sequence[tuple[Ints, Reals]]:
-        """Windows, and by how much net energy may be off in them by what registers do between two readings [Wh]."""
-        found = []
-        for charger in self.chargers:
+    def _left_open(self) -> Sequence[tuple[int, LeftOpen]]:
+        """What every register does between two readings, and with which sign it counts in net energy."""
+        return [
+            (sign, register.left_open(self.live, self.site_id, charger.charger_id, name))
+            for charger in self.chargers
             for name, sign, register in zip(
                 ("import", "export"), (-1, 1), self._registers[charger.charger_id], strict=True
-            ):
-                if register is not None and register.told.any():
-                    where = (self.site_id, charger.charger_id, name, self.month)
-                    windows, off = register.left_open(self.live, *where)
-                    found.append((windows, sign * off))
-        return found
+            )
+            if register is not None and register.told.any()
+        ]
 
     def _noise(self, windows: Ints) -> Reals:
         """What registers do between two readings, by draw and window of some [Wh]."""
-        total = np.zeros((DRAWS, len(windows)))
-        for moving, off in self._left_open:
-            total[:, np.searchsorted(windows, moving)] += off
+        middle, swings = np.zeros(len(windows)), np.zeros((len(windows), DRAWS // 2))
+        for sign, left in self._left_open:
+            place = np.searchsorted(windows, left.windows)
+            middle[place] += sign * left.middle
+            swings[place] += sign * left.swings
+        total = np.empty((DRAWS, len(windows)))
+        total[0], total[1::2], total[2::2] = middle, middle + swings.T, middle - swings.T
         return total

@@ -9,7 +9,8 @@ import polars as pl
 
 from pipeline.scenarios import is_reactive_metered
 from pipeline.tariff import Matrix, Moved
-from pipeline.uncertainty.registers import Flags, Ints
+from pipeline.uncertainty.draws import Ints
+from pipeline.uncertainty.registers import Flags
 from pipeline.uncertainty.sources import Deviations
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.uncertainty import DRAWS, bell, even, range_of, signed
+from pipeline.uncertainty.draws import swings
 
 
 def test_equal_names_give_equal_draws_and_other_names_others() -> None:
@@ -22,6 +23,24 @@ def test_a_source_that_only_scales_leaves_no_bias(name: str) -> None:
         assert bell(name)[:count].mean() == pytest.approx(0, abs=1e-12)
     assert signed(name)[0] == 0
     assert np.abs(signed(name)).max() <= 1
+
+
+def test_numbers_of_an_instant_do_not_depend_on_the_others_asked_for() -> None:
+    instants = 1_700_000_000_000 + 900_000 * np.arange(4000)
+    numbers = swings(instants, "site", "CP1")
+    assert (swings(instants[[7, 99]], "site", "CP1") == numbers[[7, 99]]).all()
+    assert (swings(instants[:2], "site", "CP2") != numbers[:2]).all()
+
+
+def test_numbers_of_instants_in_a_row_are_evenly_spread_and_independent() -> None:
+    """4,000 quarter hours by 99 draws: moments of evenly spread numbers, none that tells the next or another draw's."""
+    numbers = swings(1_700_000_000_000 + 900_000 * np.arange(4000), "spread")
+    counts = np.histogram(numbers, bins=10, range=(-0.5, 0.5))[0]
+    assert counts / numbers.size == pytest.approx(0.1, abs=0.005)
+    for one, other in ((numbers[1:], numbers[:-1]), (numbers[:, 1:], numbers[:, :-1]), (numbers[96:], numbers[:-96])):
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] == pytest.approx(0, abs=0.01)
+    highest = numbers.reshape(40, 100, -1).max(axis=1)
+    assert highest.mean() == pytest.approx(100 / 101 - 0.5, abs=0.001)
 
 
 def test_the_bell_has_a_variance_of_one() -> None:

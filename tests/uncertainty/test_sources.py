@@ -34,7 +34,6 @@ def sources(**changes: object) -> Sources:
     of_charger = {name: value for name, value in changes.items() if name in charger}
     base = {
         "site_id": "s",
-        "month": "2025-01",
         "starts": STARTS,
         "ends": STARTS + HOUR_MS,
         "live": np.ones(6, dtype=bool),
