@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from pipeline.chain.inputs import Inputs
+from pipeline.calendars import instants_us
+from pipeline.chain.inputs import Inputs, Prepared
 from pipeline.portfolio import minute_of_day
 from pipeline.tariff import dearest_window
-from pipeline.tariff.clock import Flags, Hours, billed_weekday, hours_of, in_masks
-from pipeline.tariff.model import ALL_MONTHS, Mask
+from pipeline.tariff.clock import Flags, Hours, billed_weekday, grid_hours, hours_of, in_masks
+from pipeline.tariff.model import ALL_MONTHS, Clock, Mask
 
 
 def in_event_window(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame | None:
@@ -19,6 +20,14 @@ def in_event_window(inputs: Inputs, windows: pl.DataFrame) -> pl.DataFrame | Non
     starts = windows.get_column("interval_start").to_numpy().astype(np.int64)
     inside = in_event_hours(inputs, hours_of(starts, inputs.site.timezone, "prevailing"))
     return None if inside is None else windows.filter(pl.Series(inside))
+
+
+def hours_of_bill(prepared: Prepared, clock: Clock) -> Hours:
+    """Return the calendar of a bill's windows; mostly they are all windows of its days, whose calendar is known."""
+    period, zone = prepared.inputs.period, prepared.inputs.site.timezone
+    starts = instants_us(prepared.windows.get_column("interval_start"))
+    whole = grid_hours(period.read_from, period.read_to, zone, clock, prepared.window_min * 60)
+    return whole if np.array_equal(starts, whole.starts) else hours_of(starts, zone, clock)
 
 
 def in_event_hours(inputs: Inputs, civil: Hours, *, any_month: bool = False) -> Flags | None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from pipeline import fleet, savings
 from pipeline.calendars import instants_us, period_utc
-from pipeline.chain.event_window import in_event_hours
+from pipeline.chain.event_window import hours_of_bill, in_event_hours
 from pipeline.chain.inputs import Prepared
 from pipeline.tariff import Bill
-from pipeline.tariff.clock import Flags, Ints, hours_of, micros
+from pipeline.tariff.clock import Flags, Ints, micros
 
 Span = tuple[datetime, datetime]
 
@@ -25,8 +25,8 @@ def fleet_of(prepared: Prepared, energy: savings.Energy, peak: Span | None) -> d
     per_stored = prepared.round_trip.charge_wh_per_battery_wh
     stores = {charger.charger_id: charger.rated_charge_kw * 1000 / per_stored for charger in site.chargers}
     left = fleet.departing(prepared.known_sessions, span, targets)
-    starts = instants_us(prepared.windows.get_column("interval_start"))
-    in_event = in_event_hours(prepared.inputs, hours_of(starts, site.timezone, "prevailing"))
+    hours = hours_of_bill(prepared, "prevailing")
+    in_event = in_event_hours(prepared.inputs, hours)
     return fleet.fleet_section(
         fleet.departures(left),
         energy.charge_wh,
@@ -35,7 +35,7 @@ def fleet_of(prepared: Prepared, energy: savings.Energy, peak: Span | None) -> d
         prepared.round_trip.efficiency,
         fleet.Observed(
             availability_pct=_availability_pct(prepared, in_event),
-            available_at_peak_pct=_availability_pct(prepared, None if peak is None else _within(starts, peak)),
+            available_at_peak_pct=_availability_pct(prepared, None if peak is None else _within(hours.starts, peak)),
             reserve_violations=fleet.reserve_violations(prepared.inputs.readings, span, reserves),
             missing=fleet.missing_at_departure(left, usable, stores),
         ),

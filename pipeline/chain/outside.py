@@ -13,10 +13,11 @@ from babel.numbers import get_currency_precision
 
 from pipeline import fleet, savings
 from pipeline.calendars import instants_us
+from pipeline.chain.event_window import hours_of_bill
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.loads import local_midnight
 from pipeline.tariff import Rows
-from pipeline.tariff.clock import Flags, Hours, Ints, billed_weekday, day_number, hours_of, in_masks, micros
+from pipeline.tariff.clock import Flags, Hours, Ints, billed_weekday, day_number, in_masks, micros
 from pipeline.tariff.slots import Slot, slots_of
 
 
@@ -55,8 +56,7 @@ def _rates(prepared: Prepared) -> Iterator[list[Slot]]:
     """The slots whose price a kWh pays, for every kind of hour the bill has."""
     inputs, tariff = prepared.inputs, prepared.inputs.tariff
     slots = [slot for slot in slots_of(tariff) if slot.sums_energy]
-    starts = instants_us(prepared.windows.get_column("interval_start"))
-    hours = hours_of(starts, inputs.site.timezone, tariff.clock)
+    hours = hours_of_bill(prepared, tariff.clock)
     weekday = billed_weekday(hours, tariff.holidays | inputs.tariff_holidays, tariff.holidays_billed_as)
     if not slots:
         return

@@ -7,7 +7,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 from babel.numbers import get_currency_precision
 
@@ -16,7 +15,7 @@ from pipeline.calendars import period_utc
 from pipeline.chain.assumptions import assumptions_of
 from pipeline.chain.capturing import capture_of
 from pipeline.chain.checking import Checked, check_days
-from pipeline.chain.event_window import in_event_hours
+from pipeline.chain.event_window import hours_of_bill, in_event_hours
 from pipeline.chain.fleet_facts import cut_at_baseline_peak_kw, fleet_of, peak_span
 from pipeline.chain.hashing import result_hash
 from pipeline.chain.inputs import Prepared, Result
@@ -30,7 +29,6 @@ from pipeline.chain.ranging import Drawn, draw_savings, ranges_of
 from pipeline.chain.yearly import with_worth
 from pipeline.domain import CHARGING_SESSION, SCENARIOS
 from pipeline.tariff import PLACEHOLDER, Bill, ResolvedTariff, Rows, measure, measured_rows, price_measured
-from pipeline.tariff.clock import hours_of
 
 Told = dict[str, str | float | None]
 """A row of `quality.FINDING`; what it does not name is not known."""
@@ -206,6 +204,8 @@ def _reconciled(
     prepared: Prepared, bills: Mapping[str, Bill], energy: savings.Energy
 ) -> tuple[savings.Comparison, ...]:
     inputs = prepared.inputs
+    if not inputs.utility_bills:
+        return ()
     ours = savings.OurBill(
         period=inputs.period,
         bill=bills.get("actual"),
@@ -299,8 +299,7 @@ def _with_notes(facts: savings.Facts, prepared: Prepared, drawn: Drawn | None) -
 
 def _energy(prepared: Prepared) -> savings.Energy:
     windows, inputs = prepared.billed_windows, prepared.inputs
-    starts = windows.get_column("interval_start").to_numpy().astype(np.int64)
-    inside = in_event_hours(inputs, hours_of(starts, inputs.site.timezone, "prevailing"))
+    inside = in_event_hours(inputs, hours_of_bill(prepared, "prevailing"))
     imports = {world: windows.get_column(f"{world}_import_wh").to_numpy() for world in SCENARIOS}
     return savings.Energy(
         import_wh={world: int(wh.sum()) for world, wh in imports.items()},
