@@ -13,6 +13,7 @@ import polars as pl
 from babel.numbers import get_currency_precision
 
 from pipeline import charging, quality, savings, uncertainty
+from pipeline.calendars import instants_us
 from pipeline.chain.gap_corners import corners_of
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.loads import local_midnight
@@ -75,7 +76,7 @@ class Drawn:
 def sources_of(prepared: Prepared) -> Sources:
     """Return what can be off in the world that V2B is compared with."""
     inputs, windows = prepared.inputs, prepared.windows
-    starts = windows.get_column("interval_start").dt.epoch("ms").to_numpy()
+    starts = instants_us(windows.get_column("interval_start")) // 1000
     since = starts >= local_midnight(inputs).timestamp() * 1000
     model = prepared.plug_in if inputs.site.headline == "unmanaged" else None
     billing = [meter for meter in inputs.site.meters if meter.role == "billing"]
@@ -271,7 +272,7 @@ def terms_of(prepared: Prepared) -> uncertainty.Terms:
         scenario=inputs.site.headline,
         zone=inputs.site.timezone,
         holidays=inputs.tariff_holidays,
-        starts=windows.get_column("interval_start").dt.epoch("us").to_numpy(),
+        starts=instants_us(windows.get_column("interval_start")),
         duration_s=int(windows.item(0, "duration_s")),
         currency_digits=get_currency_precision(inputs.site.currency),
     )
