@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -103,15 +105,14 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 
     Adds `account`, whose energy a session moves: the car, or its charger where the log names no car.
     """
-    both = {name: pl.concat([stored.get_column(name), found.get_column(name)]) for name in CHARGING_SESSION}
-    begun_us, out_us = instants_us(both["plugged_in_at"]), instants_us(both["plugged_out_at"])
-    charger_ids, names, cars = (both[name].to_list() for name in (*_KEY, "vehicle_id"))
-    keys, plug_ins = list(zip(charger_ids, names, strict=True)), list(zip(begun_us.tolist(), names, strict=True))
-    fuller = np.lexsort((out_us, both["complete"].to_numpy())).tolist()
-    kept = {keys[row]: row for row in fuller}
-    rows = sorted(sorted(kept.values()), key=plug_ins.__getitem__)
-    accounts = [charger_ids[row] if cars[row] is None else cars[row] for row in rows]
-    chosen = np.array(rows, dtype=np.int64)
-    return pl.DataFrame(
-        [*(column[chosen] for column in both.values()), pl.Series("account", accounts, dtype=pl.String)]
-    )
+    both = pl.concat([stored.select(CHARGING_SESSION.keys()), found])
+    begun_us, out_us = (instants_us(both.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
+    charger_ids, names = (both.get_column(name).to_list() for name in _KEY)
+    kept: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in np.lexsort((out_us, both.get_column("complete").to_numpy())).tolist():  # the fuller ones last
+        kept[charger_ids[row]][names[row]] = row
+    plug_ins = list(zip(begun_us.tolist(), names, strict=True))
+    rows = sorted(sorted(chain.from_iterable(own.values() for own in kept.values())), key=plug_ins.__getitem__)
+    chosen = both[np.array(rows, dtype=np.int64)]
+    cars = chosen.get_column("vehicle_id")
+    return chosen.hstack([cars.zip_with(cars.is_not_null(), chosen.get_column("charger_id")).alias("account")])

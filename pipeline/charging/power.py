@@ -180,9 +180,16 @@ def _error(samples: _Samples, power_w: int, step_wh: int) -> float:
     full = mean_w >= _FULL_POWER * power_w
     if not full.any():
         return max(1 - _FULL_POWER, 1 - float(mean_w.max(initial=0.0)) / power_w)
-    low, middle, high = np.quantile(mean_w[full], (0.25, 0.5, 0.75))
+    low, middle, high = _quartiles(mean_w[full])
     spread_w = _NORMAL_95 * (high - low) / _QUARTILES_APART / np.sqrt(full.sum())
-    return float((abs(power_w - middle) + spread_w) / power_w + np.median(step_wh / risen[full]))
+    return float((abs(power_w - middle) + spread_w) / power_w + _quartiles(step_wh / risen[full])[1])
+
+
+def _quartiles(values: Values) -> Values:
+    """Return the lower quartile, the median and the upper quartile."""
+    places = np.array([0.25, 0.5, 0.75]) * (len(values) - 1)
+    found: Values = np.interp(places, np.arange(len(values)), np.sort(values))
+    return found
 
 
 def _percentile_95(power_w: Values) -> int | None:

@@ -58,15 +58,9 @@ class _Marks(NamedTuple):
     @classmethod
     def of(cls, readings: pl.DataFrame) -> _Marks:
         """Return the marks of readings."""
-        context = pl.col("context")
-        found = readings.select(
-            begin=context.eq_missing("begin"),
-            end=context.eq_missing("end"),
-            names_car=pl.col("vehicle_id").is_not_null(),
-            states_soc=pl.col("soc_pct").is_not_null(),
-            idle=pl.col("session_id").is_null(),
-        )
-        return cls(*(found.get_column(name).to_numpy() for name in cls._fields))
+        session, car, soc, context = map(readings.get_column, ("session_id", "vehicle_id", "soc_pct", "context"))
+        marks = context.eq_missing("begin"), context.eq_missing("end"), car.is_not_null(), soc.is_not_null()
+        return cls(*(mark.to_numpy() for mark in (*marks, session.is_null())))
 
 
 class _Spans(NamedTuple):
