@@ -34,3 +34,19 @@ def test_every_charger_lies_in_one_span_in_order_of_time(rows: list[tuple[str, i
 def test_readings_in_order_stay_the_frame_they_are() -> None:
     table = log([("CP1", 3), ("CP1", 3), ("CP2", 1)])
     assert Log.of(table).readings is table
+
+
+def test_a_log_tells_where_sessions_and_cars_change() -> None:
+    table = log([("CP1", minute) for minute in range(5)] + [("CP2", 0), ("CP2", 1)]).with_columns(
+        pl.Series("session_id", [None, None, "A", "A", "B", "B", None]),
+        pl.Series("vehicle_id", [None, None, None, "CAR", "CAR", "CAR", "CAR"]),
+    )
+    found = Log.of(table)
+    assert found.new_session.tolist() == [True, False, True, False, True, True, True]
+    assert found.new_car.tolist() == [True, False, False, True, False, True, False]
+
+
+def test_a_log_is_put_in_order_once() -> None:
+    found = Log.of(log([("CP2", 1), ("CP1", 3)]))
+    assert Log.of(found) is found
+    assert found.with_readings(found.readings) is found
