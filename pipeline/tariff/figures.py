@@ -53,7 +53,10 @@ class Partial(NamedTuple):
     @property
     def listed(self) -> list[int | None]:
         """Return them as a list, None where one is not known."""
-        return [value if known else None for value, known in zip(self.values.tolist(), self.known, strict=True)]
+        values: list[int | None] = self.values.tolist()
+        if self.known.all():
+            return values
+        return [value if known else None for value, known in zip(values, self.known.tolist(), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
