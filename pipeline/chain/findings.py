@@ -51,6 +51,7 @@ def load_findings(inputs: Inputs, windows: pl.DataFrame, fits: Sequence[quality.
             quality.window_slips(windows, [fit.slip for fit in fits], meters),
             quality.clock_offsets(windows, fits, inputs.clock_bound_s),
             quality.clock_corrections(windows, fits, inputs.clock_bound_s),
+            quality.clock_suspicions(windows, fits, inputs.clock_bound_s),
             quality.unit_against_chargers(windows, fits, meters),
             quality.wiring_faults(windows, fits),
             quality.conservation(windows, meters),

@@ -11,6 +11,7 @@ from pipeline.quality.clock import (
     clock_corrections,
     clock_of,
     clock_offsets,
+    clock_suspicions,
     corrections_s,
     unit_against_chargers,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "clock_corrections",
     "clock_of",
     "clock_offsets",
+    "clock_suspicions",
     "conservation",
     "copied_hours",
     "corrections_s",

@@ -22,9 +22,9 @@ UNIT_TOLERANCE: Final = 0.1
 class Clock:
     """What is known of a site's charger clocks, and the offset that is farthest from 0 [s, positive ahead].
 
-    measured: the meter tells every charger's offset better than the configured bound; bounded: it does not, and no
-    number is stated; contradicted: a clock is certainly beyond the bound; slipped: the meter's windows lie a whole
-    window off, and no offset is stated.
+    measured: the meter tells every charger's offset better than the configured bound, and that it lies within; bounded:
+    it does not, and no number is stated; contradicted: a clock is certainly beyond the bound; slipped: the meter's
+    windows lie a whole window off, and no offset is stated.
     """
 
     state: Literal["measured", "bounded", "contradicted", "slipped"]
@@ -53,7 +53,8 @@ def clock_of(fits: Sequence[Fit], clock_bound_s: int) -> Clock:
 def corrections_s(fits: Sequence[Fit], clock_bound_s: int) -> dict[str, float]:
     """Return how far ahead [s] each charger's clock is that the meter tells to be off, better than the bound does.
 
-    Nothing where a clock is certainly beyond the bound or the meter lies a window off: then no load can be rebuilt.
+    Never further than the bound: one fit in some thousands finds a right clock minutes off. Nothing where a clock is
+    certainly beyond the bound or the meter lies a window off: then no load can be rebuilt.
     """
     if not clock_of(fits, clock_bound_s).resolved:
         return {}
@@ -85,6 +86,19 @@ def clock_corrections(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s:
         if fit.charger_id in corrected:
             sentence = f"The clock of charger {fit.charger_id} is {_off(fit)}: its readings were moved by as much."
             found.append(_finding("charger.clock_corrected", windows, fit, sentence))
+    return table(found)
+
+
+def clock_suspicions(windows: pl.DataFrame, fits: Sequence[Fit], clock_bound_s: int) -> pl.DataFrame:
+    """Return one finding per charger whose clock may be beyond `clock_bound_s` [s]; the value is the offset [s]."""
+    found = []
+    for fit in fits:
+        if fit.suspected(clock_bound_s):
+            sentence = (
+                f"The clock of charger {fit.charger_id} may be {_off(fit)}, where `clock_bound_s` allows "
+                f"{clock_bound_s} s: that is not certain, and its readings were not moved."
+            )
+            found.append(_finding("charger.clock_suspected", windows, fit, sentence))
     return table(found)
 
 

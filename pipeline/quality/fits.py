@@ -84,8 +84,12 @@ class Fit:
         return self.tells and abs(self.offset_s) - clock_bound_s > STANDARD_ERRORS * self.error_s
 
     def within(self, clock_bound_s: int) -> bool:
-        """Tell whether the meter knows the clock better than `clock_bound_s` [s] does."""
-        return self.tells and NORMAL_95 * self.error_s <= clock_bound_s
+        """Tell whether the meter knows the clock better than `clock_bound_s` [s] does, and agrees with it."""
+        return self.tells and NORMAL_95 * self.error_s <= clock_bound_s and abs(self.offset_s) <= clock_bound_s
+
+    def suspected(self, clock_bound_s: int) -> bool:
+        """Tell whether the clock is off, and rather further than `clock_bound_s` [s] than not, but not certainly."""
+        return self.off and abs(self.offset_s) > clock_bound_s and not self.beyond(clock_bound_s)
 
     @property
     def off(self) -> bool:

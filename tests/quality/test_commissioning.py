@@ -138,6 +138,23 @@ def test_a_clock_is_corrected_where_its_offset_is_more_than_chance():
     assert quality.corrections_s([fitted(65, 31)], BOUND_S) == {}  # the bound tells more than the meter
 
 
+def test_a_clock_that_may_be_beyond_the_bound_is_suspected_and_not_moved():
+    """134 s with 29.4 s of error is 4.6 of them from 0 and 2.5 from the bound: neither chance nor certain."""
+    fits = [fitted(134, 29.4), fitted(59, 10, "CP2"), fitted(-61, 10, "CP3"), fitted(61, 30, "CP4")]
+    assert quality.corrections_s(fits, BOUND_S) == {"CP2": 59}
+    frame, _ = Month(3).frames()
+    rows = quality.clock_suspicions(frame, fits, BOUND_S).rows(named=True)
+    assert [(row["source"], row["value"]) for row in rows] == [("CP1", 134), ("CP3", -61)]
+    assert rows[0]["sentence"] == (
+        "The clock of charger CP1 may be 134 s ahead of the meter's (give or take 58 s), where `clock_bound_s` allows "
+        "60 s: that is not certain, and its readings were not moved."
+    )
+    assert quality.clock_of(fits[:2], BOUND_S) == quality.Clock("bounded", None)
+    certain = [fitted(134, 10)]
+    assert quality.clock_suspicions(frame, certain, BOUND_S).is_empty()
+    assert quality.clock_of(certain, BOUND_S) == quality.Clock("contradicted", 134)
+
+
 def test_corrected_readings_show_no_offset_and_the_correction_is_told():
     month = Month(3, offset_s=50, noise=0.001)
     frame, readings = month.frames()

@@ -96,7 +96,7 @@ def fit(offset_s: float, error_s: float, gain: float = 1.0) -> quality.Fit:
         ([fit(12, 5), fit(12, 5, gain=0.5)], 60, ("bounded", None)),  # half of it behind this meter
         ([fit(111, 10), fit(12, 5)], 60, ("contradicted", 111)),
         ([fit(111, 10), fit(12, 5)], 120, ("measured", 111)),
-        ([fit(109, 10)], 60, ("measured", 109)),  # 49 s beyond the bound is less than five standard errors
+        ([fit(109, 10)], 60, ("bounded", None)),  # 49 s beyond it is less than five standard errors, and no measurement
     ],
 )
 def test_clocks_are_measured_bounded_or_contradicted(
