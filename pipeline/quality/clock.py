@@ -53,8 +53,8 @@ def clock_of(fits: Sequence[Fit], clock_bound_s: int) -> Clock:
 def corrections_s(fits: Sequence[Fit], clock_bound_s: int) -> dict[str, float]:
     """Return how far ahead [s] each charger's clock is that the meter tells to be off, better than the bound does.
 
-    Never further than the bound: one fit in some thousands finds a right clock minutes off. Nothing where a clock is
-    certainly beyond the bound or the meter lies a window off: then no load can be rebuilt.
+    Never further than the bound. Nothing where a clock is certainly beyond it or the meter lies a window off: then no
+    load can be rebuilt.
     """
     if not clock_of(fits, clock_bound_s).resolved:
         return {}

@@ -19,9 +19,7 @@ from pipeline.quality.changes import Busy, Changes, Numbers, Register, changes_o
 from pipeline.quality.slip import scanned_offset_s, slip_of
 
 STANDARD_ERRORS: Final = 5.0
-"""An estimate nearer to the bound than this many standard errors may be chance: a month has hundreds of changes."""
-CORRECTED_ERRORS: Final = 3.0
-"""At two standard errors, a right clock would be moved in one month of twenty."""
+"""What is more than chance: a month has hundreds of changes, and three would move a right clock in one of some 400."""
 LARGEST_ERROR_S: Final = 60.0
 """A wider estimate says nothing about a bound of a minute."""
 NORMAL_95: Final = 1.96
@@ -94,7 +92,7 @@ class Fit:
     @property
     def off(self) -> bool:
         """Whether the offset is more than chance: nothing else is corrected."""
-        return self.tells and abs(self.offset_s) > CORRECTED_ERRORS * self.error_s
+        return self.tells and abs(self.offset_s) > STANDARD_ERRORS * self.error_s
 
 
 def fitted_offsets(windows: pl.DataFrame, registers: charging.Registers) -> list[Fit]:

@@ -131,22 +131,22 @@ def fitted(offset_s: float, error_s: float, charger_id: str = "CP1") -> quality.
 
 
 def test_a_clock_is_corrected_where_its_offset_is_more_than_chance():
-    """Three standard errors: 40 s with 10 s of error is certainly off, 29 s may be chance."""
-    fits = [fitted(40, 10), fitted(29, 10, "CP2"), fitted(-31, 10, "CP3")]
-    assert quality.corrections_s(fits, BOUND_S) == {"CP1": 40, "CP3": -31}
+    """Five standard errors: 55 s with 10 s of error is certainly off, 49 s may be chance."""
+    fits = [fitted(55, 10), fitted(49, 10, "CP2"), fitted(-51, 10, "CP3")]
+    assert quality.corrections_s(fits, BOUND_S) == {"CP1": 55, "CP3": -51}
     assert quality.corrections_s([*fits, fitted(400, 10, "CP4")], BOUND_S) == {}  # no load can be rebuilt by that log
     assert quality.corrections_s([fitted(65, 31)], BOUND_S) == {}  # the bound tells more than the meter
 
 
 def test_a_clock_that_may_be_beyond_the_bound_is_suspected_and_not_moved():
-    """134 s with 29.4 s of error is 4.6 of them from 0 and 2.5 from the bound: neither chance nor certain."""
-    fits = [fitted(134, 29.4), fitted(59, 10, "CP2"), fitted(-61, 10, "CP3"), fitted(61, 30, "CP4")]
+    """154 s with 29.4 s of error is 5.2 of them from 0 and 3.2 from the bound: neither chance nor certain."""
+    fits = [fitted(154, 29.4), fitted(59, 10, "CP2"), fitted(-61, 10, "CP3"), fitted(134, 29.4, "CP4")]
     assert quality.corrections_s(fits, BOUND_S) == {"CP2": 59}
     frame, _ = Month(3).frames()
     rows = quality.clock_suspicions(frame, fits, BOUND_S).rows(named=True)
-    assert [(row["source"], row["value"]) for row in rows] == [("CP1", 134), ("CP3", -61)]
+    assert [(row["source"], row["value"]) for row in rows] == [("CP1", 154), ("CP3", -61)]
     assert rows[0]["sentence"] == (
-        "The clock of charger CP1 may be 134 s ahead of the meter's (give or take 58 s), where `clock_bound_s` allows "
+        "The clock of charger CP1 may be 154 s ahead of the meter's (give or take 58 s), where `clock_bound_s` allows "
         "60 s: that is not certain, and its readings were not moved."
     )
     assert quality.clock_of(fits[:2], BOUND_S) == quality.Clock("bounded", None)
