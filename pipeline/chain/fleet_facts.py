@@ -36,7 +36,7 @@ def fleet_of(prepared: Prepared, energy: savings.Energy, peak: Span | None) -> d
         fleet.Observed(
             availability_pct=_availability_pct(prepared, in_event),
             available_at_peak_pct=_availability_pct(prepared, None if peak is None else _within(hours.starts, peak)),
-            reserve_violations=fleet.reserve_violations(prepared.inputs.readings, span, reserves),
+            reserve_violations=fleet.reserve_violations(prepared.log, span, reserves),
             missing=fleet.missing_at_departure(left, usable, stores),
         ),
     )

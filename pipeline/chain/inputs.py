@@ -16,7 +16,7 @@ from pipeline.baselines import BASELINE_DAY
 from pipeline.calendars import period_utc
 from pipeline.chain.measured import BillMeasured
 from pipeline.chain.plug_in import PlugIn
-from pipeline.charging import Registers, RoundTrip
+from pipeline.charging import Log, Registers, RoundTrip
 from pipeline.domain import REACTIVE_RECORD, UTC, BillPeriod
 from pipeline.portfolio import Co2Factor, Event, Outage, Site, UtilityBill
 from pipeline.tariff import ResolvedTariff, history_months
@@ -96,9 +96,10 @@ class Inputs:
     @cached_property
     def estimated_intervals(self) -> int:
         """Meter intervals of this bill that were estimated, by the utility or as a torn last line, not measured."""
-        estimated = self.meter.filter(self.meter.get_column("quality") == "estimated")
-        if estimated.is_empty():
+        is_estimated = self.meter.get_column("quality") == "estimated"
+        if not is_estimated.any():
             return 0
+        estimated = self.meter.filter(is_estimated)
         begin, end = period_utc(self.period, self.site.timezone)
         starts, meters = estimated.get_column("interval_start"), estimated.get_column("meter_id")
         return int(((starts >= begin) & (starts < end) & meters.is_in(self.site.billing_meter_ids)).sum())
@@ -123,7 +124,7 @@ class Prepared:
     findings: pl.DataFrame
     clock: quality.Clock
     wiring: quality.Wiring
-    readings: pl.DataFrame  # with rebuilt registers, on the meter's clock as far as the meter tells it
+    log: Log  # readings in order, with rebuilt registers, on the meter's clock as far as the meter tells it
     registers: Registers  # what they count
     fits: Sequence[quality.Fit]  # of the chargers as they came
     plug_in: PlugIn | None  # None before the programme

@@ -54,7 +54,7 @@ def prepare(inputs: Inputs) -> Prepared:
     found = [load_findings(inputs, windows, fits), log_findings(inputs, repaired, charger_windows, sessions)]
     found.append(quality.efficiency_too_high(windows, round_trip))
     found.append(quality.charging_that_does_not_fit(charger_windows, plug_in.unfit_wh if plug_in else {}))
-    findings = pl.concat([findings, *found])
+    findings = quality.joined([findings, *found])
     return Prepared(
         inputs=inputs,
         window_min=window_min,
@@ -66,7 +66,7 @@ def prepare(inputs: Inputs) -> Prepared:
         findings=findings,
         clock=quality.clock_of(fits, inputs.clock_bound_s),
         wiring=quality.wiring_of(fits),
-        readings=log.readings,
+        log=log,
         registers=registers,
         fits=fits,
         plug_in=plug_in,

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from pipeline.baselines import DayClasses, DaySlots, EventDays, SiteDays, classify_days
 from pipeline.baselines.day_grid import Floats
@@ -106,7 +105,7 @@ def look_back(prepared: Prepared) -> LookBack | None:
     """Return the windows that the days of a bill are compared by; None where no window lies in event hours."""
     inputs = prepared.inputs
     frames = inputs.earlier.windows, prepared.windows
-    columns = {name: pl.concat([one.get_column(name) for one in frames]).to_numpy() for name in EARLIER_WINDOW}
+    columns = {name: np.concatenate([one.get_column(name).to_numpy() for one in frames]) for name in EARLIER_WINDOW}
     hours = hours_of(columns["interval_start"].view(np.int64), inputs.site.timezone, "prevailing")
     inside = in_event_hours(inputs, hours, any_month=True)
     if inside is None or not inside.any():

@@ -51,7 +51,7 @@ def event_findings(inputs: Inputs) -> pl.DataFrame:
         for event in inputs.events
         if event.touches(begin, end)
     ]
-    return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING))
+    return pl.DataFrame(rows, schema=pl.Schema(quality.FINDING)) if rows else quality.nothing_found()
 
 
 def _told(event: Event, days: int) -> str:

@@ -46,7 +46,7 @@ def compute(measured: Prepared) -> Result:
     energy = _energy(prepared)
     compared = _reconciled(prepared, bills, energy)
     told = (*_refusals(bills), *_answered(inputs.tariff), *_differences(compared))
-    findings = quality.joined((prepared.findings, pl.DataFrame(told, schema=_FINDING)))
+    findings = quality.joined([prepared.findings, *([pl.DataFrame(told, schema=_FINDING)] if told else [])])
     checked = check_days(measured)
     facts = _facts(prepared, bills, energy, findings, compared, checked, drawn)
     facts = with_worth(prepared, bill, facts, drawn)
@@ -169,7 +169,7 @@ def _facts(
         beta=prepared.wiring.beta,
         ranges=ranges_of(prepared, drawn) if drawn and not contradicted else savings.Ranges(),
         assumptions=assumptions_of(prepared),
-        charging_fits=prepared.findings.filter(pl.col("name") == quality.UNFIT).is_empty(),
+        charging_fits=not (prepared.findings.get_column("name") == quality.UNFIT).any(),
         commissioned=is_commissioned(prepared),
         outages=served(windows).section,
         at_baseline_peak_kw=cut_at_baseline_peak_kw(prepared, bills),

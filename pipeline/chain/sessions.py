@@ -72,11 +72,11 @@ def since_programme(
     """
     begun_us, out_us = (instants_us(sessions.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
     first = int(np.searchsorted(begun_us, instant_us(since)))
-    across, later = sessions[np.flatnonzero(out_us[:first] > instant_us(since))], sessions[first:]
-    if across.is_empty():
+    across, later = np.flatnonzero(out_us[:first] > instant_us(since)), sessions[first:]
+    if not across.size:
         return later
     rows = []
-    for session in across.iter_rows(named=True):
+    for session in sessions[across].iter_rows(named=True):
         span = pl.DataFrame({"interval_start": [session["plugged_in_at"]]}, schema={"interval_start": UTC})
         span = span.with_columns(duration_s=pl.lit(int((since - session["plugged_in_at"]).total_seconds())))
         before = charging.interval_energy(readings.filter(pl.col("charger_id") == session["charger_id"]), span)
@@ -105,7 +105,7 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 
     Adds `account`, whose energy a session moves: the car, or its charger where the log names no car.
     """
-    both = pl.concat([stored.select(CHARGING_SESSION.keys()), found])
+    both = pl.concat([stored[list(CHARGING_SESSION)], found])
     begun_us, out_us = (instants_us(both.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
     charger_ids, names = (both.get_column(name).to_list() for name in _KEY)
     kept: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -115,4 +115,6 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     rows = sorted(sorted(chain.from_iterable(own.values() for own in kept.values())), key=plug_ins.__getitem__)
     chosen = both[np.array(rows, dtype=np.int64)]
     cars = chosen.get_column("vehicle_id")
-    return chosen.hstack([cars.zip_with(cars.is_not_null(), chosen.get_column("charger_id")).alias("account")])
+    if cars.null_count():
+        cars = cars.zip_with(cars.is_not_null(), chosen.get_column("charger_id"))
+    return chosen.hstack([cars.alias("account")])

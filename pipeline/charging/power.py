@@ -97,7 +97,7 @@ def _power_samples(log: Log) -> tuple[dict[str, _Samples], list[str]]:
     elapsed_s = np.diff(log.at_us, prepend=0) / 1e6
     rise = np.diff(log.readings.get_column("energy_import_wh").to_numpy(), prepend=0)
     soc = log.readings.get_column("soc_pct").to_numpy()
-    flowing = ~log.new_session & (rise > 0) & (elapsed_s > 0) & (elapsed_s <= _LONGEST_SAMPLE_S)
+    flowing = ~log.marks.new_session & (rise > 0) & (elapsed_s > 0) & (elapsed_s <= _LONGEST_SAMPLE_S)
     goes_on = np.zeros_like(flowing)  # a charger's first reading is no flow, so none goes on from one to the next
     goes_on[1:-1] = flowing[:-2] & flowing[2:]
     places = np.flatnonzero(flowing)
@@ -120,7 +120,7 @@ def _accounts(log: Log) -> tuple[Integers, list[str]]:
     The account is the first car of the session, or the charger where none is named: a session that names its car in one
     reading means it in all.
     """
-    runs = np.flatnonzero(log.new_session | log.new_car)
+    runs = np.flatnonzero(log.marks.new_session | log.marks.new_car)
     charger_ids = [log.charger_ids[number] for number in log.charger_of(runs).tolist()]
     named = list(zip(charger_ids, log.values("session_id", runs), log.values("vehicle_id", runs), strict=True))
     cars: dict[tuple[str, str | None], str] = {}

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.charging.columns import Flags, Integers, Register, framed
-from pipeline.charging.order import Log, Readings
+from pipeline.charging.order import Log, Marks, Readings
 from pipeline.domain import CHARGING_SESSION
 
 _LATE_COUNT_US: Final = 15 * 60 * 1_000_000
@@ -46,23 +46,6 @@ def sessions(readings: Readings) -> pl.DataFrame:
     return framed(found, CHARGING_SESSION)
 
 
-class _Marks(NamedTuple):
-    """What readings say: that a session begins or ends, its car, a state of charge, or no session."""
-
-    begin: Flags
-    end: Flags
-    names_car: Flags
-    states_soc: Flags
-    idle: Flags
-
-    @classmethod
-    def of(cls, readings: pl.DataFrame) -> _Marks:
-        """Return the marks of readings."""
-        session, car, soc, context = map(readings.get_column, ("session_id", "vehicle_id", "soc_pct", "context"))
-        marks = context.eq_missing("begin"), context.eq_missing("end"), car.is_not_null(), soc.is_not_null()
-        return cls(*(mark.to_numpy() for mark in (*marks, session.is_null())))
-
-
 class _Spans(NamedTuple):
     """Stretches of a list of readings, from `begins` up to `ends`."""
 
@@ -87,7 +70,7 @@ class _Spans(NamedTuple):
 def _grouped(log: Log) -> tuple[Integers, _Spans]:
     """Return the places of readings that name a session, session by session, and each session's stretch of them."""
     ids = log.readings.get_column("session_id")
-    runs = np.flatnonzero(log.new_session)
+    runs = np.flatnonzero(log.marks.new_session)
     numbers: dict[tuple[int, str], int] = {}
     names = zip(log.charger_of(runs).tolist(), ids[runs].to_list(), strict=True)
     of_run = [-1 if name is None else numbers.setdefault((charger, name), len(numbers)) for charger, name in names]
@@ -111,7 +94,7 @@ class _Stays:
     """
 
     log: Log
-    marks: _Marks
+    marks: Marks
     places: Integers
     begins: Integers
     outs: Integers
@@ -121,7 +104,7 @@ class _Stays:
     @classmethod
     def of(cls, log: Log) -> _Stays:
         """Return the sessions that readings name."""
-        marks = _Marks.of(log.readings)
+        marks = log.marks
         places, named = _grouped(log)
         begin, end = named.first(np.flatnonzero(marks.begin[places])), named.last(np.flatnonzero(marks.end[places]))
         begins, outs = np.where(begin >= 0, begin, named.begins), np.where(end >= 0, end, named.ends - 1)

@@ -6,24 +6,23 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
-import polars as pl
 
 from pipeline.charging.columns import Flags, Integers, Reals
-from pipeline.charging.order import Log
+from pipeline.charging.order import Log, Readings
 from pipeline.fleet.readiness import TOLERANCE_PCT
 
 
 def reserve_violations(
-    readings: pl.DataFrame, span: tuple[datetime, datetime], reserves_pct: Mapping[str, float]
+    readings: Readings, span: tuple[datetime, datetime], reserves_pct: Mapping[str, float]
 ) -> int | None:
     """Return in how many sessions a car gave energy below its reserve, inside the half-open UTC `span`.
 
     `readings` as `domain.CHARGER_RECORD`; `reserves_pct` the configured reserve of each car [%]. A car that comes with
     less than its reserve violates nothing while it gives nothing. None where no reading of these cars states a charge.
     """
-    if not reserves_pct or readings.get_column("soc_pct").null_count() == readings.height:
-        return None
     log = Log.of(readings)
+    if not reserves_pct or not log.marks.states_soc.any():
+        return None
     begin, end = (round(at.timestamp() * 1e6) for at in span)
     soc_pct, given_wh = (log.readings.get_column(name).to_numpy() for name in ("soc_pct", "energy_export_wh"))
     told = (log.at_us >= begin) & (log.at_us < end) & ~np.isnan(soc_pct)
@@ -40,7 +39,7 @@ def reserve_violations(
 def _sessions(log: Log, readings: Flags) -> Iterator[tuple[str | None, Integers]]:
     """The sessions that some readings belong to: the car, by the first reading that names one, and all places."""
     ids, cars = (log.readings.get_column(f"{name}_id") for name in ("session", "vehicle"))
-    left = readings & ids.is_not_null().to_numpy() if ids.null_count() else readings.copy()
+    left = readings & ~log.marks.idle
     while left.any():
         place = int(left.argmax())
         own = log.span(int(log.charger_of(np.array(place))))

@@ -120,12 +120,9 @@ def missing_samples(readings: Readings, span: tuple[datetime, datetime]) -> pl.D
 def _missing_samples(log: Log, span: tuple[datetime, datetime]) -> Iterator[Finding]:
     begin, end = (round(at.timestamp()) * SECOND_US for at in span)
     inside = (log.at_us >= begin) & (log.at_us <= end)
-    sessions = log.readings.get_column("session_id")
     registers = [log.readings.get_column(name).to_numpy() for name in _WAYS]
     rose = np.logical_or(*(values[1:] > values[:-1] for values in registers))
-    within = ~log.new_session
-    if sessions.null_count():
-        within &= sessions.is_not_null().to_numpy()
+    within = ~(log.marks.new_session | log.marks.idle)
     flowing = np.flatnonzero(rose & within[1:] & inside[1:] & inside[:-1]) + 1
     steps_s = (log.at_us[flowing] - log.at_us[flowing - 1]) // 1000 / 1000
     flowing, steps_s = flowing[steps_s > 0], steps_s[steps_s > 0]

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.charging import ChargePower, RoundTrip
 from pipeline.scenarios.worlds import Wh
 
@@ -95,7 +96,7 @@ class PlugIns:
         `sessions`: every session since the programme began, in the shape of `domain.CHARGING_SESSION`, with the
         `account` it belongs to; `grid` of `calendars.window_grid`.
         """
-        begin, end = (sessions.get_column(f"plugged_{way}_at").to_physical().to_numpy() for way in ("in", "out"))
+        begin, end = (instants_us(sessions.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
         by_time = np.argsort(begin, kind="stable")
         accounts, account = _numbered(sessions.get_column("account")[by_time])
         by_account = np.argsort(account, kind="stable")
@@ -135,7 +136,7 @@ def _numbered(names: pl.Series) -> tuple[list[str], Wh]:
 
 
 def _edges(grid: pl.DataFrame) -> Reals:
-    starts = grid.get_column("interval_start").to_physical().to_numpy()
+    starts = instants_us(grid.get_column("interval_start"))
     ends = starts[-1:] + grid.get_column("duration_s").to_numpy()[-1:] * _SECOND
     edges: Reals = np.append(starts, ends) / _SECOND
     return edges

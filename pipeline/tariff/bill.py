@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.domain import BillPeriod
 from pipeline.tariff.determinants import DETERMINANT
 from pipeline.tariff.lines import EXACT, PRICERS, BillLine, Case, rounded
@@ -83,11 +84,11 @@ def _values(column: pl.Series) -> list[Any]:
     """The Python values of a column; instants by way of numpy, which makes them several times faster."""
     if not column.dtype.is_temporal():
         return column.to_list()
-    micros = column.to_physical().to_list()
-    once = [at for at in set(micros) if at is not None]
-    instants = np.array(once, dtype=np.int64).astype("datetime64[us]").tolist()
-    made = {at: instant.replace(tzinfo=_UTC) for at, instant in zip(once, instants, strict=True)}
-    return list(map(made.get, micros))
+    micros = instants_us(column)
+    once = np.unique(micros)
+    instants = once.view("datetime64[us]").tolist()  # None where not a time
+    made = [None if instant is None else instant.replace(tzinfo=_UTC) for instant in instants]
+    return list(map(dict(zip(once.tolist(), made, strict=True)).get, micros.tolist()))
 
 
 def _rows_by(determinants: pl.DataFrame, names: Sequence[str]) -> Mapping[tuple[Any, ...], Mapping[str, Rows]]:

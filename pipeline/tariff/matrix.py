@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from pipeline.calendars import instants_us
 from pipeline.domain import TariffError
 from pipeline.tariff.clock import Flags, Ints
 
@@ -157,7 +158,7 @@ def _duration(load: pl.DataFrame) -> int:
 
 
 def _starts(frame: pl.DataFrame) -> Ints:
-    return frame.get_column("interval_start").dt.cast_time_unit("us").to_physical().to_numpy()
+    return instants_us(frame.get_column("interval_start"))
 
 
 def _bounds(frame: pl.DataFrame, names: Sequence[str]) -> Ints:

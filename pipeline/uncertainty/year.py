@@ -40,7 +40,8 @@ class DrawnSaving:
     def frame(self) -> pl.DataFrame:
         """Return one row in the shape of `SAVING_DRAW`."""
         row = (self.saved.tolist(), self.bias, self.open_below, self.open_above)
-        return pl.DataFrame([row], schema=dict(SAVING_DRAW), orient="row")
+        named = zip(SAVING_DRAW.items(), row, strict=True)
+        return pl.DataFrame([pl.Series(name, [value], dtype=kind) for (name, kind), value in named])
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> DrawnSaving:

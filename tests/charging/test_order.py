@@ -42,8 +42,8 @@ def test_a_log_tells_where_sessions_and_cars_change() -> None:
         pl.Series("vehicle_id", [None, None, None, "CAR", "CAR", "CAR", "CAR"]),
     )
     found = Log.of(table)
-    assert found.new_session.tolist() == [True, False, True, False, True, True, True]
-    assert found.new_car.tolist() == [True, False, False, True, False, True, False]
+    assert found.marks.new_session.tolist() == [True, False, True, False, True, True, True]
+    assert found.marks.new_car.tolist() == [True, False, False, True, False, True, False]
 
 
 def test_a_log_is_put_in_order_once() -> None:
