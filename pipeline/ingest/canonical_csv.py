@@ -230,8 +230,13 @@ def header_names(line: str) -> list[str]:
 
 
 def nearest_kind(header: Sequence[str]) -> str:
-    """Return the kind whose columns a header shares most; empty where it shares fewer than two."""
+    """Return the kind whose columns a header shares most; empty where it shares fewer than two.
+
+    A header that lacks the reading itself is rather that of a meter's energy than of its reactive energy.
+    """
     shared = {kind: len(set(columns) & set(header)) for kind, columns in COLUMNS.items()}
+    if _REACTIVE not in header:
+        del shared["reactive"]
     best = max(shared, key=lambda kind: shared[kind] / len(COLUMNS[kind]))
     return best if shared[best] >= 2 else ""
 

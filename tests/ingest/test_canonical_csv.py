@@ -164,6 +164,7 @@ def test_extra_columns_are_ignored_with_a_note_and_order_is_free(read):
         "meter_id,interval_start,import_kwh,export_kwh",
         "meter_id,interval_start,duration_s,import_kWh,export_kwh",
         "meter_id,interval_start,duration_s,import_kwh,export_kwh,import_kwh",
+        "meter_id,interval_start,duration_s,kwh",  # as near to reactive energy, which names none of its own
     ],
 )
 def test_a_wrong_header_is_refused_with_the_right_one(read, header):
