@@ -32,7 +32,6 @@ dearest       the hours in which a kWh costs most
 
 from pipeline.tariff.bill import (
     Bill,
-    main_demand_charge,
     measured_rows,
     price,
     price_many,
@@ -120,7 +119,6 @@ __all__ = [
     "demand_charges",
     "history_months",
     "load_tariff",
-    "main_demand_charge",
     "masks_expr",
     "measure",
     "measure_draws",

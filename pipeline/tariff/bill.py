@@ -223,12 +223,3 @@ def _learn(peaks: dict[tuple[str, str], dict[str, Decimal]], month: str, worlds:
                 own[charge_id] = kw if charge_id not in own or kw.is_nan() else max(own[charge_id], kw)
         for charge_id, kw in own.items():
             peaks.setdefault((scenario, charge_id), {})[month] = kw
-
-
-def main_demand_charge(resolved: ResolvedTariff, bills: Iterable[Bill] = ()) -> str | None:
-    """Return the demand charge with the largest amount over the bills, the first of equals; None without any."""
-    amounts = dict.fromkeys(demand_charges(resolved), Decimal(0))
-    for line in (line for bill in bills for line in bill.lines):
-        if line.charge_id in amounts:
-            amounts[line.charge_id] += line.amount
-    return max(amounts, key=lambda charge_id: amounts[charge_id], default=None)

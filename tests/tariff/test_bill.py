@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.calendars import add_months, calendar_month
 from pipeline.domain import BillPeriod
-from pipeline.tariff import DemandQuantity, Ratchet, billing_demand, main_demand_charge, measure, price, resolve
+from pipeline.tariff import DemandQuantity, Ratchet, billing_demand, measure, price, resolve
 from tests.tariff.bench import DATA, HEAD, JULY, ZONE, amounts, bill, day, load, native
 
 CASES = {case["id"]: case for case in json.loads((DATA / "bill_cases.json").read_text(encoding="utf-8"))["cases"]}
@@ -177,7 +177,6 @@ def test_two_worlds_have_the_same_lines_and_each_its_own_peak_and_history() -> N
     assert (actual.own_peak_kw, actual.billing_demand_kw, actual.carried_from) == (Decimal("998.4"), 1000, "2013-06")
     # window 703 of a bill that begins on 30 June 15:00 UTC: the earlier of the two equal ones
     assert actual.set_at.isoformat() == "2013-07-15T06:30:00+00:00"
-    assert main_demand_charge(resolved, bills.values()) == "basic"
 
 
 def test_a_tariff_of_fixed_charges_only_still_bills() -> None:
