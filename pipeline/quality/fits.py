@@ -26,7 +26,7 @@ NORMAL_95: Final = 1.96
 """Standard errors to either side of an estimate that hold the truth in 95 of 100 cases."""
 LARGEST_STEP_S: Final = 300.0
 MOST_STEPS: Final = 10
-SETTLED_S: Final = 0.001
+SETTLED_S: Final = 0.1
 """A step shorter than this is the last one."""
 FARTHEST_S: Final = 1800.0 + LARGEST_STEP_S
 """Steps lead no farther from the scanned offset, which is one of all chargers."""
