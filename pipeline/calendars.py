@@ -59,6 +59,7 @@ def calendar_month(month: str) -> BillPeriod:
     return BillPeriod(month, first_day(month), first_day(add_months(month, 1)))
 
 
+@lru_cache(maxsize=4096)
 def local_midnight_utc(day: date, zone: str) -> datetime:
     """Return the instant a local day begins [UTC]; where midnight does not exist, the first instant after the gap."""
     naive = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
@@ -76,14 +77,21 @@ def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
     Columns: interval_start (UTC), duration_s [s] and those of `with_local_time`. A DST day has 23 or 25 hours of
     windows; where clocks change by a part of a window, the day's last window is shorter.
     """
-    days = [period.read_from + timedelta(days=n) for n in range((period.read_to - period.read_from).days + 1)]
-    midnights = [local_midnight_utc(day, zone) for day in days]
-    window_us, edges_us = window_min * _MINUTE_US, [round(at.timestamp()) * _SECOND_US for at in midnights]
-    spans = [np.arange(begin, end, window_us, dtype=np.int64) for begin, end in pairwise(edges_us)]
-    starts = np.concatenate(spans) if spans else np.zeros(0, dtype=np.int64)
-    durations_s = np.diff(starts, append=edges_us[-1]) // _SECOND_US
+    starts = grid_starts(period.read_from, period.read_to, zone, window_min * 60)
+    durations_s = np.diff(starts, append=instant_us(local_midnight_utc(period.read_to, zone))) // _SECOND_US
     grid = [pl.Series("interval_start", starts, dtype=UTC), pl.Series("duration_s", durations_s)]
     return pl.DataFrame([*grid, *_local_calendar(starts, zone)])
+
+
+def grid_starts(first: date, until: date, zone: str, window_s: int) -> Ints:
+    """Return the starts [µs UTC] of all windows of some local days, aligned to the local clock."""
+    days = [first + timedelta(days=step) for step in range((until - first).days + 1)]
+    midnights = [instant_us(local_midnight_utc(day, zone)) for day in days]
+    step = window_s * _SECOND_US
+    spans = list(pairwise(midnights))
+    if all((end - start) % step == 0 for start, end in spans):
+        return np.arange(midnights[0], midnights[-1], step, dtype=np.int64)
+    return np.concatenate([np.arange(start, end, step, dtype=np.int64) for start, end in spans])
 
 
 def with_local_time(frame: pl.DataFrame, zone: str) -> pl.DataFrame:

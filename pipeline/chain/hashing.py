@@ -14,6 +14,7 @@ import polars.selectors as cs
 from pipeline.calendars import period_utc
 from pipeline.chain.inputs import Prepared
 
+_STORED: Final = (pl.Boolean, pl.String)
 _PROSE: Final = {"name", "notes", "report", "weather_station", "tariff", "tariffs", "programme_start"}
 _RESULT: Final = ("state", "provable", "grade", "peak_kw", "billing_demand_kw", "money", "lines", "fleet", "check")
 
@@ -29,9 +30,9 @@ def input_hash(prepared: Prepared) -> str:
     digest.update(json.dumps(_other_inputs(prepared), sort_keys=True, default=str).encode())
     digest.update(prepared.inputs.tariff.canonical().encode())
     _add(digest, prepared.charger_windows)
-    for month, frame in sorted(prepared.inputs.earlier.drawn.items()):
+    for month, bill in sorted(prepared.inputs.earlier.drawn.items()):
         if month in prepared.inputs.reach:
-            digest.update(frame.write_json().encode())
+            digest.update(bill.frame.write_json().encode())
     for frame in (prepared.inputs.earlier.windows, prepared.inputs.earlier.baseline_days, prepared.inputs.weather):
         _add(digest, frame)
     return digest.hexdigest()
@@ -40,13 +41,25 @@ def input_hash(prepared: Prepared) -> str:
 def _add(digest: hashlib._Hash, frame: pl.DataFrame) -> None:
     """Take in a frame by its bytes: names, then each column's values and which of them are missing."""
     for column in frame.get_columns():
-        plain = column.to_physical()
         digest.update(column.name.encode() + str(column.dtype).encode())
         if column.dtype == pl.String:
-            digest.update(texts(plain))
+            digest.update(texts(column))
         else:
-            digest.update(plain.fill_null(0).to_numpy().tobytes())
-        digest.update(column.is_null().to_numpy().tobytes())
+            plain = physical(column)
+            whole = plain.null_count() == 0 and plain.dtype != pl.Boolean  # flags are taken in as numbers
+            digest.update((plain if whole else plain.fill_null(0)).to_numpy().tobytes())
+        digest.update(missing(column))
+
+
+def missing(column: pl.Series) -> bytes:
+    """Return a byte a value that tells whether it is missing."""
+    return column.is_null().to_numpy().tobytes() if column.null_count() else bytes(len(column))
+
+
+def physical(column: pl.Series) -> pl.Series:
+    """Return the numbers or texts a column is stored as, which is dear to ask of one that is stored as it is."""
+    kind = column.dtype
+    return column if kind.is_integer() or kind.is_float() or kind in _STORED else column.to_physical()
 
 
 def texts(column: pl.Series) -> bytes:

@@ -52,7 +52,7 @@ class Earlier:
     windows: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_WINDOW), compare=False)
     baseline_days: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BASELINE_DAY), compare=False)
     # what the draws of earlier bills measured, by month: frames of `uncertainty.DETERMINANT_DRAW`
-    drawn: Mapping[str, pl.DataFrame] = field(default_factory=dict, compare=False)
+    drawn: Mapping[str, uncertainty.DrawnBill] = field(default_factory=dict, compare=False)
     drawn_savings: Mapping[str, uncertainty.DrawnSaving] = field(default_factory=dict, compare=False)
     commissioned: frozenset[str] = frozenset()  # months in which the meter told clocks and wiring
     clocks_right: Mapping[str, bool] = field(default_factory=dict)  # of the months in which the meter told clocks

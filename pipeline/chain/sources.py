@@ -13,12 +13,15 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from pipeline.chain.hashing import texts
+from pipeline.chain.hashing import missing, physical, texts
 from pipeline.chain.inputs import Inputs
 from pipeline.chain.measured import BillMeasured
 from pipeline.tariff import ResolvedTariff
+from pipeline.uncertainty import DrawnBill
 
 _LATER = frozenset({"coming"})  # follows from the tariff
+_Framed = BillMeasured | DrawnBill
+"""What is a frame, and no more than that."""
 
 
 def source_hash(inputs: Inputs, code: str) -> str:
@@ -35,8 +38,8 @@ def source_hash(inputs: Inputs, code: str) -> str:
 
 def _parts(value: Any) -> Iterator[bytes]:
     """Yield the bytes that tell a value from any other, whatever the order of what has none."""
-    if isinstance(value, Mapping) and any(isinstance(member, pl.DataFrame | BillMeasured) for member in value.values()):
-        frames = {key: member.frame if isinstance(member, BillMeasured) else member for key, member in value.items()}
+    if isinstance(value, Mapping) and any(isinstance(member, pl.DataFrame | _Framed) for member in value.values()):
+        frames = {key: member.frame if isinstance(member, _Framed) else member for key, member in value.items()}
         value = pl.concat([frame.with_columns(_key=pl.lit(str(key))) for key, frame in frames.items()])
     if isinstance(value, pl.DataFrame):
         yield from _frame_parts(value)
@@ -83,12 +86,13 @@ def _frame_parts(frame: pl.DataFrame) -> Iterator[bytes]:
 
 
 def _column_parts(column: pl.Series) -> Iterator[bytes]:
-    yield column.is_null().to_numpy().tobytes()
-    plain = column.to_physical()
+    yield missing(column)
+    plain = physical(column)
     if isinstance(plain.dtype, pl.List):
         yield plain.list.len().fill_null(0).to_numpy().tobytes()
         yield from _column_parts(plain.explode())
     elif plain.dtype.is_numeric() or plain.dtype == pl.Boolean:
-        yield plain.fill_null(strategy="zero").to_numpy().tobytes()
+        known = plain.fill_null(strategy="zero") if plain.null_count() else plain
+        yield known.to_numpy().tobytes()
     else:
         yield texts(plain.cast(pl.String))

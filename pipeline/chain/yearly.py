@@ -108,14 +108,14 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
     if outlook.run_rate is None or drawn is None:
         return None
     savings_of_year, year = _drawn_year(prepared, drawn), draws.year
-    frames = {**prepared.inputs.earlier.drawn, year.month: drawn.frame}
-    frames = {m: frame for m, frame in frames.items() if m in year.measured}
-    if not frames or not any(np.ptp(saving.saved) for saving in savings_of_year.values()):
+    bills = {**prepared.inputs.earlier.drawn, year.month: uncertainty.DrawnBill(drawn.frame)}
+    bills = {m: bill for m, bill in bills.items() if m in year.measured}
+    if not bills or not any(np.ptp(saving.saved) for saving in savings_of_year.values()):
         alone = uncertainty.Range(float(outlook.run_rate), float(outlook.run_rate), 0.0)
         return ends_of(alone.widened(*_left_open(savings_of_year)), year.currency_digits)
     saved = np.sum([saving.saved for saving in savings_of_year.values()], axis=0)
-    chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(frames))
-    drawn_rows = uncertainty.drawn_rows(frames, sorted(chosen))
+    chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(bills.values()))
+    drawn_rows = ({m: bill.rows(draw) for m, bill in bills.items()} for draw in sorted(chosen))
     priced = savings.run_rates_of(map(draws.year_of, drawn_rows), draws.prices)
     worth = [float(amount) for amount in priced if amount is not None]
     if not worth:

@@ -16,7 +16,7 @@ from pipeline.domain import SCENARIOS
 from pipeline.portfolio import Site
 from pipeline.savings import LineKey, PriorBill
 from pipeline.tariff import DETERMINANT
-from pipeline.uncertainty import DrawnSaving
+from pipeline.uncertainty import DrawnBill, DrawnSaving
 from pipeline.warehouse import Warehouse
 
 _YEAR: Final = 11  # earlier bills that share a year with this one
@@ -43,7 +43,7 @@ class SiteHistory:
     seeds: set[str] = field(default_factory=set)
     windows: dict[str, pl.DataFrame] = field(default_factory=dict)
     baseline_days: dict[str, pl.DataFrame] = field(default_factory=dict)
-    drawn: dict[str, pl.DataFrame] = field(default_factory=dict)
+    drawn: dict[str, DrawnBill] = field(default_factory=dict)
     drawn_savings: dict[str, DrawnSaving] = field(default_factory=dict)
     commissioned: set[str] = field(default_factory=set)
     clocks_right: dict[str, bool] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class SiteHistory:
             seed_months,
             windows=_since(self.windows, add_months(month, -_LOOK_BACK), month, EARLIER_WINDOW),
             baseline_days=_since(self.baseline_days, first, month, BASELINE_DAY),
-            drawn={m: frame for m, frame in self.drawn.items() if first <= m < month},
+            drawn={m: bill for m, bill in self.drawn.items() if first <= m < month},
             drawn_savings={m: saving for m, saving in self.drawn_savings.items() if first <= m < month},
             commissioned=frozenset(m for m in self.commissioned if m < month),
             clocks_right={m: right for m, right in self.clocks_right.items() if m < month},
@@ -107,7 +107,7 @@ class SiteHistory:
         if "baseline_day" in frames:
             self.baseline_days[month] = frames["baseline_day"].select(BASELINE_DAY.keys())
         if "determinant_draw" in frames:
-            self.drawn[month] = frames["determinant_draw"]
+            self.drawn[month] = DrawnBill(frames["determinant_draw"])
         if "saving_draw" in frames:
             self.drawn_savings[month] = DrawnSaving.of(frames["saving_draw"])
         self._learn_summary(month, summary)

@@ -6,7 +6,6 @@ civil midnight.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.calendars import local_midnight_utc, wall_clock_us
+from pipeline.calendars import grid_starts, wall_clock_us
 from pipeline.tariff.model import Clock, Mask
 
 Ints = npt.NDArray[np.int64]
@@ -59,17 +58,6 @@ def standard_offset(zone: str, day: date) -> timedelta:
     """
     known = (datetime(day.year, month, 1, 12, tzinfo=ZoneInfo(zone)).utcoffset() for month in (1, 7))
     return min(offset for offset in known if offset is not None)
-
-
-def grid_starts(first: date, until: date, zone: str, window_s: int) -> Ints:
-    """Return the starts [µs UTC] of all windows of some local days, aligned to the local clock, as `window_grid`."""
-    days = [first + timedelta(days=step) for step in range((until - first).days + 1)]
-    midnights = [micros(local_midnight_utc(day, zone)) for day in days]
-    step = window_s * _SECOND_US
-    spans = list(itertools.pairwise(midnights))
-    if all((end - start) % step == 0 for start, end in spans):
-        return np.arange(midnights[0], midnights[-1], step, dtype=np.int64)
-    return np.concatenate([np.arange(start, end, step, dtype=np.int64) for start, end in spans])
 
 
 def hours_of(starts: Ints, zone: str, clock: Clock) -> Hours:

@@ -8,19 +8,21 @@ registers    what one register says of windows, and leaves open
 sources      what can be off, by how much, and the rows a draw adds up
 worlds       draws x windows of the world V2B is compared with
 exact        what all draws of a bill come to at once, in whole numbers
+drawn        what the draws of a bill measured, as stored
 bills        a bill for every draw, each with its own past peaks
 ranges       order statistics, allowing for the bias of a maximum
 year         figures that the draws of many bills make
 """
 
-from pipeline.uncertainty.bills import DETERMINANT_DRAW, DrawnBills, Terms, past_of_draws
+from pipeline.uncertainty.bills import DrawnBills, Terms, past_of_draws
+from pipeline.uncertainty.drawn import DETERMINANT_DRAW, Changes, DrawnBill, as_drawn, peaks_w
 from pipeline.uncertainty.draws import DRAWS, Ints, Reals, bell, even, signed
 from pipeline.uncertainty.exact import Past
 from pipeline.uncertainty.ranges import Range, range_of
 from pipeline.uncertainty.registers import Flags
 from pipeline.uncertainty.sources import DC_LOSS, Axis, ChargerSource, Clock, Deviations, DrawnSet, Sources
 from pipeline.uncertainty.worlds import Rebuilt
-from pipeline.uncertainty.year import SAVING_DRAW, Changes, DrawnSaving, as_drawn, at_ends, drawn_rows, peaks_w
+from pipeline.uncertainty.year import SAVING_DRAW, DrawnSaving, at_ends
 
 __all__ = [
     "DC_LOSS",
@@ -32,6 +34,7 @@ __all__ = [
     "ChargerSource",
     "Clock",
     "Deviations",
+    "DrawnBill",
     "DrawnBills",
     "DrawnSaving",
     "DrawnSet",
@@ -46,7 +49,6 @@ __all__ = [
     "as_drawn",
     "at_ends",
     "bell",
-    "drawn_rows",
     "even",
     "past_of_draws",
     "peaks_w",

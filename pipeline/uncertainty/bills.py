@@ -16,21 +16,12 @@ import polars as pl
 from pipeline.domain import Scenario
 from pipeline.savings import LineKey
 from pipeline.tariff import Bill, Matrix, MeasuredDraws, Moved, ResolvedTariff, Rows, measure_draws, price_measured
+from pipeline.uncertainty.drawn import DETERMINANT_DRAW, DrawnBill
 from pipeline.uncertainty.draws import Reals
 from pipeline.uncertainty.exact import Ints, NotLinearError, Past, priced
 
 _ALL: Final = slice(None)
 History = Mapping[tuple[str, str], Mapping[str, Decimal]]
-
-DETERMINANT_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
-    "scenario": pl.String,
-    "charge_id": pl.String,
-    "band": pl.String,
-    "span": pl.Int64,
-    "import_wh": pl.List(pl.Int64),
-    "export_wh": pl.List(pl.Int64),
-    "own_peak_w": pl.List(pl.Int64),  # each list has one number a draw, in their order
-}
 
 
 @dataclass(frozen=True)
@@ -162,14 +153,14 @@ def _some(past: Past, draws: slice) -> Past:
 
 def past_of_draws(
     point: History,
-    drawn: Mapping[str, pl.DataFrame],
+    drawn: Mapping[str, DrawnBill],
     scenario: Scenario,
     reach: frozenset[str],
     draws: Ints | slice = _ALL,
 ) -> dict[str, dict[str, Decimal | Ints]]:
     """Return own peaks of earlier months: those each draw had itself, the rebuilt ones where a month was not drawn.
 
-    `point` as of `tariff.price`; `drawn`: frames of `DETERMINANT_DRAW` by month; `reach`: the months looked back to;
+    `point` as of `tariff.price`; `drawn`: by month; `reach`: the months looked back to;
     `draws`: their numbers, in the order wanted.
     """
     found: dict[str, dict[str, Decimal | Ints]] = {
@@ -178,11 +169,10 @@ def past_of_draws(
         if world == scenario
     }
     for month in sorted(reach & drawn.keys()):
-        for charge_id, peaks in zip(
-            drawn[month].get_column("charge_id"), drawn[month].get_column("own_peak_w"), strict=True
-        ):
-            if peaks.null_count() == 0:
-                watts = peaks.to_numpy()[draws]
+        bill = drawn[month]
+        for (_, (charge_id, _, _)), peaks in zip(bill.slots, bill.figures["own_peak_w"], strict=True):
+            if np.isfinite(peaks).all():
+                watts = peaks[draws].astype(np.int64)
                 known = found.setdefault(charge_id, {})
                 before = known.get(month)
                 known[month] = np.maximum(before, watts) if isinstance(before, np.ndarray) else watts

@@ -13,7 +13,7 @@ from pipeline.chain import Earlier, compute
 from pipeline.domain import V2BError
 from pipeline.portfolio import UtilityBill
 from pipeline.quality import Clock
-from pipeline.uncertainty import DETERMINANT_DRAW, DRAWS
+from pipeline.uncertainty import DETERMINANT_DRAW, DRAWS, DrawnBill
 from tests.chain.cases import DEMAND, RATCHET, V2B_DAY, inputs, meter, peaks, prepared, result, summary, tariff
 from tests.factories import charger_records, instant, session_records, site
 
@@ -297,7 +297,7 @@ def test_a_bill_without_a_gap_leaves_nothing_open_whatever_its_draws_peaked_at_b
     """80 % of 40 kW and more bind: the draws differ by their past, and what gaps can hold does not."""
     before = [40_000 + 100 * draw for draw in range(DRAWS)]
     row = ("no_ev", "demand", "demand", 0, [0] * DRAWS, [0] * DRAWS, before)
-    drawn = {"2013-06": pl.DataFrame([row], schema=dict(DETERMINANT_DRAW), orient="row")}
+    drawn = {"2013-06": DrawnBill(pl.DataFrame([row], schema=dict(DETERMINANT_DRAW), orient="row"))}
     own = {(world, "demand"): peaks(m2013_06="40") for world in ("actual", "no_ev", "unmanaged")}
     earlier = Earlier(own, frozenset(), {}, [], drawn=drawn)
     (found,) = (

@@ -1,11 +1,12 @@
 """Draws follow from their names alone, and their mean leaves no bias."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.uncertainty import DRAWS, bell, even, range_of, signed
+from pipeline.uncertainty import DETERMINANT_DRAW, DRAWS, DrawnBill, bell, even, peaks_w, range_of, signed
 from pipeline.uncertainty.draws import swings
 
 
@@ -61,3 +62,20 @@ def test_what_else_can_be_off_moves_the_ends_outwards() -> None:
     found = range_of(np.arange(1.0, 200.0)).widened(3, 4)
     assert (found.low, found.high) == (2, 199)
     assert (found.holding(0).low, found.holding(250).high, found.holding(100)) == (0, 250, found)
+
+
+def test_a_drawn_bill_tells_what_each_draw_measured_and_leaves_out_what_is_not_known() -> None:
+    peaks = [40_000 + draw for draw in range(DRAWS)]
+    rows = [
+        ("no_ev", "demand", "all", 0, [7] * DRAWS, [0] * DRAWS, peaks),
+        ("no_ev", "energy", "day", 1, [9] * DRAWS, [1] * DRAWS, [None] * DRAWS),
+    ]
+    columns = ("scenario", "charge_id", "band", "span", "import_wh", "export_wh", "own_peak_w")
+    bill = DrawnBill(pl.DataFrame([dict(zip(columns, row, strict=True)) for row in rows], schema=DETERMINANT_DRAW))
+    assert bill.rows(3) == {
+        "no_ev": {
+            ("demand", 0, "all"): {"import_wh": 7, "export_wh": 0, "own_peak_w": 40_003},
+            ("energy", 1, "day"): {"import_wh": 9, "export_wh": 1},
+        }
+    }
+    assert peaks_w([bill, bill]).tolist() == [2 * peak for peak in peaks]

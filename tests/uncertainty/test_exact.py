@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.calendars import calendar_month
+from pipeline.calendars import calendar_month, grid_starts
 from pipeline.tariff import Matrix, load_tariff, resolve
-from pipeline.tariff.clock import grid_starts
 from pipeline.uncertainty import DrawnBills, Terms
 from pipeline.uncertainty.exact import NotLinearError, Past, priced
 

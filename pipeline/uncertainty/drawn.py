@@ -1,0 +1,75 @@
+"""What the draws of a bill measured, as it is stored for the bills after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from pipeline.tariff import Rows
+from pipeline.uncertainty.draws import DRAWS, Reals
+
+DETERMINANT_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
+    "scenario": pl.String,
+    "charge_id": pl.String,
+    "band": pl.String,
+    "span": pl.Int64,
+    "import_wh": pl.List(pl.Int64),
+    "export_wh": pl.List(pl.Int64),
+    "own_peak_w": pl.List(pl.Int64),  # each list has one number a draw, in their order
+}
+_KEYS: Final = ("scenario", "charge_id", "span", "band")
+_DRAWN: Final = ("import_wh", "export_wh", "own_peak_w")
+Changes = dict[tuple[str, int, str], dict[str, Any]]
+"""(charge, span, band) -> what a draw measured there, by name of determinant."""
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnBill:
+    """What each draw of one bill measured, in the shape of `DETERMINANT_DRAW`; read once, for many later bills."""
+
+    frame: pl.DataFrame
+
+    @cached_property
+    def slots(self) -> list[tuple[str, tuple[str, int, str]]]:
+        """The world of every row, and its charge, span and band."""
+        worlds, *slots = (self.frame.get_column(name).to_list() for name in _KEYS)
+        return list(zip(worlds, zip(*slots, strict=True), strict=True))
+
+    @cached_property
+    def figures(self) -> Mapping[str, Reals]:
+        """By name of determinant, a row each and a column a draw; NaN where not known."""
+        return {
+            name: self.frame.get_column(name).explode().cast(pl.Float64).to_numpy().reshape(-1, DRAWS)
+            for name in _DRAWN
+        }
+
+    @cached_property
+    def peaks_w(self) -> Reals:
+        """Every draw's own peaks summed over charges [W]."""
+        watts = self.figures["own_peak_w"]
+        return np.asarray(watts[np.isfinite(watts).all(axis=1)].sum(axis=0))
+
+    def rows(self, draw: int) -> dict[str, Changes]:
+        """Return what one draw measured, by world."""
+        columns = (figures[:, draw].tolist() for figures in self.figures.values())
+        found: dict[str, Changes] = {}
+        for (world, slot), values in zip(self.slots, zip(*columns, strict=True), strict=True):
+            known = {name: int(value) for name, value in zip(_DRAWN, values, strict=True) if not isnan(value)}
+            found.setdefault(world, {})[slot] = known
+        return found
+
+
+def peaks_w(bills: Iterable[DrawnBill]) -> Reals:
+    """Return every draw's own peaks summed over the charges of some bills [W]."""
+    return np.asarray(np.sum([bill.peaks_w for bill in bills], axis=0))
+
+
+def as_drawn(measured: Rows, drawn: Changes) -> Rows:
+    """Return determinants of a world with those of one draw in place of the rebuilt ones."""
+    return {key: row._replace(**drawn[key]) if key in drawn else row for key, row in measured.items()}
