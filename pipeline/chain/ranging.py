@@ -188,7 +188,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
     deviations = sources.deviations(*_SETS, also=np.concatenate([corners * sources.live, clock_ends]))
     sizes = [*(drawn.draws for drawn in _SETS), len(corners), len(clock_ends)]
     whole, still, measurement, modelling, ends, clocks = compared.drawn(deviations, sizes)
-    if len(whole.sample.lines) != len(compared.headline.lines):
+    if len(whole.lines) != len(compared.headline.lines):
         return None  # charges on reactive energy are not priced in draws, which hold active energy only
     peak_kw = compared.widened("peak_kw", _range(compared.reductions, whole, still, ends))
     money = compared.widened("money", _range(compared.savings, whole, still, ends))
@@ -211,7 +211,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
 
 
 def _ranges_of_parts(
-    figure: Callable[[uncertainty.DrawnBills], uncertainty.Reals | None], parts: Mapping[str, uncertainty.DrawnBills]
+    figure: Callable[[uncertainty.BilledSet], uncertainty.Reals | None], parts: Mapping[str, uncertainty.BilledSet]
 ) -> dict[str, Range]:
     """The ranges of one figure had only the measurement, or only the model, been off."""
     found = {name: figure(drawn) for name, drawn in parts.items()}
@@ -219,10 +219,10 @@ def _ranges_of_parts(
 
 
 def _range(
-    figure: Callable[[uncertainty.DrawnBills], uncertainty.Reals | None],
-    whole: uncertainty.DrawnBills,
-    still: uncertainty.DrawnBills,
-    ends: uncertainty.DrawnBills,
+    figure: Callable[[uncertainty.BilledSet], uncertainty.Reals | None],
+    whole: uncertainty.BilledSet,
+    still: uncertainty.BilledSet,
+    ends: uncertainty.BilledSet,
 ) -> Range | None:
     """The range of one figure, the bias of its noise taken out, widened by what windows without data may hold."""
     drawn, quiet, corners = figure(whole), figure(still), figure(ends)
@@ -238,7 +238,7 @@ def _left_open(corners: uncertainty.Reals) -> tuple[float, float]:
     return point - float(corners.min()), float(corners.max()) - point
 
 
-def _all_peak_as(bill: Bill, drawn: uncertainty.DrawnBills) -> bool:
+def _all_peak_as(bill: Bill, drawn: uncertainty.BilledSet) -> bool:
     """Whether every draw has the own peaks of a bill."""
     own = [((line.charge_id, line.band), line.own_peak_kw) for line in bill.lines if line.own_peak_kw is not None]
     return len(own) == len(drawn.own_peaks) and all(
@@ -287,7 +287,7 @@ class _Compared:
     actual: Bill
     line: savings.LineKey | None
 
-    def drawn(self, deviations: uncertainty.Deviations, sizes: Sequence[int]) -> list[uncertainty.DrawnBills]:
+    def drawn(self, deviations: uncertainty.Deviations, sizes: Sequence[int]) -> list[uncertainty.BilledSet]:
         """Bill every draw of sets of some sizes under each other.
 
         Whole draws and those without noise are billed after their own past peaks, the other sets after the rebuilt
@@ -310,19 +310,19 @@ class _Compared:
         spread = self.prepared.spread.get(figure)
         return found if found is None or spread is None else found.widened(*spread)
 
-    def money_left_open(self, ends: uncertainty.DrawnBills) -> tuple[float, float]:
+    def money_left_open(self, ends: uncertainty.BilledSet) -> tuple[float, float]:
         """Return how much less and more charger windows and meter windows without data may have saved [money]."""
         below, above = _left_open(self.savings(ends))
         less, more = self.prepared.spread.get("money", (0.0, 0.0))
         return below + less, above + more
 
-    def reductions(self, drawn: uncertainty.DrawnBills) -> uncertainty.Reals | None:
+    def reductions(self, drawn: uncertainty.BilledSet) -> uncertainty.Reals | None:
         """Every draw's own peak of the demand line less the metered one [kW]."""
         metered, values = savings.line_of(self.actual, self.line), drawn.own_peaks_kw(self.line)
         if values is None or metered is None or metered.own_peak_kw is None:
             return None
         return values - float(metered.own_peak_kw)
 
-    def savings(self, drawn: uncertainty.DrawnBills) -> uncertainty.Reals:
+    def savings(self, drawn: uncertainty.BilledSet) -> uncertainty.Reals:
         """Every draw's bill less the metered one [money]."""
         return drawn.totals - float(self.actual.total)

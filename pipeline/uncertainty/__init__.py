@@ -14,7 +14,7 @@ ranges       order statistics, allowing for the bias of a maximum
 year         figures that the draws of many bills make
 """
 
-from pipeline.uncertainty.bills import DrawnBills, Terms, past_of_draws
+from pipeline.uncertainty.bills import BilledSet, DrawnBills, Terms, past_of_draws
 from pipeline.uncertainty.drawn import DETERMINANT_DRAW, Changes, DrawnBill, as_drawn, peaks_w
 from pipeline.uncertainty.draws import DRAWS, Ints, Reals, bell, even, signed
 from pipeline.uncertainty.exact import Past
@@ -30,6 +30,7 @@ __all__ = [
     "DRAWS",
     "SAVING_DRAW",
     "Axis",
+    "BilledSet",
     "Changes",
     "ChargerSource",
     "Clock",

@@ -15,7 +15,17 @@ import polars as pl
 
 from pipeline.domain import Scenario
 from pipeline.savings import LineKey
-from pipeline.tariff import Bill, Matrix, MeasuredDraws, Moved, ResolvedTariff, Rows, measure_draws, price_measured
+from pipeline.tariff import (
+    Bill,
+    BillLine,
+    Matrix,
+    MeasuredDraws,
+    Moved,
+    ResolvedTariff,
+    Rows,
+    measure_draws,
+    price_measured,
+)
 from pipeline.uncertainty.drawn import DETERMINANT_DRAW, DrawnBill
 from pipeline.uncertainty.draws import Reals
 from pipeline.uncertainty.exact import Ints, NotLinearError, Past, priced
@@ -47,25 +57,18 @@ class Terms:
 class DrawnBills:
     """The bills of all draws, in their order: what they were priced on, and own peaks of earlier months.
 
-    `alike`: a bill of the same terms, for the lines that no draw changes; None for that of the first draw. `among`:
-    more draws that these are some of, priced together, and where they lie in them.
+    `alike`: a bill of the same terms, for the lines that no draw changes; None for that of the first draw.
     """
 
     terms: Terms
     measured: MeasuredDraws
     past: Past
     alike: Bill | None = None
-    among: tuple[DrawnBills, slice] | None = None
 
-    def sets(self, sizes: Sequence[int]) -> list[DrawnBills]:
+    def sets(self, sizes: Sequence[int]) -> list[BilledSet]:
         """Return the draws set by set."""
         bounds = np.cumsum([0, *sizes]).tolist()
-        places = [slice(first, until) for first, until in pairwise(bounds)]
-        alike = self.sample
-        return [
-            DrawnBills(self.terms, self.measured.of(place), _some(self.past, place), alike, (self, place))
-            for place in places
-        ]
+        return [BilledSet(self, slice(first, until)) for first, until in pairwise(bounds)]
 
     def bill(self, draw: int) -> Bill:
         """Return the whole bill of one draw."""
@@ -89,9 +92,6 @@ class DrawnBills:
 
     @cached_property
     def _priced(self) -> tuple[Reals, list[tuple[LineKey, Reals]]]:
-        if self.among:
-            more, place = self.among
-            return more.totals[place], [(key, values[place]) for key, values in more.own_peaks]
         try:
             return priced(self.terms.tariff, self.measured, self.past, self.sample, self.terms.currency_digits)
         except NotLinearError:
@@ -117,6 +117,29 @@ class DrawnBills:
         """Return every draw's own peak by demand line, in the order of a bill [kW]; none of a line one draw lacks."""
         return self._priced[1]
 
+
+@dataclass(frozen=True, eq=False)
+class BilledSet:
+    """Some of the draws of a bill, which were priced together: those at `place`."""
+
+    bills: DrawnBills
+    place: slice
+
+    @property
+    def lines(self) -> Sequence[BillLine]:
+        """Return the lines that every draw has, as one draw has them."""
+        return self.bills.sample.lines
+
+    @property
+    def totals(self) -> Reals:
+        """Return every draw's total in major units."""
+        return self.bills.totals[self.place]
+
+    @property
+    def own_peaks(self) -> Sequence[tuple[LineKey, Reals]]:
+        """Return every draw's own peak by demand line, in the order of a bill [kW]; none of a line one draw lacks."""
+        return [(key, values[self.place]) for key, values in self.bills.own_peaks]
+
     def own_peaks_kw(self, line: LineKey | None) -> Reals | None:
         """Return every draw's own peak of one demand line [kW]; None where one has none."""
         return next((values for key, values in self.own_peaks if key == line), None)
@@ -124,10 +147,10 @@ class DrawnBills:
     @property
     def frame(self) -> pl.DataFrame:
         """Return the determinants in the shape of `DETERMINANT_DRAW`."""
-        names, figures = zip(*self.measured.by_slot.items(), strict=True)
+        names, figures = zip(*self.bills.measured.of(self.place).by_slot.items(), strict=True)
         charge_id, span, band = zip(*names, strict=True)
         listed = (
-            [self.terms.scenario] * len(names),
+            [self.bills.terms.scenario] * len(names),
             charge_id,
             band,
             span,
@@ -142,13 +165,6 @@ class DrawnBills:
 
 def _kw(peak: Decimal | Ints, draw: int) -> Decimal:
     return peak if isinstance(peak, Decimal) else Decimal(int(peak[draw])) / 1000
-
-
-def _some(past: Past, draws: slice) -> Past:
-    return {
-        charge_id: {month: peak if isinstance(peak, Decimal) else peak[draws] for month, peak in months.items()}
-        for charge_id, months in past.items()
-    }
 
 
 def past_of_draws(

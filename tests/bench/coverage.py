@@ -288,8 +288,9 @@ def oracle_of(case: Case, prepared: Prepared) -> tuple[Pair | None, Pair]:
         duration_s=int(windows.item(0, "duration_s")),
         currency_digits=2,
     )
-    drawn = uncertainty.DrawnBills(terms, terms.measure(world.moved(sources.deviations(uncertainty.DrawnSet()))), {})
-    peaks = drawn.own_peaks_kw(savings.main_demand_line(drawn.first, {}))
+    bills = uncertainty.DrawnBills(terms, terms.measure(world.moved(sources.deviations(uncertainty.DrawnSet()))), {})
+    (drawn,) = bills.sets([uncertainty.DRAWS])
+    peaks = drawn.own_peaks_kw(savings.main_demand_line(bills.first, {}))
     return (None if peaks is None else _ends(peaks)), _ends(drawn.totals)
 
 
