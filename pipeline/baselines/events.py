@@ -30,6 +30,9 @@ BASELINE_DAY: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 }
 
 
+_THURSDAY: Final = 3  # 1970-01-01, counted from Monday
+
+
 @dataclass(frozen=True)
 class SiteDays:
     """One site's days, one row each: net load without cars and as metered [kW], and what kind of day each is.
@@ -50,7 +53,7 @@ class SiteDays:
     @cached_property
     def weekday(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """ISO weekday of every day, a holiday counted as Sunday."""
-        iso = np.array([day.isoweekday() for day in self.days], dtype=np.int64)
+        iso = (np.array(self.days, dtype="datetime64[D]").astype(np.int64) + _THURSDAY) % 7 + 1
         return np.where(self.sunday_like & (iso < 6), 7, iso)
 
     @cached_property

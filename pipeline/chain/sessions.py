@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -105,15 +103,14 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 
     Adds `account`, whose energy a session moves: the car, or its charger where the log names no car.
     """
-    both = pl.concat([stored[list(CHARGING_SESSION)], found])
+    both = pl.concat([stored[list(CHARGING_SESSION)], found], rechunk=True)
     begun_us, out_us = (instants_us(both.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
     charger_ids, names = (both.get_column(name).to_list() for name in _KEY)
-    kept: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for row in np.lexsort((out_us, both.get_column("complete").to_numpy())).tolist():  # the fuller ones last
-        kept[charger_ids[row]][names[row]] = row
+    keys = list(zip(charger_ids, names, strict=True))
+    fullness = np.lexsort((out_us, both.get_column("complete").to_numpy())).tolist()  # the fuller ones last
+    kept = sorted({keys[row]: row for row in fullness}.values())
     plug_ins = list(zip(begun_us.tolist(), names, strict=True))
-    rows = sorted(sorted(chain.from_iterable(own.values() for own in kept.values())), key=plug_ins.__getitem__)
-    chosen = both[np.array(rows, dtype=np.int64)]
+    chosen = both[np.array(sorted(kept, key=plug_ins.__getitem__), dtype=np.int64)]
     cars = chosen.get_column("vehicle_id")
     if cars.null_count():
         cars = cars.zip_with(cars.is_not_null(), chosen.get_column("charger_id"))
