@@ -109,7 +109,8 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
         return None
     savings_of_year, year = _drawn_year(prepared, drawn), draws.year
     bills = {**prepared.inputs.earlier.drawn, year.month: uncertainty.DrawnBill(drawn.frame)}
-    bills = {m: bill for m, bill in bills.items() if m in year.measured}
+    first = add_months(year.month, 1 - _YEAR)
+    bills = {m: bill for m, bill in bills.items() if m in year.measured and m >= first}
     if not bills or not any(np.ptp(saving.saved) for saving in savings_of_year.values()):
         alone = uncertainty.Range(float(outlook.run_rate), float(outlook.run_rate), 0.0)
         return ends_of(alone.widened(*_left_open(savings_of_year)), year.currency_digits)
@@ -136,15 +137,14 @@ class _Draws:
 
     def year_of(self, drawn: Mapping[str, Mapping[str, uncertainty.Changes]]) -> savings.LastYear:
         """Return the year as one draw has it; in an adjusted month a draw lies as far beside it as before."""
-        measured = {
-            month: {
-                world: uncertainty.as_drawn(rows, self._changes(month, world, drawn[month][world]))
-                if world in drawn.get(month, {})
-                else rows
-                for world, rows in worlds.items()
+        measured = dict(self.year.measured)
+        for month, worlds in drawn.items():
+            moved = {
+                world: uncertainty.as_drawn(measured[month][world], self._changes(month, world, changes))
+                for world, changes in worlds.items()
+                if world in measured[month]
             }
-            for month, worlds in self.year.measured.items()
-        }
+            measured[month] = {**measured[month], **moved}
         return replace(self.year, measured=measured)
 
     def _changes(self, month: str, world: str, drawn: uncertainty.Changes) -> uncertainty.Changes:
