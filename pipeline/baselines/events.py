@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 
-from pipeline.baselines.day_grid import Flags, Floats
+from pipeline.baselines.day_grid import Flags, Floats, Whole
 from pipeline.baselines.day_matching import Events, adjusted, match_days
 from pipeline.baselines.methods import DAY_MATCHING, REGRESSIONS, Regression
 from pipeline.baselines.towt import Towt, fit_towt
@@ -35,13 +34,14 @@ _THURSDAY: Final = 3  # 1970-01-01, counted from Monday
 
 @dataclass(frozen=True)
 class SiteDays:
-    """One site's days, one row each: net load without cars and as metered [kW], and what kind of day each is.
+    """One site's days in order, one row each: net load without cars and as metered [kW], and what kind of day each is.
 
-    `sunday_like` are weekends and holidays, `like_day` the days that may serve in a baseline, `events[day]` the slots
-    of the event window (None where a day has none), `temperature_f` [degF] None where no weather is supplied.
+    `day` [days since 1970]; `sunday_like` are weekends and holidays, `like_day` the days that may serve in a baseline,
+    `events[day]` the slots of the event window (None where a day has none), `temperature_f` [degF] None where no
+    weather is supplied.
     """
 
-    days: tuple[date, ...]
+    day: Whole
     slot_min: int
     no_ev_kw: Floats
     actual_kw: Floats
@@ -51,38 +51,33 @@ class SiteDays:
     temperature_f: Floats | None = None
 
     @cached_property
-    def weekday(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def weekday(self) -> Whole:
         """ISO weekday of every day, a holiday counted as Sunday."""
-        iso = (np.array(self.days, dtype="datetime64[D]").astype(np.int64) + _THURSDAY) % 7 + 1
+        iso = (self.day + _THURSDAY) % 7 + 1
         return np.where(self.sunday_like & (iso < 6), 7, iso)
 
-    @cached_property
-    def row_of(self) -> Mapping[date, int]:
-        """The row of every day."""
-        return {day: row for row, day in enumerate(self.days)}
 
-
-def baselines_of(site: SiteDays, wanted: Mapping[date, str]) -> pl.DataFrame:
+def baselines_of(site: SiteDays, wanted: Mapping[int, str]) -> pl.DataFrame:
     """Return the baseline of every wanted day by every rule (BASELINE_DAY), by day and name of the rule.
 
-    `wanted` maps days to their class; a day without an event window, or beyond the last one with any data, is left
-    out. Regressions are fitted on the like days before the first wanted day, so that every figure is out of sample.
+    `wanted` maps days [days since 1970] to their class; a day without an event window, or beyond the last one with any
+    data, is left out. Regressions are fitted on the like days before the first wanted day, so that every figure is out
+    of sample.
     """
-    held = sorted(site.row_of[day] for day in wanted if day in site.row_of)
+    held = np.flatnonzero(np.isin(site.day, list(wanted))).tolist()
     slots_of = {row: slots for row in held if (slots := site.events[row]) is not None}
-    stated = list(slots_of)
-    if not stated:
+    if not slots_of:
         return pl.DataFrame(schema=pl.Schema(BASELINE_DAY))
-    fits = fits_before(site, held[0])
+    stated, fits = np.array(list(slots_of)), fits_before(site, held[0])
     figures = np.full((len(_FIGURES), len(stated), len(_RULES)), np.nan)
     for slots in dict.fromkeys(slots_of.values()):
         mine = [number for number, window in enumerate(slots_of.values()) if window == slots]
-        events = Events(np.array(stated)[mine], *slots)
+        events = Events(stated[mine], *slots)
         figures[:, mine] = _figures(site, events, rules_on(site, events, fits))
-    days = np.array([site.days[row] for row in stated], dtype="datetime64[D]")
+    days = site.day[stated]
     columns = (
-        pl.Series("local_day", days.repeat(len(_RULES)), dtype=pl.Date),
-        pl.Series("day_class", [wanted[site.days[row]] for row in stated for _ in _RULES], dtype=pl.String),
+        pl.Series("local_day", days.repeat(len(_RULES)).astype("datetime64[D]"), dtype=pl.Date),
+        pl.Series("day_class", [wanted[day] for day in days.tolist() for _ in _RULES], dtype=pl.String),
         pl.Series("method", _RULES * len(stated), dtype=pl.String),
     )
     stated_kw = (pl.Series(name, kw.ravel(), nan_to_null=True) for name, kw in zip(_FIGURES, figures, strict=True))

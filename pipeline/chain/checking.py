@@ -61,7 +61,7 @@ def check_days(prepared: Prepared) -> Checked:
     day = classes.days.day
     mine = (day >= day_number(inputs.period.read_from)) & (day < day_number(inputs.period.read_to))
     own = classes.of_days(mine)
-    classed = zip(own.get_column("local_day").to_list(), own.get_column("day_class").to_list(), strict=True)
+    classed = zip(day[mine].tolist(), own.get_column("day_class").to_list(), strict=True)
     found = baselines_of(back.site_days(classes), {one: kind for one, kind in classed if kind != "excluded"})
     compared = ComparedDays.of(inputs.earlier.baseline_days, found, armed=inputs.armed is not None)
     check, method = compared.verdict()

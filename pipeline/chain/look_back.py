@@ -79,9 +79,8 @@ class LookBack:
             slots.mean(np.asarray(wh[measured] * _KW_S, dtype=np.float64)).table
             for wh in (self.no_ev_wh, self.actual_wh)
         )
-        days = np.arange(slots.first, slots.first + slots.days)
         return SiteDays(
-            days=tuple(days.astype("datetime64[D]").tolist()),
+            day=np.arange(slots.first, slots.first + slots.days),
             slot_min=self.slot_min,
             no_ev_kw=no_ev_kw,
             actual_kw=actual_kw,

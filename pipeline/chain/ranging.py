@@ -45,7 +45,7 @@ _NORMAL_95: Final = 1.96
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the draws of one bill came to: ranges, what each saved, and DETERMINANT_DRAW.
+    """What the draws of one bill came to: ranges, what each saved and measured.
 
     `saving` and `baseline`: the saving and the bill of the compared world as rebuilt [money]; `cleared`: no peak of
     the bill can lie in a window without charger data; `clock`: the peak reduction, and by how much it may change
@@ -58,7 +58,7 @@ class Drawn:
     money: Range
     parts: Mapping[str, Mapping[str, Range]]
     savings: uncertainty.DrawnSaving
-    frame: pl.DataFrame
+    bill: uncertainty.DrawnBill
     cleared: bool
     clock: tuple[float, float]
 
@@ -70,7 +70,7 @@ class Drawn:
     @property
     def frames(self) -> dict[str, pl.DataFrame]:
         """Return what later bills need of the draws, by warehouse table."""
-        return {"determinant_draw": self.frame, "saving_draw": self.savings.frame}
+        return {"determinant_draw": self.bill.frame, "saving_draw": self.savings.frame}
 
 
 def sources_of(prepared: Prepared) -> Sources:
@@ -204,7 +204,7 @@ def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
         money=money,
         parts={name: _ranges_of_parts(figure, parts) for name, figure in figures.items()},
         savings=uncertainty.DrawnSaving(compared.savings(whole), money.bias, *compared.money_left_open(ends)),
-        frame=whole.frame,
+        bill=whole.drawn,
         cleared=_all_peak_as(compared.headline, ends),
         clock=(0.0, 0.0) if by_clock is None else (float(by_clock[0]), float(np.abs(by_clock - by_clock[0]).max())),
     )

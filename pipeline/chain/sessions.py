@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from pipeline import charging
 from pipeline.calendars import instant_us, instants_us
 from pipeline.domain import CHARGING_SESSION, SESSION_RECORD, UTC
 
+_Rows = np.ndarray[Any, np.dtype[np.int64]]
 _KEY: Final = ["charger_id", "session_id"]
 _FROM_RECORD: Final = [name for name in SESSION_RECORD if name not in _KEY]
 
@@ -104,14 +105,35 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     Adds `account`, whose energy a session moves: the car, or its charger where the log names no car.
     """
     both = pl.concat([stored[list(CHARGING_SESSION)], found], rechunk=True)
-    begun_us, out_us = (instants_us(both.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
-    charger_ids, names = (both.get_column(name).to_list() for name in _KEY)
-    keys = list(zip(charger_ids, names, strict=True))
-    fullness = np.lexsort((out_us, both.get_column("complete").to_numpy())).tolist()  # the fuller ones last
-    kept = sorted({keys[row]: row for row in fullness}.values())
-    plug_ins = list(zip(begun_us.tolist(), names, strict=True))
-    chosen = both[np.array(sorted(kept, key=plug_ins.__getitem__), dtype=np.int64)]
+    chosen = both[_by_plug_in(both, _fullest(both))]
     cars = chosen.get_column("vehicle_id")
     if cars.null_count():
         cars = cars.zip_with(cars.is_not_null(), chosen.get_column("charger_id"))
     return chosen.hstack([cars.alias("account")])
+
+
+def _fullest(sessions: pl.DataFrame) -> _Rows:
+    """Return the rows of the sessions to keep, one an id: a complete one, of these the longest, of these the last."""
+    keys = list(zip(*(sessions.get_column(name).to_list() for name in _KEY), strict=True))
+    row_of = dict(zip(keys, range(len(keys)), strict=True))
+    rows = np.arange(len(keys))
+    if len(row_of) == len(keys):
+        return rows
+    complete, out_us = sessions.get_column("complete").to_numpy(), instants_us(sessions.get_column("plugged_out_at"))
+    last = np.fromiter(map(row_of.__getitem__, keys), np.int64, len(keys))
+    kept, again = last == rows, np.flatnonzero(np.isin(last, last[last != rows]))
+    kept[again] = False
+    fullness = again[np.lexsort((out_us[again], complete[again]))]
+    kept[list(dict(zip(last[fullness].tolist(), fullness.tolist(), strict=True)).values())] = True
+    return np.flatnonzero(kept)
+
+
+def _by_plug_in(sessions: pl.DataFrame, rows: _Rows) -> _Rows:
+    """Return some rows in order of plug-in, those of one instant by name."""
+    begun_us, names = instants_us(sessions.get_column("plugged_in_at")), sessions.get_column("session_id")
+    order = rows[np.argsort(begun_us[rows], kind="stable")]
+    alike = begun_us[order[1:]] == begun_us[order[:-1]]
+    tied = np.flatnonzero(np.append(alike, False) | np.append(False, alike))
+    keys = zip(begun_us[order[tied]].tolist(), names[order[tied]].to_list(), strict=True)
+    order[tied] = [row for _, row in sorted(zip(keys, order[tied].tolist(), strict=True))]
+    return order

@@ -108,7 +108,7 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
     if outlook.run_rate is None or drawn is None:
         return None
     savings_of_year, year = _drawn_year(prepared, drawn), draws.year
-    bills = {**prepared.inputs.earlier.drawn, year.month: uncertainty.DrawnBill(drawn.frame)}
+    bills = {**prepared.inputs.earlier.drawn, year.month: drawn.bill}
     first = add_months(year.month, 1 - _YEAR)
     bills = {m: bill for m, bill in bills.items() if m in year.measured and m >= first}
     if not bills or not any(np.ptp(saving.saved) for saving in savings_of_year.values()):

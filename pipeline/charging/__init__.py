@@ -17,6 +17,7 @@ window_energy   registers read at the edges of windows
 
 from pipeline.charging.ac_side import on_ac_side
 from pipeline.charging.clock_shift import on_the_meters_clock
+from pipeline.charging.columns import numbered
 from pipeline.charging.counter import Counter
 from pipeline.charging.efficiency import ASSUMED_EFFICIENCY, RoundTrip, round_trip
 from pipeline.charging.order import Log, Readings, in_order
@@ -37,6 +38,7 @@ __all__ = [
     "charge_power",
     "in_order",
     "interval_energy",
+    "numbered",
     "on_ac_side",
     "on_the_meters_clock",
     "registers_of",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,7 @@ import polars as pl
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Reals = np.ndarray[Any, np.dtype[np.float64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Name = TypeVar("Name", bound=Hashable)
 
 
 class Register(NamedTuple):
@@ -33,6 +34,13 @@ class Register(NamedTuple):
         """Return it as a column of readings."""
         stated = pl.Series(name, self.wh)
         return stated if self.told.all() else stated.set(pl.Series(~self.told), None)
+
+
+def numbered(names: Sequence[Name]) -> tuple[list[Name], Integers]:
+    """Return names in the order of their first appearance, and the number of each entry's."""
+    seen = list(dict.fromkeys(names))
+    number_of = dict(zip(seen, range(len(seen)), strict=True))
+    return seen, np.fromiter(map(number_of.__getitem__, names), np.int64, len(names))
 
 
 def framed(columns: Mapping[str, Any], schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final, Literal
 
 import numpy as np
@@ -68,7 +69,7 @@ def round_trip(sessions: pl.DataFrame, usable_wh: Mapping[str, float]) -> RoundT
 
 def _round_trip_table(sessions: pl.DataFrame, usable_wh: Mapping[str, float]) -> dict[str, Reals]:
     cars = sessions.get_column("vehicle_id").to_list()
-    usable = np.array([usable_wh.get(car, np.nan) for car in cars], dtype=np.float64)
+    usable = np.fromiter(map(usable_wh.get, cars, repeat(np.nan)), np.float64, len(cars))
     soc_in, soc_out = (sessions.get_column(f"soc_{way}_pct").to_numpy() for way in ("in", "out"))
     known = ~np.isnan(usable + soc_in + soc_out)
     complete = sessions.get_column("complete").to_numpy() & known

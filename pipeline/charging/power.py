@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from pipeline.charging.columns import Integers
+from pipeline.charging.columns import Integers, numbered
 from pipeline.charging.order import Log, Readings
 from pipeline.portfolio import Charger, Vehicle
 
@@ -127,13 +127,10 @@ def _accounts(log: Log) -> tuple[Integers, list[str]]:
     for charger_id, session_id, car_id in named:
         if session_id is not None and car_id is not None:
             cars.setdefault((charger_id, session_id), car_id)
-    numbers: dict[str, int] = {}
-    of_run = [
-        numbers.setdefault(cars.get((charger_id, session_id)) or car_id or charger_id, len(numbers))
-        for charger_id, session_id, car_id in named
-    ]
-    accounts = np.repeat(np.array(of_run, dtype=np.int64), np.diff(runs, append=len(log.at_us)))
-    return accounts, list(numbers)
+    names, of_run = numbered(
+        [cars.get((charger_id, session_id)) or car_id or charger_id for charger_id, session_id, car_id in named]
+    )
+    return np.repeat(of_run, np.diff(runs, append=len(log.at_us))), names
 
 
 def _curves(here: _Samples | None, rated: ChargePower) -> tuple[ChargePower, dict[int, ChargePower]]:

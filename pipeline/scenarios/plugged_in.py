@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.calendars import instants_us
-from pipeline.charging import ChargePower, RoundTrip
+from pipeline.charging import ChargePower, RoundTrip, numbered
 from pipeline.scenarios.worlds import Wh
 
 Reals = npt.NDArray[np.float64]
@@ -98,10 +98,10 @@ class PlugIns:
         """
         begin, end = (instants_us(sessions.get_column(f"plugged_{way}_at")) for way in ("in", "out"))
         by_time = np.argsort(begin, kind="stable")
-        accounts, account = _numbered(sessions.get_column("account")[by_time])
+        accounts, account = numbered(sessions.get_column("account")[by_time].to_list())
         by_account = np.argsort(account, kind="stable")
         order = by_time[by_account]
-        charger_ids, charger = _numbered(sessions.get_column("charger_id")[order])
+        charger_ids, charger = numbered(sessions.get_column("charger_id")[order].to_list())
         account = account[by_account]
         known = [batteries.get(name) for name in accounts]
         usable = np.array([np.nan if car is None else car.usable_wh for car in known])[account]
@@ -126,13 +126,6 @@ class PlugIns:
         """Return the stays that end in a time before the windows, or later."""
         since_us = round(self.edges[0] * _SECOND) - run_up // timedelta(microseconds=1)
         return replace(self, stays=self.stays.of(self.stays.end_us >= since_us))
-
-
-def _numbered(names: pl.Series) -> tuple[list[str], Wh]:
-    """Names in the order of their first appearance, and the number of each entry's."""
-    seen: dict[str, int] = {}
-    numbers = [seen.setdefault(name, len(seen)) for name in names.to_list()]
-    return list(seen), np.array(numbers, dtype=np.int64)
 
 
 def _edges(grid: pl.DataFrame) -> Reals:

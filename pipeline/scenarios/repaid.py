@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.calendars import instants_us
-from pipeline.charging import RoundTrip
+from pipeline.charging import RoundTrip, numbered
 from pipeline.scenarios.worlds import Wh
 
 Energy = Callable[[str, Wh], tuple[Wh, Wh]]
@@ -76,6 +76,14 @@ def _sums(values: Wh, bounds: Wh) -> Wh:
     return np.diff(totals[bounds])
 
 
+def _owed(account: Wh, changes: Wh) -> Wh:
+    """Return what each of some accounts owed before each of its changes in a row; nobody owes less than nothing."""
+    totals = _running(changes, account, _bounds(account, int(account.max(initial=-1)) + 1))
+    after = totals - np.minimum(_lowest_yet(totals, account), 0)
+    begins = np.diff(account, prepend=-1) != 0
+    return np.where(begins, 0, np.append(0, after)[:-1])
+
+
 def _running(values: Wh, session: Wh, bounds: Wh) -> Wh:
     """Return the running totals of each session's values."""
     totals = np.concatenate(([0], np.cumsum(values)))
@@ -113,7 +121,7 @@ class _Owned:
     Those of `within` lie within the windows, in part or whole: their numbers, charger by charger.
     """
 
-    accounts: Sequence[str]
+    account: Wh
     begins: Wh
     untils: Wh
     charge: Wh
@@ -124,7 +132,7 @@ class _Owned:
     def of(cls, sessions: pl.DataFrame, edges: Wh) -> _Owned:
         """Read them; the last one of a charger owns it until plug-out, and at least until the windows end."""
         columns = sessions.get_column
-        accounts, charger_ids = columns("account").to_list(), columns("charger_id").to_list()
+        charger_ids, (_, account) = columns("charger_id").to_list(), numbered(columns("account").to_list())
         begins, outs = _seconds(columns("plugged_in_at")), _seconds(columns("plugged_out_at"))
         numbers = np.flatnonzero((outs > edges[0]) & (begins < edges[-1]))
         untils, next_plug_in = np.maximum(outs, edges[-1]), dict[str, int]()
@@ -136,7 +144,7 @@ class _Owned:
             by_charger.setdefault(charger_ids[number], []).append(number)
         within = {charger_id: np.array(own) for charger_id, own in by_charger.items()}
         charge, discharge = (columns(name).to_numpy() for name in ("charge_wh", "discharge_wh"))
-        return cls(accounts, begins, untils, charge, discharge, within)
+        return cls(account, begins, untils, charge, discharge, within)
 
     def owed_before(self, flows: _Flows, round_trip: RoundTrip) -> Wh:
         """Return what each car owed before its session within the windows [Wh], in the order of `flows`.
@@ -148,11 +156,11 @@ class _Owned:
         numbers = np.concatenate([*self.within.values(), np.zeros(0, dtype=np.int64)])
         bounds = _bounds(flows.session, len(numbers))
         taken[numbers], given[numbers] = _sums(flows.charge, bounds), _sums(flows.discharge, bounds)
-        owed, before = dict[str, int](), list[int]()
-        for account, change in zip(self.accounts, (_debts(given, round_trip) - taken).tolist(), strict=True):
-            before.append(owed.get(account, 0))
-            owed[account] = max(0, before[-1] + change)
-        return np.take(np.array(before, dtype=np.int64), numbers)
+        order = np.argsort(self.account, kind="stable")
+        owed = _owed(self.account[order], (_debts(given, round_trip) - taken)[order])
+        before = np.empty_like(owed)
+        before[order] = owed
+        return np.take(before, numbers)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.domain import TariffError
 from pipeline.tariff.cells import Cells, Joined, slots_in
@@ -35,6 +36,8 @@ from pipeline.tariff.peaks import MISSING, holds_runs, peak_of, reactive_range, 
 from pipeline.tariff.resolve import ResolvedTariff
 from pipeline.tariff.slots import Slot
 
+Reals = npt.NDArray[np.float64]
+
 
 class Partial(NamedTuple):
     """Numbers of all loads, one each, 0 or meaningless where they are not `known`."""
@@ -51,12 +54,9 @@ class Partial(NamedTuple):
         return int(self.values[load]) if self.known[load] else None
 
     @property
-    def listed(self) -> list[int | None]:
-        """Return them as a list, None where one is not known."""
-        values: list[int | None] = self.values.tolist()
-        if self.known.all():
-            return values
-        return [value if known else None for value, known in zip(values, self.known.tolist(), strict=True)]
+    def numbers(self) -> Reals:
+        """Return them as real numbers, NaN where one is not known."""
+        return np.where(self.known, self.values, np.nan)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from pipeline.domain import Scenario
 from pipeline.savings import LineKey
@@ -26,7 +25,7 @@ from pipeline.tariff import (
     measure_draws,
     price_measured,
 )
-from pipeline.uncertainty.drawn import DETERMINANT_DRAW, DrawnBill
+from pipeline.uncertainty.drawn import DrawnBill
 from pipeline.uncertainty.draws import Reals
 from pipeline.uncertainty.exact import Ints, NotLinearError, Past, priced
 
@@ -145,21 +144,16 @@ class BilledSet:
         return next((values for key, values in self.own_peaks if key == line), None)
 
     @property
-    def frame(self) -> pl.DataFrame:
-        """Return the determinants in the shape of `DETERMINANT_DRAW`."""
-        names, figures = zip(*self.bills.measured.of(self.place).by_slot.items(), strict=True)
-        charge_id, span, band = zip(*names, strict=True)
-        listed = (
-            [self.bills.terms.scenario] * len(names),
-            charge_id,
-            band,
-            span,
-            [of.imported.tolist() for of in figures],
-            [of.exported.tolist() for of in figures],
-            [of.peak.listed for of in figures],
-        )
-        return pl.DataFrame(
-            [pl.Series(name, of, dtype=kind) for (name, kind), of in zip(DETERMINANT_DRAW.items(), listed, strict=True)]
+    def drawn(self) -> DrawnBill:
+        """Return what the draws measured, for later bills."""
+        slots, figures = zip(*self.bills.measured.of(self.place).by_slot.items(), strict=True)
+        return DrawnBill.of(
+            [(self.bills.terms.scenario, slot) for slot in slots],
+            {
+                "import_wh": np.array([of.imported for of in figures], dtype=np.float64),
+                "export_wh": np.array([of.exported for of in figures], dtype=np.float64),
+                "own_peak_w": np.array([of.peak.numbers for of in figures]),
+            },
         )
 
 

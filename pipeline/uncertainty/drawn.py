@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,29 +25,59 @@ DETERMINANT_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 }
 _KEYS: Final = ("scenario", "charge_id", "span", "band")
 _DRAWN: Final = ("import_wh", "export_wh", "own_peak_w")
-Changes = dict[tuple[str, int, str], dict[str, Any]]
+Slot = tuple[str, int, str]
+Changes = dict[Slot, dict[str, Any]]
 """(charge, span, band) -> what a draw measured there, by name of determinant."""
+
+
+class _Drawn(NamedTuple):
+    """The world of every row, and its charge, span and band; by name of determinant, a row each and a column a draw."""
+
+    slots: Sequence[tuple[str, Slot]]
+    figures: Mapping[str, Reals]
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnBill:
-    """What each draw of one bill measured, in the shape of `DETERMINANT_DRAW`; read once, for many later bills."""
+    """What each draw of one bill measured, in the shape of `DETERMINANT_DRAW`; read once, for many later bills.
+
+    `known`: the same, of a bill just drawn, which need not be read again.
+    """
 
     frame: pl.DataFrame
+    known: _Drawn | None = None
 
-    @cached_property
-    def slots(self) -> list[tuple[str, tuple[str, int, str]]]:
+    @classmethod
+    def of(cls, slots: Sequence[tuple[str, Slot]], figures: Mapping[str, Reals]) -> DrawnBill:
+        """Return what was drawn as it is stored; `slots` and `figures` as this class has them."""
+        worlds, names = zip(*slots, strict=True)
+        keys = dict(zip(_KEYS, (worlds, *zip(*names, strict=True)), strict=True))
+        columns = (
+            _listed(name, kind, figures[name]) if name in figures else pl.Series(name, keys[name], dtype=kind)
+            for name, kind in DETERMINANT_DRAW.items()
+        )
+        return cls(pl.DataFrame(list(columns)), _Drawn(slots, figures))
+
+    @property
+    def slots(self) -> Sequence[tuple[str, Slot]]:
         """The world of every row, and its charge, span and band."""
-        worlds, *slots = (self.frame.get_column(name).to_list() for name in _KEYS)
-        return list(zip(worlds, zip(*slots, strict=True), strict=True))
+        return self._drawn.slots
 
-    @cached_property
+    @property
     def figures(self) -> Mapping[str, Reals]:
         """By name of determinant, a row each and a column a draw; NaN where not known."""
-        return {
+        return self._drawn.figures
+
+    @cached_property
+    def _drawn(self) -> _Drawn:
+        if self.known:
+            return self.known
+        worlds, *names = (self.frame.get_column(name).to_list() for name in _KEYS)
+        figures = {
             name: self.frame.get_column(name).explode().cast(pl.Float64).to_numpy().reshape(-1, DRAWS)
             for name in _DRAWN
         }
+        return _Drawn(list(zip(worlds, zip(*names, strict=True), strict=True)), figures)
 
     @cached_property
     def peaks_w(self) -> Reals:
@@ -63,6 +93,12 @@ class DrawnBill:
             known = {name: int(value) for name, value in zip(_DRAWN, values, strict=True) if not isnan(value)}
             found.setdefault(world, {})[slot] = known
         return found
+
+
+def _listed(name: str, kind: Any, figures: Reals) -> pl.Series:
+    """A column of lists, one a row; NaN becomes null."""
+    numbers = pl.Series(name, figures.ravel(), nan_to_null=True).cast(pl.Int64)
+    return numbers.reshape(figures.shape).cast(kind)
 
 
 def peaks_w(bills: Iterable[DrawnBill]) -> Reals:

@@ -68,7 +68,7 @@ def checks(
     site = _site(building, armed, cut, claimed)
     known = pl.DataFrame(schema=BASELINE_DAY)
     for month in months[1:]:
-        found = baselines_of(site, {building.days[n]: "v2b" if n in armed else "reference" for n in mine[month]})
+        found = baselines_of(site, {site.day[n]: "v2b" if n in armed else "reference" for n in mine[month]})
         if any(n in armed for n in mine[month]):
             yield month, ComparedDays.of(known, found, armed=True).verdict()[0]
         known = pl.concat([known, found])

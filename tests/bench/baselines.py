@@ -41,11 +41,15 @@ class Forecasts:
     fit_s: dict[str, list[float]]
 
 
+def _months(site: SiteDays) -> list[str]:
+    return site.day.astype("datetime64[D]").astype("datetime64[M]").astype(str).tolist()
+
+
 def forecast_months(site: SiteDays, months: list[str], opendsm: Callable[..., Any] | None) -> Forecasts:
     """Each month is forecast from the year before it or less: every figure is out of sample."""
     made = Forecasts([], {}, {"towt": [], OPENDSM: []})
     for month in months:
-        asked = [n for n, day in enumerate(site.days) if f"{day:%Y-%m}" == month and not site.sunday_like[n]]
+        asked = [n for n, name in enumerate(_months(site)) if name == month and not site.sunday_like[n]]
         begin = process_time()
         fits = fits_before(site, asked[0])
         made.fit_s["towt"].append(process_time() - begin)  # one fit for both rules
@@ -70,7 +74,8 @@ def opendsm_hourly() -> Callable[..., np.ndarray]:
 
     def frame(site: SiteDays, rows: slice) -> Any:
         assert site.temperature_f is not None
-        index = pd.date_range(site.days[rows][0], periods=24 * len(site.days[rows]), freq="h", tz="UTC")
+        days = site.day[rows].astype("datetime64[D]")
+        index = pd.date_range(days[0], periods=24 * len(days), freq="h", tz="UTC")
         columns = {"temperature": site.temperature_f[rows].ravel(), "observed": site.no_ev_kw[rows].ravel()}
         return pd.DataFrame(columns, index=index)
 
@@ -157,7 +162,7 @@ def main() -> None:
     for source, building in buildings:
         print(f"{source.folder}: {source.about}")
         site, begin = building.site(HOURS), building.days[0] + timedelta(source.first_fit_days)
-        months = sorted({f"{day:%Y-%m}" for day in site.days if day >= begin})[:MONTHS]
+        months = sorted({f"{day:%Y-%m}" for day in building.days if day >= begin})[:MONTHS]
         made = forecast_months(site, months, opendsm_hourly() if installed else None)
         if installed and not made.fit_s[OPENDSM]:
             print(f"  opendsm: skipped: it is given {OPENDSM_DAYS} days before a month, and this building has none")

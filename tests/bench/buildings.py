@@ -57,7 +57,7 @@ class Building:
     def site(self, hours: tuple[int, int]) -> SiteDays:
         """The building with an event in the same hours of every day and no car."""
         return SiteDays(
-            days=self.days,
+            day=np.array(self.days, dtype="datetime64[D]").astype(np.int64),
             slot_min=60,
             no_ev_kw=self.kw,
             actual_kw=self.kw,

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline.baselines import SiteDays
 from pipeline.calendars import calendar_month, window_grid
 from pipeline.chain import EARLIER_WINDOW, Earlier, LookBack, look_back
 from pipeline.tariff import resolve
@@ -33,6 +34,10 @@ def windows(month: str) -> pl.DataFrame:
     )
 
 
+def dates(days: SiteDays) -> list[date]:
+    return days.day.astype("datetime64[D]").tolist()
+
+
 def july(clock: str = "prevailing", june: pl.DataFrame | None = None) -> LookBack:
     base = prepared(site=site(peak_window=None, timezone=ZONE))
     period = calendar_month("2013-07")
@@ -56,7 +61,7 @@ def test_event_and_load_lie_in_the_same_slots_on_either_clock(clock: str, slots:
     """Dearest from 13:00 to 16:00 on the tariff's clock, which without summer time is 14:00 to 17:00 on the wall's."""
     found = july(clock)
     days = found.site_days(found.classes())
-    assert (days.days[0], days.days[-1], len(days.days)) == (date(2013, 7, 1), date(2013, 7, 31), 31)
+    assert (dates(days)[0], dates(days)[-1], len(days.day)) == (date(2013, 7, 1), date(2013, 7, 31), 31)
     assert set(days.events) == {slots}
     assert (days.no_ev_kw == 2.2).all()
     assert (days.actual_kw == 2.0).all()
@@ -81,14 +86,14 @@ def test_a_month_that_is_missing_in_between_is_days_of_nothing() -> None:
     assert set(missing.get_column("reason")) == {"no event window on this day"}
     assert not missing.get_column("complete").any()
     days = found.site_days(classes)
-    assert days.days[31] == date(2013, 5, 31) + timedelta(days=1)
+    assert dates(days)[31] == date(2013, 5, 31) + timedelta(days=1)
     assert days.events[31:61] == (None,) * 30
 
 
 def test_a_meter_that_was_silent_all_along_leaves_no_day_to_compare() -> None:
     found = july()
     silent = replace(found, metered=~found.metered, known=~found.known)
-    assert silent.site_days(silent.classes()).days == ()
+    assert silent.site_days(silent.classes()).day.size == 0
 
 
 def test_days_without_a_metered_window_at_either_end_are_no_days_of_the_site() -> None:
@@ -96,7 +101,7 @@ def test_days_without_a_metered_window_at_either_end_are_no_days_of_the_site() -
     day = found.hours.day - found.hours.day[0]
     torn = replace(found, metered=(day > 1) & (day < 20) & (day != 5))
     days = torn.site_days(torn.classes())
-    assert (days.days[0], days.days[-1], len(days.days)) == (date(2013, 7, 3), date(2013, 7, 20), 18)
+    assert (dates(days)[0], dates(days)[-1], len(days.day)) == (date(2013, 7, 3), date(2013, 7, 20), 18)
     assert np.isnan(days.no_ev_kw).all(axis=1).tolist() == [n == 3 for n in range(18)]
     assert len(days.events) == len(days.like_day) == len(days.sunday_like) == 18
-    assert days.sunday_like.tolist() == [one.isoweekday() > 5 for one in days.days]
+    assert days.sunday_like.tolist() == [one.isoweekday() > 5 for one in dates(days)]
