@@ -38,6 +38,7 @@ _AMONG: Final = 0.25
 """Placebo days show the season where they are spread over so many months, or stand so thick among the V2B days."""
 _LEVEL: Final = 0.95  # one side of a 90 % interval
 _READ: Final = ("method", "day_class", "local_day", "difference_kw", "logged_cut_kw", "age_days")
+_NEVER: Final = 2**31
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Reals = np.ndarray[Any, np.dtype[np.float64]]
@@ -65,9 +66,9 @@ class _Days:
         return self.estimated_kw - self.logged_kw
 
     @property
-    def month(self) -> np.ndarray[Any, np.dtype[np.datetime64]]:
-        """The month of every day."""
-        return self.day.astype("datetime64[D]").astype("datetime64[M]")
+    def month(self) -> Whole:
+        """The month of every day [months since 1970]."""
+        return self.day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
     def where(self, chosen: Flags | Whole | slice) -> _Days:
         """Return some of the days."""
@@ -150,8 +151,11 @@ def _show_season(v2b: _Days, references: _Days) -> bool:
 
     Months count by Kish's effective number, (sum of days)^2 / sum of squares: one day of a month shows little of it.
     """
-    here = np.isin(references.month, v2b.month).sum()
-    days = np.unique(references.month, return_counts=True)[1]
+    month, of_v2b = references.month, v2b.month
+    first = min(month.min(initial=_NEVER), of_v2b.min(initial=_NEVER))
+    last = max(month.max(initial=first), of_v2b.max(initial=first))
+    days, among = (np.bincount(one - first, minlength=last - first + 1) for one in (month, of_v2b))
+    here = days[among > 0].sum()
     return bool(here >= _AMONG * v2b.day.size or days.sum() ** 2 >= _MONTHS * (days**2).sum())
 
 
@@ -175,15 +179,10 @@ class ComparedDays:
             logged_kw=known["logged_cut_kw"].to_numpy(),
             age_days=known["age_days"].to_numpy(),
         )
-        codes = method.cast(pl.Categorical).to_physical().to_numpy()
-        by_rule = np.argsort(codes, kind="stable")
-        days, ordered = days.where(by_rule), codes[by_rule]
-        code_of = dict(zip(found.get_column("method").to_list(), codes[earlier.height :].tolist(), strict=True))
         rules = []
-        for name, code in sorted(code_of.items()):
-            own = slice(*np.searchsorted(ordered, [code, code + 1]).tolist())
-            rows, every = by_rule[own], days.where(own)
-            begun = np.searchsorted(rows, earlier.height)
+        for name in sorted(set(found.get_column("method").to_list())):
+            rows = np.flatnonzero((method == name).to_numpy())
+            every, begun = days.where(rows), np.searchsorted(rows, earlier.height)
             these = every.where(slice(begun, None))
             rules.append(_Rule(name, armed, rows[begun:] - earlier.height, these, every, every.placebos))
         return cls(found, rules)

@@ -113,18 +113,14 @@ def known_sessions(stored: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _fullest(sessions: pl.DataFrame) -> _Rows:
-    """Return the rows of the sessions to keep, one an id: a complete one, of these the longest, of these the last."""
-    keys = list(zip(*(sessions.get_column(name).to_list() for name in _KEY), strict=True))
-    row_of = dict(zip(keys, range(len(keys)), strict=True))
-    rows = np.arange(len(keys))
-    if len(row_of) == len(keys):
-        return rows
-    complete, out_us = sessions.get_column("complete").to_numpy(), instants_us(sessions.get_column("plugged_out_at"))
-    last = np.fromiter(map(row_of.__getitem__, keys), np.int64, len(keys))
-    kept, again = last == rows, np.flatnonzero(np.isin(last, last[last != rows]))
-    kept[again] = False
-    fullness = again[np.lexsort((out_us[again], complete[again]))]
-    kept[list(dict(zip(last[fullness].tolist(), fullness.tolist(), strict=True)).values())] = True
+    """Return the rows to keep, one a charger and id: complete ones first, then by plug-out, then the later sight."""
+    kept = ~sessions.get_column("session_id").is_duplicated().to_numpy()
+    again = np.flatnonzero(~kept)
+    if again.size:
+        complete, out_us = (sessions.get_column(name)[again] for name in ("complete", "plugged_out_at"))
+        fullness = again[np.lexsort((instants_us(out_us), complete.to_numpy()))]
+        keys = zip(*(sessions.get_column(name)[fullness].to_list() for name in _KEY), strict=True)
+        kept[list(dict(zip(keys, fullness.tolist(), strict=True)).values())] = True
     return np.flatnonzero(kept)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -37,6 +37,17 @@ class Marks(NamedTuple):
     idle: Flags
     new_session: Flags
     new_car: Flags
+
+
+class Visits(NamedTuple):
+    """Readings in a row of one charger, session and car: where they begin, whose they are, and the session's car.
+
+    That is the first car of the session: one that names its car in one reading means it in all.
+    """
+
+    begins: Integers
+    charger_ids: list[str]
+    cars: list[str | None]
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,19 @@ class Log:
             changes[self.bounds[:-1]] = True
         return marks
 
+    @cached_property
+    def visits(self) -> Visits:
+        """Which car every reading is of."""
+        begins = np.flatnonzero(self.marks.new_session | self.marks.new_car)
+        charger_ids = [self.charger_ids[number] for number in self.charger_of(begins).tolist()]
+        session_ids, named = (self.column(f"{name}_id", begins).to_list() for name in ("session", "vehicle"))
+        sessions, first = list(zip(charger_ids, session_ids, strict=True)), dict[tuple[str, str], str]()
+        for session, car in zip(sessions, named, strict=True):
+            if session[1] is not None and car is not None:
+                first.setdefault(session, car)
+        cars = [first.get(session) or car for session, car in zip(sessions, named, strict=True)]
+        return Visits(begins, charger_ids, cars)
+
     def span(self, number: int) -> slice:
         """Return where the readings of a charger lie."""
         return slice(int(self.bounds[number]), int(self.bounds[number + 1]))
@@ -87,10 +111,12 @@ class Log:
         """Return the numbers of the chargers that some readings are of."""
         return np.searchsorted(self.bounds, places, side="right") - 1
 
-    def values(self, name: str, places: Integers) -> list[Any]:
+    def column(self, name: str, places: Integers) -> pl.Series:
         """Return what some readings state in a column; a place of -1 is no reading."""
-        found = self.readings.get_column(name)[np.maximum(places, 0)].to_list()
-        return [value if place >= 0 else None for value, place in zip(found, places.tolist(), strict=True)]
+        found = self.readings.get_column(name)[np.maximum(places, 0)]
+        if places.min(initial=0) >= 0:
+            return found
+        return found.zip_with(pl.Series(places >= 0), found.clear(1))
 
 
 Readings: TypeAlias = pl.DataFrame | Log

@@ -115,22 +115,10 @@ def _power_samples(log: Log) -> tuple[dict[str, _Samples], list[str]]:
 
 
 def _accounts(log: Log) -> tuple[Integers, list[str]]:
-    """Number every reading's account; with their names.
-
-    The account is the first car of the session, or the charger where none is named: a session that names its car in one
-    reading means it in all.
-    """
-    runs = np.flatnonzero(log.marks.new_session | log.marks.new_car)
-    charger_ids = [log.charger_ids[number] for number in log.charger_of(runs).tolist()]
-    named = list(zip(charger_ids, log.values("session_id", runs), log.values("vehicle_id", runs), strict=True))
-    cars: dict[tuple[str, str | None], str] = {}
-    for charger_id, session_id, car_id in named:
-        if session_id is not None and car_id is not None:
-            cars.setdefault((charger_id, session_id), car_id)
-    names, of_run = numbered(
-        [cars.get((charger_id, session_id)) or car_id or charger_id for charger_id, session_id, car_id in named]
-    )
-    return np.repeat(of_run, np.diff(runs, append=len(log.at_us))), names
+    """Number every reading's account; with their names: the session's car, or the charger where none is named."""
+    begins, charger_ids, cars = log.visits
+    names, numbers = numbered([car or charger_id for charger_id, car in zip(charger_ids, cars, strict=True)])
+    return np.repeat(numbers, np.diff(begins, append=len(log.at_us))), names
 
 
 def _curves(here: _Samples | None, rated: ChargePower) -> tuple[ChargePower, dict[int, ChargePower]]:

@@ -141,7 +141,7 @@ def _walked(log: Log, register: Register, number: int, limit_w: int) -> tuple[Re
     """Rebuild one charger's register value by value; with what was done, as (repair, from, to) [us since 1970]."""
     span = log.span(number)
     places = span.start + np.flatnonzero(register.told[span])
-    columns = [log.values(name, places) for name in ("session_id", "context")]
+    columns = [log.column(name, places).to_list() for name in ("session_id", "context")]
     values = zip((log.at_us[places] // 1000).tolist(), register.wh[places].tolist(), *columns, strict=True)
     walk = _Walk([_Value(*value) for value in values], limit_w)
     counter = walk.run()

@@ -31,13 +31,13 @@ def sessions(readings: Readings) -> pl.DataFrame:
     log, at, since = stays.log, stays.at, stays.since
     named, soc = stays.marked(stays.marks.names_car), stays.marked(stays.marks.states_soc)
     found = {
-        "session_id": log.values("session_id", at(stays.begins)),
-        "charger_id": log.values("charger_id", at(stays.begins)),
-        "vehicle_id": log.values("vehicle_id", at(since.first(named))),
+        "session_id": log.column("session_id", at(stays.begins)),
+        "charger_id": log.column("charger_id", at(stays.begins)),
+        "vehicle_id": log.column("vehicle_id", at(since.first(named))),
         "plugged_in_at": log.at_us[at(stays.begins)],
         "plugged_out_at": stays.out_us,
-        "soc_in_pct": log.values("soc_pct", at(stays.inside.first(soc))),
-        "soc_out_pct": log.values("soc_pct", at(stays.inside.last(soc))),
+        "soc_in_pct": log.column("soc_pct", at(stays.inside.first(soc))),
+        "soc_out_pct": log.column("soc_pct", at(stays.inside.last(soc))),
         **dict.fromkeys(("target_soc_pct", "departure_at"), [None] * len(stays.begins)),
         "charge_wh": stays.energy("energy_import_wh"),
         "discharge_wh": stays.energy("energy_export_wh"),
@@ -82,7 +82,7 @@ def _grouped(log: Log) -> tuple[Integers, _Spans]:
 
 def _order_of(log: Log, begins: Integers) -> list[int]:
     """Return the order of sessions by plug-in and name; `begins` are the places of the readings they begin with."""
-    keys = list(zip(log.at_us[begins].tolist(), log.values("session_id", begins), strict=True))
+    keys = list(zip(log.at_us[begins].tolist(), log.column("session_id", begins).to_list(), strict=True))
     return sorted(range(len(keys)), key=keys.__getitem__)
 
 

@@ -25,27 +25,30 @@ def reserve_violations(
         return None
     begin, end = (round(at.timestamp() * 1e6) for at in span)
     soc_pct, given_wh = (log.readings.get_column(name).to_numpy() for name in ("soc_pct", "energy_export_wh"))
-    told = (log.at_us >= begin) & (log.at_us < end) & ~np.isnan(soc_pct)
-    violations, known = 0, False
-    for car, places in _sessions(log, told & (soc_pct < max(reserves_pct.values()) - TOLERANCE_PCT)):
-        if car is not None and car in reserves_pct:
-            known = True
-            below = told[places] & (soc_pct[places] < reserves_pct[car] - TOLERANCE_PCT)
-            violations += bool((below[1:] & (_rises(given_wh[places]) > 0)).any())
-    known = known or any(car in reserves_pct for car, _ in _sessions(log, told))
-    return violations if known else None
+    told = (log.at_us >= begin) & (log.at_us < end) & ~np.isnan(soc_pct) & ~log.marks.idle
+    reserve_pct = _by_reading(log, reserves_pct)
+    below = told & (soc_pct < reserve_pct - TOLERANCE_PCT)
+    violations = sum(
+        bool((below[places][1:] & (_rises(given_wh[places]) > 0)).any()) for places in _sessions(log, below)
+    )
+    return violations if (told & ~np.isnan(reserve_pct)).any() else None
 
 
-def _sessions(log: Log, readings: Flags) -> Iterator[tuple[str | None, Integers]]:
-    """The sessions that some readings belong to: the car, by the first reading that names one, and all places."""
-    ids, cars = (log.readings.get_column(f"{name}_id") for name in ("session", "vehicle"))
-    left = readings & ~log.marks.idle
+def _by_reading(log: Log, reserves_pct: Mapping[str, float]) -> Reals:
+    """The reserve of the car that every reading is of [%]; NaN where it has none."""
+    reserves = [np.nan if car is None else reserves_pct.get(car, np.nan) for car in log.visits.cars]
+    return np.repeat(reserves, np.diff(log.visits.begins, append=len(log.at_us)))
+
+
+def _sessions(log: Log, readings: Flags) -> Iterator[Integers]:
+    """The places of all readings of the sessions that some readings belong to."""
+    ids, left = log.readings.get_column("session_id"), readings.copy()
     while left.any():
         place = int(left.argmax())
         own = log.span(int(log.charger_of(np.array(place))))
         places = own.start + np.flatnonzero(ids[own].eq_missing(ids[place]).to_numpy())
         left[places] = False
-        yield next((car for car in cars[places].to_list() if car is not None), None), places
+        yield places
 
 
 def _rises(register: Integers | Reals) -> Reals:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.chain import found_sessions, known_sessions
 from pipeline.chain.sessions import assign_sessions
@@ -77,6 +79,28 @@ def test_a_corrected_session_replaces_the_stored_one() -> None:
     row = {"session_id": "a", "plugged_in_at": "07-31 20:00", "plugged_out_at": "08-01 07:00"}
     stored, found = (plain(charging_sessions([{**row, "charge_wh": wh}])) for wh in (10, 20))
     assert known_sessions(stored, found).get_column("charge_wh").to_list() == [20]
+
+
+sights = st.builds(
+    lambda charger, session, begin, hours, complete, wh: {
+        "charger_id": f"CP{charger}", "session_id": f"s{session}", "plugged_in_at": f"07-0{begin} 08:00",
+        "plugged_out_at": f"07-0{begin} {8 + hours:02}:00", "complete": complete, "charge_wh": wh,
+    },
+    st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(0, 2), st.booleans(), st.integers(0, 9),
+)  # fmt: skip
+
+
+@given(st.lists(sights, max_size=8), st.lists(sights, max_size=8))
+def test_one_sight_of_every_session_is_kept_in_order_of_plug_in(before: list[Any], now: list[Any]) -> None:
+    """Of a charger's id the complete sight, then the one that lasts longest, then the later one; ties by name."""
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    for sight in sorted([*before, *now], key=lambda one: (one["complete"], one["plugged_out_at"])):
+        kept[sight["charger_id"], sight["session_id"]] = sight
+    seen = [sight for sight in (*before, *now) if any(sight is one for one in kept.values())]
+    wanted = sorted(seen, key=lambda one: (one["plugged_in_at"], one["session_id"]))
+    found = known_sessions(plain(charging_sessions(before)), plain(charging_sessions(now)))
+    names = ("charger_id", "session_id", "charge_wh", "complete")
+    assert found.select(names).rows() == [tuple(one[name] for name in names) for one in wanted]
 
 
 def test_the_account_is_the_car_or_its_charger() -> None:
