@@ -71,8 +71,9 @@ def period_utc(period: BillPeriod, zone: str) -> tuple[datetime, datetime]:
     return local_midnight_utc(period.read_from, zone), local_midnight_utc(period.read_to, zone)
 
 
+@lru_cache(maxsize=64)
 def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
-    """Return every demand window of a bill, aligned to the local clock.
+    """Return every demand window of a bill, aligned to the local clock; shared by the sites of a zone.
 
     Columns: interval_start (UTC), duration_s [s] and those of `with_local_time`. A DST day has 23 or 25 hours of
     windows; where clocks change by a part of a window, the day's last window is shorter.
@@ -148,11 +149,14 @@ def wall_clock_us(instants: Ints, zone: str) -> Ints:
     """Return what the wall clock shows at instants [µs UTC], as microseconds since its own 1970-01-01 00:00."""
     if not instants.size:
         return instants
-    first, last = (
-        datetime.fromtimestamp(int(at) // _SECOND_US, UTC_ZONE).year for at in (instants.min(), instants.max())
-    )
+    rising = bool((instants[1:] >= instants[:-1]).all())
+    ends = instants[[0, -1]] if rising else (instants.min(), instants.max())
+    first, last = (datetime.fromtimestamp(int(at) // _SECOND_US, UTC_ZONE).year for at in ends)
     changes = [change for year in range(first, last + 1) for change in _clock_changes(zone, year)]
     begun, ahead = np.array(changes, dtype=np.int64).T
+    if rising:  # few changes are looked for among many instants, not the other way round
+        until = np.append(np.searchsorted(instants, begun[1:]), instants.size)
+        return np.asarray(instants + np.repeat(ahead, np.diff(until, prepend=0)))
     return np.asarray(instants + ahead[np.searchsorted(begun, instants, side="right") - 1])
 
 
