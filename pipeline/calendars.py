@@ -23,6 +23,7 @@ _SECOND_US: Final = 1_000_000
 _DAY_S: Final = 86_400
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC_ZONE)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_MICROS: Final = np.dtype("datetime64[us]")
 _THURSDAY: Final = 3  # 1970-01-01, counted from Monday
 _MINUTE_US: Final = 60 * _SECOND_US
 
@@ -142,7 +143,7 @@ def instant_us(at: datetime) -> int:
 
 def instants_us(column: pl.Series) -> Ints:
     """Return a column of instants as µs UTC since 1970."""
-    return column.to_numpy().astype("datetime64[us]", copy=False).view(np.int64)
+    return column.to_numpy().astype(_MICROS, copy=False).view(np.int64)
 
 
 def wall_clock_us(instants: Ints, zone: str) -> Ints:

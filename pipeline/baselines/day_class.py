@@ -66,7 +66,7 @@ class DayClasses:
     def of_days(self, chosen: Flags) -> pl.DataFrame:
         """Return the classes of some days (DAY_CLASS)."""
         days = self.days
-        classes = np.where(self.v2b, "v2b", np.where(self.reference, "reference", "excluded"))[chosen]
+        classes = np.where(self.v2b[chosen], "v2b", np.where(self.reference[chosen], "reference", "excluded"))
         columns = (
             days.day[chosen].astype("datetime64[D]"),
             classes.tolist(),

@@ -56,7 +56,7 @@ def compute(measured: Prepared) -> Result:
     frames = {
         "charger_interval": prepared.charger_windows,
         "charging_session": _sessions_begun(prepared),
-        "load_interval": pl.DataFrame([measured.windows.get_column(name) for name in _LOAD_COLUMNS]),
+        "load_interval": measured.windows[list(_LOAD_COLUMNS)],
         "billing_determinant": bill.frame,
         "bill_line": _line_frame(bills),
         "quality_finding": findings,

@@ -108,7 +108,7 @@ class Counter:
     def off_by(self, edges: Integers, first: Integers, last: Integers, told: Integers, clock_bound_ms: int) -> Integers:
         """Return how far rises between edges, from `first` to `last`, can be from those `told` [Wh], rounded up."""
         steepest = np.maximum(self.most_wh_per_ms * (edges[last] - edges[first]), told)
-        shifts = np.unique(clock_bound_ms * np.arange(-_SHIFTS, _SHIFTS + 1) // _SHIFTS)
+        shifts = sorted({clock_bound_ms * part // _SHIFTS for part in range(-_SHIFTS, _SHIFTS + 1)})
         # The truth lies between the limits at both edges, moved the same way.
         low, high = self.limits(np.add.outer(shifts, edges))
         most = np.minimum(high[:, last] - low[:, first], steepest)

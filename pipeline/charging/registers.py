@@ -43,6 +43,9 @@ REPAIR: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
 }
 
 
+_NONE: Final = pl.DataFrame(schema=dict(REPAIR))
+
+
 @dataclass(frozen=True)
 class Repaired:
     """Readings whose registers only fall where they were reset, and a row of REPAIR per thing done to make them so."""
@@ -80,7 +83,8 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
             walked += [(log.charger_ids[number], name, *repair) for repair in done]
         if register is not stated:
             columns.append(register.column(name))
-    repairs = pl.DataFrame([*integrated, *walked], schema=dict(REPAIR), orient="row")
+    done = [*integrated, *walked]
+    repairs = pl.DataFrame(done, schema=dict(REPAIR), orient="row") if done else _NONE
     return Repaired(log.with_readings(log.readings.with_columns(columns)) if columns else log, repairs)
 
 

@@ -44,9 +44,13 @@ class Register:
 
     def is_coarse(self, longest_s: float) -> bool:
         """Tell whether most energy flowed in pieces longer than `longest_s` [s]: when it flowed is then unknown."""
-        moved = np.abs(np.diff(self.energy_wh))
-        long = np.diff(self.instants) > longest_s
-        return float(moved[long].sum()) > float(moved.sum()) / 2
+        moved, lengths_s = self._pieces
+        return float(moved[lengths_s > longest_s].sum()) > float(moved.sum()) / 2
+
+    @cached_property
+    def _pieces(self) -> tuple[Numbers, Numbers]:
+        """How much flowed between its instants [Wh], and how long they lie apart [s]."""
+        return np.abs(np.diff(self.energy_wh)), np.diff(self.instants)
 
     def into_and_out_of(self) -> tuple[Register, Register]:
         """Return what went into cars and, negative, what came out of them, as two registers."""

@@ -67,10 +67,11 @@ class Register:
     def _near(self, reach_ms: int) -> Ints:
         """Number the edges at which a clock so far off can tell another total: those near a rise."""
         times, count = self.counter.times, len(self.edges)
-        rises = np.append(False, np.append(np.diff(self.counter.totals) > 0, False))
-        begins, ends = np.flatnonzero(rises[1:] & ~rises[:-1]), np.flatnonzero(rises[:-1] & ~rises[1:])
-        first = np.searchsorted(self.edges, times[begins] - reach_ms)
-        until = np.searchsorted(self.edges, times[ends] + reach_ms, side="right")
+        rising = np.zeros(len(times) + 1, dtype=np.bool_)
+        np.not_equal(self.counter.totals[1:], self.counter.totals[:-1], out=rising[1:-1])
+        turns = times[np.flatnonzero(rising[1:] != rising[:-1])]  # where it begins to rise, and where it stands again
+        first = np.searchsorted(self.edges, turns[::2] - reach_ms)
+        until = np.searchsorted(self.edges, turns[1::2] + reach_ms, side="right")
         around = np.cumsum(np.bincount(first, minlength=count + 1) - np.bincount(until, minlength=count + 1))
         return np.flatnonzero(around[:count])
 

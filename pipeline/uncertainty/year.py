@@ -33,9 +33,9 @@ class DrawnSaving:
     @property
     def frame(self) -> pl.DataFrame:
         """Return one row in the shape of `SAVING_DRAW`."""
-        row = (self.saved.tolist(), self.bias, self.open_below, self.open_above)
-        named = zip(SAVING_DRAW.items(), row, strict=True)
-        return pl.DataFrame([pl.Series(name, [value], dtype=kind) for (name, kind), value in named])
+        amounts = np.array([[self.bias], [self.open_below], [self.open_above]])
+        named = zip(SAVING_DRAW.items(), (self.saved[None, :], *amounts), strict=True)
+        return pl.DataFrame([pl.Series(name, values).cast(kind) for (name, kind), values in named])
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> DrawnSaving:
