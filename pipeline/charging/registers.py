@@ -83,8 +83,8 @@ def repair_registers(readings: pl.DataFrame, chargers: Sequence[Charger] = ()) -
             walked += [(log.charger_ids[number], name, *repair) for repair in done]
         if register is not stated:
             columns.append(register.column(name))
-    done = [*integrated, *walked]
-    repairs = pl.DataFrame(done, schema=dict(REPAIR), orient="row") if done else _NONE
+    repaired = [*integrated, *walked]
+    repairs = pl.DataFrame(repaired, schema=dict(REPAIR), orient="row") if repaired else _NONE
     return Repaired(log.with_readings(log.readings.with_columns(columns)) if columns else log, repairs)
 
 

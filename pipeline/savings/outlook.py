@@ -32,6 +32,7 @@ from pipeline.tariff.model import DEMAND_KINDS, ENERGY_KINDS, DemandQuantity
 from pipeline.tariff.quantities import History
 
 _YEAR: Final = 12
+_NO_ROWS: Final[Rows] = {}
 _MEASURED: Final = DEMAND_KINDS | ENERGY_KINDS | {"reactive"}
 Peaks = dict[tuple[str, str], dict[str, Decimal]]
 Load = Mapping[tuple[str, str], Measured]
@@ -108,10 +109,15 @@ def run_rates_of(years: Iterable[LastYear], prices: ComingPrices) -> Iterator[De
 
 @dataclass(frozen=True, eq=False)
 class ComingPrices:
-    """What the months to come are priced by, whatever was measured, and the last year priced of each world."""
+    """What the months to come are priced by, whatever was measured, and what was made of it already.
+
+    `priced`: the last year of each world; `fitted`: rows under a coming month's charges, by month and the rows' `id`,
+    kept with the rows so that no others get their `id`.
+    """
 
     coming: Mapping[str, ResolvedTariff]
     priced: dict[str, tuple[Mapping[str, Rows], Decimal]] = field(default_factory=dict)
+    fitted: dict[tuple[str, int], tuple[Rows, Rows]] = field(default_factory=dict)
 
     @cached_property
     def reach(self) -> int:
@@ -152,7 +158,6 @@ class ComingPrices:
 class _Simulation:
     year: LastYear
     prices: ComingPrices
-    loads: dict[tuple[str, str], Load] = field(default_factory=dict)  # those asked for, by month and world
 
     @property
     def worlds(self) -> tuple[Scenario, Scenario]:
@@ -240,12 +245,13 @@ class _Simulation:
         source = self._source(month)
         if not self._is_known(source):
             raise _UnknownError("year_not_known")
-        return self._fitted(month, self._load(source, self.year.headline))
+        return self._fitted(month, source, self.year.headline)
 
     def _load(self, month: str, world: str) -> Load:
-        if (month, world) not in self.loads:
-            self.loads[month, world] = _joined_parts(self.year.measured[month].get(world, {}))
-        return self.loads[month, world]
+        return _joined_parts(self._rows(month, world))
+
+    def _rows(self, month: str, world: str) -> Rows:
+        return self.year.measured[month].get(world, _NO_ROWS)
 
     def _is_known(self, month: str) -> bool:
         return month in self.year.measured
@@ -255,23 +261,28 @@ class _Simulation:
             month = add_months(month, -_YEAR)
         return month
 
-    def _fitted(self, month: str, found: Load) -> Rows:
+    def _fitted(self, month: str, source: str, world: str) -> Rows:
         """Return a year-old measurement under the charges and bands of today's tariff."""
-        slots = self.prices.slots[month]
-        if any((charge, band) not in found for charge, _, band in slots):
-            raise _UnknownError("year_not_known")
-        return {slot: found[slot[0], slot[2]] for slot in slots}
+        rows = self._rows(source, world)
+        known = self.prices.fitted.get((month, id(rows)))
+        if known is None:
+            slots, found = self.prices.slots[month], _joined_parts(rows)
+            if any((charge, band) not in found for charge, _, band in slots):
+                raise _UnknownError("year_not_known")
+            known = rows, {slot: found[slot[0], slot[2]] for slot in slots}
+            self.prices.fitted[month, id(rows)] = known
+        return known[1]
 
     def _loads_of_year(self, month: str) -> tuple[Rows, Rows]:
         """Return a month's determinants in both worlds: of its proved bill, else as the least effective month."""
         source = self._source(month)
         if source in self.year.proved and self._is_known(source):
-            base, actual = (self._fitted(month, self._load(source, world)) for world in self.worlds)
+            base, actual = (self._fitted(month, source, world) for world in self.worlds)
             return base, actual
         seed = next((m for m in (source, add_months(source, -_YEAR)) if m in self.year.seeds), None)
         if seed is None or not self._is_known(seed):
             raise _UnknownError("run_rate_not_known")
-        base = self._fitted(month, self._load(seed, self.year.headline))
+        base = self._fitted(month, seed, self.year.headline)
         return base, self._least_changed(month, base)
 
     def _least_changed(self, month: str, base: Rows) -> Rows:
