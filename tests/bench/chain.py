@@ -23,6 +23,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 import polars as pl
+import scipy.optimize
+import scipy.special  # noqa: F401 - a process's time, not that of the bill that would import it first
 
 from pipeline.calendars import add_months, calendar_month, holiday_dates, month_of, months_between, period_utc
 from pipeline.chain import Inputs, compute, input_hash, prepare, results, source_hash
