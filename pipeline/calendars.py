@@ -74,10 +74,11 @@ def period_utc(period: BillPeriod, zone: str) -> tuple[datetime, datetime]:
 
 @lru_cache(maxsize=64)
 def window_grid(period: BillPeriod, zone: str, window_min: int) -> pl.DataFrame:
-    """Return every demand window of a bill, aligned to the local clock; shared by the sites of a zone.
+    """Return every demand window of a bill, aligned to the local clock.
 
     Columns: interval_start (UTC), duration_s [s] and those of `with_local_time`. A DST day has 23 or 25 hours of
-    windows; where clocks change by a part of a window, the day's last window is shorter.
+    windows; where clocks change by a part of a window, the day's last window is shorter. One frame for all sites of a
+    zone: not to be changed.
     """
     starts = grid_starts(period.read_from, period.read_to, zone, window_min * 60)
     durations_s = np.diff(starts, append=instant_us(local_midnight_utc(period.read_to, zone))) // _SECOND_US

@@ -220,8 +220,8 @@ REASONS: Final[Mapping[str, Reason]] = {
         ("annual.locked", "annual.run_rate", "annual.next_roll_off"),
     ),
     "run_rate_not_known": Reason(
-        "A month that could set the year's peak, or a whole season of the tariff, has no proved V2B bill yet, so no "
-        "run-rate is stated.",
+        "No run-rate is stated: twelve months with a proved V2B bill or one from before V2B began are not known yet, "
+        "or a month that could set the year's peak, or a whole season of the tariff, has no proved V2B bill.",
         ("annual.run_rate",),
     ),
     "no_ratchet": Reason(
@@ -229,13 +229,14 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "no_roll_off": Reason("No peak that a ratchet carries ends before this bill's own do.", ("annual.next_roll_off",)),
     "capture_not_known": Reason(
-        "What the cars could have reached at best is not known: it needs their states of charge and capacities, and a "
-        "demand charge on the highest window.",
+        "What the cars could have reached at best is not known: it needs their states of charge and capacities, a "
+        "demand charge on the highest window, and a bill without missing data or an outage.",
         ("capture.best_possible_peak_kw", "capture.capture_kw_pct"),
     ),
     "capture_money_not_known": Reason(
         "The share of the possible saving in money is not stated: it needs every car's state of charge and capacity, a "
-        "tariff of energy and of the highest clock-aligned windows, and a possible saving of 0.1 % of the bill.",
+        "tariff of energy and of the highest clock-aligned windows, a bill without missing data or an outage, and a "
+        "possible saving of 0.1 % of the bill.",
         ("capture.capture_money_pct",),
     ),
     "availability_not_known": Reason(
@@ -270,7 +271,7 @@ REASONS: Final[Mapping[str, Reason]] = {
         "No peak window is set and the tariff has no dearest hours.", ("percent_saved.moved_out_of_window",)
     ),
     "no_departures": Reason("No car departed in this bill.", ("fleet.ready_pct",)),
-    "no_discharge": Reason("No car discharged in this bill.", ("fleet.round_trip_efficiency",)),
+    "no_discharge": Reason("No car discharged in this bill, outages aside.", ("fleet.round_trip_efficiency",)),
     "efficiency_assumed": Reason("Too few discharges to measure the round trip; an efficiency of 0.835 is assumed."),
     "vehicles_unknown": Reason(
         "No vehicle capacities are configured.",

@@ -60,7 +60,7 @@ def test_what_is_no_month_is_refused(text: str) -> None:
 @pytest.mark.parametrize("zone", [*ZONES, "Australia/Lord_Howe", "Africa/Casablanca"])
 def test_the_wall_clock_of_every_quarter_hour_is_that_of_the_zone(zone: str) -> None:
     """Over years in which Samoa skipped a day and clocks changed by an hour or by half of one."""
-    starts = np.arange(1_290_000_000, 1_450_000_000, 900, dtype=np.int64) * 1_000_000
+    starts = np.arange(1_289_999_700, 1_450_000_000, 900, dtype=np.int64) * 1_000_000
     zoned = pl.Series(starts).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
     wanted = zoned.dt.replace_time_zone(None).to_physical().to_numpy()
     np.testing.assert_array_equal(wall_clock_us(starts, zone), wanted)

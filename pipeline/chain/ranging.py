@@ -85,7 +85,7 @@ def sources_of(prepared: Prepared) -> Sources:
         starts=starts,
         ends=starts + windows.get_column("duration_s").to_numpy() * 1000,
         live=since & windows.get_column("metered").to_numpy(),
-        chargers=list(_chargers(prepared)),
+        chargers=list(chargers_of(prepared)),
         meter_accuracy=max((meter.accuracy_pct for meter in billing), default=0.0) / 100,
         dc_chance=dc_chance(prepared.fits),
         drawn={} if model is None else model.rebuilt,
@@ -93,7 +93,8 @@ def sources_of(prepared: Prepared) -> Sources:
     )
 
 
-def _chargers(prepared: Prepared) -> Iterator[ChargerSource]:
+def chargers_of(prepared: Prepared) -> Iterator[ChargerSource]:
+    """Yield what can be off in every charger of the site."""
     imported, exported = prepared.registers
     bound_s = prepared.inputs.clock_bound_s
     fits = {fit.charger_id: fit for fit in prepared.fits if fit.tells}
@@ -182,14 +183,14 @@ def draw_savings(prepared: Prepared, bills: Mapping[str, Bill], line: savings.Li
 
 
 def _drawn(compared: _Compared, corners: uncertainty.Reals) -> Drawn | None:
-    """Draw the compared world; `corners` as of `corners_of`. None where its bill has charges on reactive energy."""
+    """Draw the compared world; `corners` as of `corners_of`. None where draws lack a line of its bill."""
     sources = sources_of(compared.prepared)
     clock_ends = sources.clock_ends()
     deviations = sources.deviations(*_SETS, also=np.concatenate([corners * sources.live, clock_ends]))
     sizes = [*(drawn.draws for drawn in _SETS), len(corners), len(clock_ends)]
     whole, still, measurement, modelling, ends, clocks = compared.drawn(deviations, sizes)
     if len(whole.lines) != len(compared.headline.lines):
-        return None  # charges on reactive energy are not priced in draws, which hold active energy only
+        return None
     peak_kw = compared.widened("peak_kw", _range(compared.reductions, whole, still, ends))
     money = compared.widened("money", _range(compared.savings, whole, still, ends))
     if money is None:

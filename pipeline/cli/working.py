@@ -27,6 +27,7 @@ from pipeline.journal import Journal
 from pipeline.portfolio import Portfolio
 from pipeline.steps.loading import FileOutcome, copy_to_landing, ingest
 from pipeline.steps.months import stored_summaries
+from pipeline.steps.planning import with_plan_changes
 from pipeline.steps.progress import listening
 from pipeline.steps.ranking import ranked_tariffs
 from pipeline.steps.reports import render_reports
@@ -161,7 +162,9 @@ def _print_run(
 
 
 def _versioned(opened: Portfolio, summary: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The stored result, with the version block of its report where it has one."""
+    """The stored result as its report has it: changes of plan among its findings, and its version where it has one."""
+    site = opened.sites.get(summary["site_id"])
+    summary = summary if site is None else with_plan_changes(opened, Journal(opened.root), site, summary)
     path = opened.root / "out" / summary["site_id"] / summary["month"] / "summary.json"
     version = json.loads(path.read_text(encoding="utf-8"))["version"] if path.is_file() else None
     return {**summary, "version": version}

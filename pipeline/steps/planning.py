@@ -80,6 +80,15 @@ def plan_changes(portfolio: Portfolio, journal: Journal, site: Site) -> list[str
     ]
 
 
+def with_plan_changes(
+    portfolio: Portfolio, journal: Journal, site: Site, summary: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return a bill's result with the changes of plan among its findings, as it is reported and printed."""
+    data = summary["data"]
+    findings = [*data["findings"], *plan_changes(portfolio, journal, site)]
+    return {**summary, "data": {**data, "findings": findings}}
+
+
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     names = dict.fromkeys([*before, *now])
     return [(name, before.get(name), now.get(name)) for name in names if before.get(name) != now.get(name)]

@@ -22,7 +22,7 @@ from pipeline.delivery import build_message, stated_figures
 from pipeline.domain import PARTIAL, V2BError
 from pipeline.journal import IssuedReport, Journal
 from pipeline.portfolio import Portfolio, Site
-from pipeline.steps.planning import plan_changes
+from pipeline.steps.planning import with_plan_changes
 from pipeline.steps.restating import Restatement, columns_before, restatement
 from pipeline.steps.scope import Scope
 from pipeline.tariff import load_tariff
@@ -227,9 +227,7 @@ def _begin(
         restated = restatement(journal, warehouse, issued)
         changes = restated.section if restated else None
         version = {**_version(issued, entry.hashes[0]), "changes": changes}
-        data_found = {**entry.summary["data"]}
-        data_found["findings"] = [*data_found["findings"], *plan_changes(portfolio, journal, site)]
-        summary = {**entry.summary, "data": data_found, "version": version}
+        summary = {**with_plan_changes(portfolio, journal, site, entry.summary), "version": version}
         data = _input(portfolio, warehouse, site, summary)
     return _Begun(entry, issued, restated, summary, renderers.submit(data))
 

@@ -11,7 +11,22 @@ from pipeline.journal import IssuedReport, Journal
 from pipeline.warehouse import Warehouse
 
 _FIGURES: Final[tuple[str, ...]] = ("saved", "peak_reduction_kw", "provable", "grade")
-_TABLES: Final[Mapping[str, str]] = {"meter intervals": "meter_interval", "charger readings": "charger_reading"}
+_OF_BILL: Final = "site_id = $site and bill_month = $month"
+_SESSIONS: Final = (
+    "site_id = $site and plugged_in_at < (select bill_to + 1 from bill) "
+    "and coalesce(plugged_out_at, plugged_in_at) >= (select bill_from - 1 from bill)"
+)
+"""Sessions that may touch a bill: its days in UTC, with one to either side for the zone."""
+_TABLES: Final[Mapping[str, tuple[str, str | None, str]]] = {
+    "meter intervals": ("meter_interval", "meter_interval_history", _OF_BILL),
+    "charger readings": ("charger_reading", "charger_reading_history", _OF_BILL),
+    "sessions of files": ("session_record", None, _SESSIONS),
+}
+"""What is counted: its table, that of its replaced values where they are kept, and which rows belong to a bill."""
+_SOMETHING_ELSE: Final = (
+    "The meter intervals, charger readings and sessions of this bill are as they were: its settings, tariff, another "
+    "file (events, outages, arming, weather, reactive energy, utility bills) or an earlier bill changed."
+)
 
 
 @dataclass(frozen=True)
@@ -61,27 +76,29 @@ def columns_before(restated: Restatement | None) -> dict[str, Any]:
 def _reasons(warehouse: Warehouse, before: IssuedReport, issued: IssuedReport) -> tuple[str, ...]:
     """Say what data of this bill changed or came between two versions; where none did, what is left to have changed."""
     found = []
-    for what, table in _TABLES.items():
-        changed, came, files = _counts(warehouse, table, before, issued)
-        new = came - changed
-        parts = [f"{count:,} {words}" for count, words in ((changed, "replaced"), (new, "new")) if count > 0]
+    for what in _TABLES:
+        changed, came, files = _counts(warehouse, what, before, issued)
+        counted = [(came, "came or changed")] if changed is None else [(changed, "replaced"), (came - changed, "new")]
+        parts = [f"{count:,} {words}" for count, words in counted if count > 0]
         if parts:
             found.append(f"Of the {what}, {' and '.join(parts)} since the report before, in {files}.")
-    return tuple(found) or ("The data of this bill is as it was: its settings, tariff or an earlier bill changed.",)
+    return tuple(found) or (_SOMETHING_ELSE,)
 
 
-def _counts(warehouse: Warehouse, table: str, before: IssuedReport, issued: IssuedReport) -> tuple[int, int, str]:
+def _counts(warehouse: Warehouse, what: str, before: IssuedReport, issued: IssuedReport) -> tuple[int | None, int, str]:
     since = {
         "site": issued.site_id,
         "month": issued.month,
         "low": before.generated_at,
         "high": issued.generated_at,
     }
+    table, history, of_bill = _TABLES[what]
     loads = "select load_id, path from source_file where seen_at > $low and seen_at <= $high"
-    of_bill = "site_id = $site and bill_month = $month"
+    bill = "select bill_from, bill_to from savings_month where site_id = $site and month = $month"
+    gone = f"(select count(*) from {history} join loads on superseded_by = loads.load_id where {of_bill})"  # noqa: S608
+    replaced = "null" if history is None else gone
     changed, came, paths = warehouse.query(
-        f"with loads as ({loads}) select "  # noqa: S608 - names of tables are constants
-        f"(select count(*) from {table}_history join loads on superseded_by = loads.load_id where {of_bill}), "
+        f"with loads as ({loads}), bill as ({bill}) select {replaced}, "  # noqa: S608 - names of tables are constants
         f"(select count(*) from {table} join loads using (load_id) where {of_bill}), "
         f"(select list(distinct path order by path) from {table} join loads using (load_id) where {of_bill})",
         since,

@@ -87,7 +87,7 @@ class DrawnBill:
 
     def rows(self, draw: int) -> dict[str, Changes]:
         """Return what one draw measured, by world."""
-        columns = (figures[:, draw].tolist() for figures in self.figures.values())
+        columns = (self.figures[name][:, draw].tolist() for name in _DRAWN)
         found: dict[str, Changes] = {}
         for (world, slot), values in zip(self.slots, zip(*columns, strict=True), strict=True):
             known = {name: int(value) for name, value in zip(_DRAWN, values, strict=True) if not isnan(value)}

@@ -34,6 +34,18 @@ def test_from_own_files_to_a_first_report(tmp_path: Path) -> None:
     index = (folder / "out" / "index.html").read_text(encoding="utf-8")
     assert '"state":["partial"]' in index
     assert (folder / "out" / "my-building" / months[0]["month"] / "report.html").is_file()
+    a_change_of_plan_is_printed_as_it_is_reported(folder)
+
+
+def a_change_of_plan_is_printed_as_it_is_reported(folder: Path) -> None:
+    assert v2b("plan", "my-building", "--portfolio", str(folder)).returncode == 0
+    site = folder / "sites" / "my-building.toml"
+    site.write_text('headline = "no_ev"\n' + site.read_text(encoding="utf-8"), encoding="utf-8")
+    ran = v2b("run", "--portfolio", str(folder), "--json")
+    (printed,) = json.loads(ran.stdout)
+    stored = folder / "out" / "my-building" / printed["month"] / "summary.json"
+    assert printed == json.loads(stored.read_text(encoding="utf-8"))
+    assert sum("Change of plan: headline" in finding for finding in printed["data"]["findings"]) == 1
 
 
 def test_wrong_uses_are_refused_in_a_sentence(tmp_path: Path) -> None:

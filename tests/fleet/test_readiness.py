@@ -143,6 +143,18 @@ def test_a_car_that_comes_empty_and_gives_nothing_violates_nothing() -> None:
     assert violated(at("07-01 13:00", 5, 10.0, vehicle="LEAF1"), at("07-01 14:00", 5, 12.0)) == 0
 
 
+def test_a_session_is_that_of_the_car_it_names_first() -> None:
+    """Another car named later does not change whose reserve counts, and no session is no car's."""
+    given = [at("07-01 13:00", 0, 25.0, vehicle="LEAF1"), at("07-01 13:30", 1000, 15.0, vehicle="VAN")]
+    reserves = {"LEAF1": 20.0, "VAN": 10.0}
+    assert reserve_violations(charger_records(given), JULY, reserves) == 1
+    assert reserve_violations(charger_records(given), JULY, {"VAN": 20.0}) is None
+    idle = [
+        (hour, 0, wh, {"vehicle_id": "LEAF1", "soc_pct": 15.0}) for hour, wh in (("07-01 13:00", 0), ("07-01 14:00", 9))
+    ]
+    assert reserve_violations(charger_records(idle), JULY, reserves) is None
+
+
 def test_other_months_other_cars_and_cars_without_a_charge_say_nothing() -> None:
     assert violated(at("06-30 13:00", 0, 25.0, vehicle="LEAF1"), at("06-30 13:30", 1000, 10.0)) is None
     assert violated(at("07-01 13:00", 0, 25.0, vehicle="OTHER"), at("07-01 13:30", 1000, 10.0)) is None

@@ -13,6 +13,10 @@ from pipeline.warehouse import Warehouse
 from tests.test_sql import plant
 
 FIRST, SECOND = datetime(2013, 8, 3, tzinfo=UTC), datetime(2013, 8, 5, tzinfo=UTC)
+NOTHING_OF_ITS_OWN = (
+    "The meter intervals, charger readings and sessions of this bill are as they were: its settings, tariff, another "
+    "file (events, outages, arming, weather, reactive energy, utility bills) or an earlier bill changed."
+)
 STATED = {"saved": "43000", "peak_reduction_kw": 26.0, "provable": True, "grade": "B", "currency": "JPY"}
 
 
@@ -40,7 +44,7 @@ def test_figures_that_changed_are_told_from_and_to(tmp_path: Path, warehouse: Wa
     assert found.section == {
         "since": "2013-08-03T00:00:00+00:00",
         "figures": {"saved": {"from": "43000", "to": "40999"}, "grade": {"from": "B", "to": "C"}},
-        "why": ["The data of this bill is as it was: its settings, tariff or an earlier bill changed."],
+        "why": [NOTHING_OF_ITS_OWN],
     }
 
 
@@ -56,6 +60,9 @@ def test_data_that_came_or_changed_in_between_is_counted_and_its_files_named(
     plant(warehouse, "meter_interval_history", **common, load_id=1, superseded_by=2)
     plant(warehouse, "charger_reading", **common, load_id=2)
     plant(warehouse, "charger_reading", site_id="a", bill_month="2013-06", load_id=2)
+    plant(warehouse, "savings_month", site_id="a", month="2013-07", bill_from="2013-07-01", bill_to="2013-08-01")
+    for begin, end in (("2013-06-20", "2013-06-21"), ("2013-06-30", "2013-07-01"), ("2013-07-31", "2013-08-01")):
+        plant(warehouse, "session_record", site_id="a", plugged_in_at=begin, plugged_out_at=end, load_id=2)
     issued(tmp_path, "r1", FIRST, STATED)
     found = restatement(Journal(tmp_path), warehouse, issued(tmp_path, "r2", SECOND, STATED))
     assert found is not None
@@ -63,6 +70,7 @@ def test_data_that_came_or_changed_in_between_is_counted_and_its_files_named(
     assert found.why == (
         "Of the meter intervals, 1 replaced and 1 new since the report before, in 2.csv.",
         "Of the charger readings, 1 new since the report before, in 2.csv.",
+        "Of the sessions of files, 2 came or changed since the report before, in 2.csv.",
     )
 
 
