@@ -199,6 +199,10 @@ REASONS: Final[Mapping[str, Reason]] = {
         (
             "peak_kw.low",
             "peak_kw.high",
+            "percent_saved.peak_low",
+            "percent_saved.peak_high",
+            "percent_saved.bill_low",
+            "percent_saved.bill_high",
             "money.low",
             "money.high",
             "annual.run_rate_low",
@@ -265,7 +269,14 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     "no_demand_charge": Reason(
         "The tariff has no demand charge, so there is no billed peak.",
-        ("peak_kw.*", "billing_demand_kw.*", "percent_saved.peak", "fleet.available_at_peak_pct"),
+        (
+            "peak_kw.*",
+            "billing_demand_kw.*",
+            "percent_saved.peak",
+            "percent_saved.peak_low",
+            "percent_saved.peak_high",
+            "fleet.available_at_peak_pct",
+        ),
     ),
     "no_peak_window": Reason(
         "No peak window is set and the tariff has no dearest hours.", ("percent_saved.moved_out_of_window",)

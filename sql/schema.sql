@@ -541,6 +541,10 @@ create table savings_month (
     served_kwh double,
     reduction_low_kw double,
     reduction_high_kw double,
+    peak_saved_low_pct double,
+    peak_saved_high_pct double,
+    bill_saved_low_pct double,
+    bill_saved_high_pct double,
     saved_low decimal(38, 12),
     saved_high decimal(38, 12),
     saved_measurement_low decimal(38, 12),
@@ -643,6 +647,10 @@ comment on column savings_month.ridden_through_hours is 'Time without a grid in 
 comment on column savings_month.served_kwh is 'Energy cars gave while the grid was dead, in no saving [kWh]';
 comment on column savings_month.reduction_low_kw is 'Low end of the 95 % range of the peak reduction [kW]';
 comment on column savings_month.reduction_high_kw is 'High end of the 95 % range of the peak reduction [kW]';
+comment on column savings_month.peak_saved_low_pct is 'Low end of the 95 % range of the peak reduction in percent [%]';
+comment on column savings_month.peak_saved_high_pct is 'High end of the 95 % range of the peak reduction in percent [%]';
+comment on column savings_month.bill_saved_low_pct is 'Low end of the 95 % range of the saving in percent of the bill [%]';
+comment on column savings_month.bill_saved_high_pct is 'High end of the 95 % range of the saving in percent of the bill [%]';
 comment on column savings_month.saved_low is 'Low end of the 95 % range of the saving, also where it is not proved [money]';
 comment on column savings_month.saved_high is 'High end of the 95 % range of the saving, also where it is not proved [money]';
 comment on column savings_month.saved_measurement_low is 'Low end of that range had only measurement been off [money]';

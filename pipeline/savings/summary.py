@@ -194,6 +194,26 @@ def _billing_demands(facts: Facts) -> dict[str, Any]:
 
 
 def _percents(facts: Facts, saved: Decimal | None) -> dict[str, Any]:
+    actual, metered = line_of(facts.bills.get("actual"), facts.demand_line), facts.bills.get("actual")
+    return {
+        **_stated_percents(facts, saved),
+        **_share_ends("peak", facts.ranges.peak_kw, actual.own_peak_kw if actual else None),
+        **_share_ends("bill", facts.ranges.money, metered.total if metered else None),
+    }
+
+
+def _share_ends(name: str, found: Ends | None, kept: Decimal | None) -> dict[str, float | None]:
+    """Return the range of what was saved as a share of the compared world, which is that and what was kept [%].
+
+    The metered side is never drawn, so that the ends of the share are those of the saving.
+    """
+    ends = [] if found is None or kept is None else [(end, kept + end) for end in (found.low, found.high)]
+    shares = sorted(float(100 * end / whole) for end, whole in ends if whole > 0)
+    low, high = shares if len(shares) == 2 else (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
+
+
+def _stated_percents(facts: Facts, saved: Decimal | None) -> dict[str, float | None]:
     if not facts.provable:
         return {"peak": None, "moved_out_of_window": None, "bill": None}
     baseline = line_of(facts.bills.get(facts.site.headline), facts.demand_line)

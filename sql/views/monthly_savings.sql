@@ -54,6 +54,10 @@ select
     served_kwh,
     reduction_low_kw,
     reduction_high_kw,
+    peak_saved_low_pct,
+    peak_saved_high_pct,
+    bill_saved_low_pct,
+    bill_saved_high_pct,
     saved_low,
     saved_high,
     realised_low,
@@ -122,6 +126,10 @@ comment on column monthly_savings.ridden_through_hours is 'Time without a grid i
 comment on column monthly_savings.served_kwh is 'Energy cars gave while the grid was dead, in no saving [kWh]';
 comment on column monthly_savings.reduction_low_kw is 'Low end of the 95 % range of the peak reduction [kW]';
 comment on column monthly_savings.reduction_high_kw is 'High end of the 95 % range of the peak reduction [kW]';
+comment on column monthly_savings.peak_saved_low_pct is 'Low end of the 95 % range of the peak reduction in percent [%]';
+comment on column monthly_savings.peak_saved_high_pct is 'High end of the 95 % range of the peak reduction in percent [%]';
+comment on column monthly_savings.bill_saved_low_pct is 'Low end of the 95 % range of the saving in percent of the bill [%]';
+comment on column monthly_savings.bill_saved_high_pct is 'High end of the 95 % range of the saving in percent of the bill [%]';
 comment on column monthly_savings.saved_low is 'Low end of the 95 % range of the saving, also where it is not proved [money]';
 comment on column monthly_savings.saved_high is 'High end of the 95 % range of the saving, also where it is not proved [money]';
 comment on column monthly_savings.realised_low is 'Low end of the 95 % range of the savings of the last twelve bills [money]';

@@ -166,6 +166,16 @@ def test_a_gain_by_hand() -> None:
     assert summary["annual"]["first_paying_month"] == "2013-07"
 
 
+@pytest.mark.parametrize("provable", [True, False])
+def test_percentages_have_the_ranges_of_what_they_are_of(provable: bool) -> None:
+    """2 to 3 kW above the metered 97.5, and 20 to 28 above the metered bill of 1,026; they stay without a proof."""
+    ranges = Ranges(peak_kw=Ends(Decimal(2), Decimal(3)), money=Ends(Decimal(20), Decimal(28)))
+    found = summarise(facts(provable=provable, ranges=ranges))["percent_saved"]
+    assert [found["peak_low"], found["peak_high"]] == [pytest.approx(200 / 99.5), pytest.approx(300 / 100.5)]
+    assert [found["bill_low"], found["bill_high"]] == [pytest.approx(2000 / 1046), pytest.approx(2800 / 1054)]
+    assert (found["peak"] is None) == (not provable)
+
+
 def test_a_loss_is_negative_everywhere() -> None:
     """The same bills the other way round: V2B recharged into a new peak."""
     worse = Energy(
