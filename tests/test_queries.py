@@ -90,6 +90,10 @@ def files(warehouse: Warehouse) -> None:
     plant(warehouse, "meter_interval", **interval, interval_start="2013-07-01 01:00:00+00", import_wh=500, load_id=2)
     plant(warehouse, "meter_interval_history", **interval, interval_start="2013-07-01 00:30:00+00", import_wh=3000,
           load_id=1, superseded_by=2)  # fmt: skip
+    reading = {"site_id": "a", "charger_id": "CP1", "bill_month": "2013-07"}
+    for load, given, table in ((1, 100, ""), (2, 700, ""), (1, 300, "_history")):
+        extra = {"superseded_by": 2} if table else {}
+        plant(warehouse, f"charger_reading{table}", **reading, energy_export_wh=given, load_id=load, **extra)
 
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
@@ -114,6 +118,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     # on 1 August file 2 had not come: 1,000 and 3,000 Wh were known, today 1,000, 4,000 and 500
     "as_known": [{"site_id": "a", "intervals_then": 2, "intervals_now": 3, "import_kwh_then": 4.0,
                   "import_kwh_now": 5.5, "highest_kw_then": 6.0, "highest_kw_now": 8.0}],
+    # and of the register 100 and 300 Wh, today 100 and 700
+    "as_known_chargers": [{"charger_id": "CP1", "readings_then": 2, "readings_now": 2,
+                           "highest_export_register_then_kwh": 0.3, "highest_export_register_now_kwh": 0.7}],
+    # the first report was made on 3 August
+    "as_stated": [{"month": "2013-07", "version_now": 2, "saved_now": Decimal(40999), "version_then": None,
+                   "saved_then": None, "older_version_then": False}],
     "not_proved": [{"site_id": "b", "reasons": "meter_gap no_ratchet", "meter_coverage_pct": 99.0}],
     "levers": [{"month": "2013-07", "lever_discharge": Decimal(40998)}],
     "utility_differences": [{"site_id": "a", "figure": "demand", "cause": "demand"}],
@@ -155,6 +165,16 @@ def test_as_known_on_the_day_a_file_came_knows_it(opened: Warehouse) -> None:
         for day in ("2013-07-30", "2013-07-31", "2013-08-03", "2013-08-04")
     }
     assert found == {"2013-07-30": None, "2013-07-31": 4.0, "2013-08-03": 4.0, "2013-08-04": 5.5}
+
+
+def test_as_stated_tells_the_version_of_its_day(opened: Warehouse) -> None:
+    code = next(path for path in QUERIES if path.stem == "as_stated").read_text(encoding="utf-8")
+    found = {}
+    for day in ("2013-08-02", "2013-08-03", "2013-08-04", "2013-08-05"):
+        row = opened.query(code, {"on": day}).row(0, named=True)
+        found[day[-2:]] = row["version_then"], row["saved_then"], row["grade_then"], row["peak_reduction_then_kw"]
+    first, second = (1, Decimal(43000), "C", 26.0), (2, Decimal(40999), "B", 25.6)
+    assert found == {"02": (None, None, None, None), "03": first, "04": first, "05": second}
 
 
 def test_money_of_two_currencies_is_never_summed(opened: Warehouse) -> None:
