@@ -229,8 +229,8 @@ def _range(
     drawn, quiet, corners = figure(whole), figure(still), figure(ends)
     if drawn is None or quiet is None or corners is None:
         return None
-    bias = float(np.mean(drawn[:_FEW] - quiet))
-    return uncertainty.range_of(drawn, bias).holding(float(corners[0])).widened(*_left_open(corners))
+    bias = float(np.mean((drawn[:_FEW] - quiet)[~uncertainty.IN_STEP[:_FEW]]))  # noise moves these alone
+    return uncertainty.range_of_either(drawn, bias).holding(float(corners[0])).widened(*_left_open(corners))
 
 
 def _left_open(corners: uncertainty.Reals) -> tuple[float, float]:

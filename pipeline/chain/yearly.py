@@ -90,7 +90,7 @@ def _realised(prepared: Prepared, facts: savings.Facts, drawn: Drawn | None, dig
     year = _drawn_year(prepared, drawn)
     fixed = sum(amount for m, amount in known.items() if m not in year)
     total = np.sum([saving.saved for saving in year.values()], axis=0) + fixed
-    found = uncertainty.range_of(total, sum(saving.bias for saving in year.values()))
+    found = uncertainty.range_of_either(total, sum(saving.bias for saving in year.values()))
     found = found.holding(drawn.saving + sum(known.values())).widened(*_left_open(year))
     return ends_of(found, digits)
 
@@ -103,7 +103,7 @@ def _left_open(year: Mapping[str, uncertainty.DrawnSaving]) -> tuple[float, floa
 def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn: Drawn | None) -> savings.Ends | None:
     """Price the year of those draws that lie at the ends of what the year's draws saved, or of what they drew.
 
-    A year has two dozen bills, so that only the draws at ranks 5 and 195 of either order are priced.
+    A year has two dozen bills, so that only the draws at the ends of either order are priced.
     """
     if outlook.run_rate is None or drawn is None:
         return None

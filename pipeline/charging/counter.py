@@ -33,6 +33,18 @@ class Placed(NamedTuple):
         return cls(edges, np.minimum(np.maximum(last, 0), max(len(times) - 2, 0)))
 
 
+class _Along(NamedTuple):
+    """Instants inside pieces: the length of each piece, what of it has passed [ms], and its rise [Wh]."""
+
+    length: Reals
+    passed: Reals
+    rise: Reals
+
+    @property
+    def straight(self) -> Reals:
+        return self.rise * self.passed / self.length
+
+
 @dataclass(frozen=True)
 class Counter:
     """A register as a line that never falls: times [ms], running total [Wh], and which pieces cross a reset.
@@ -81,6 +93,28 @@ class Counter:
         total[flowing] += quotient * passed + (2 * rest * passed + length) // (2 * length)
         return total
 
+    def stepped(self, edges: Integers) -> Reals:
+        """Return the total at each edge [Wh] had power changed but once between the readings around it.
+
+        Before the change the register runs on as steeply as before the reading, after it as steeply as after the next:
+        the two lines cross where power changed. Never beyond `limits`.
+        """
+        placed = Placed.of(self.times, edges)
+        along = self._along(placed)
+        before, after, growing = (values[placed.piece] for values in self._powers)
+        on, back = before * along.passed, along.rise - after * (along.length - along.passed)
+        crossed = np.where(growing, np.maximum(on, back), np.minimum(on, back))
+        low, high = self._limits(along)
+        return np.asarray(self.totals[placed.piece] + np.clip(crossed, low, high))
+
+    @cached_property
+    def _powers(self) -> tuple[Reals, Reals, Flags]:
+        """The power in the pieces before and after each [Wh/ms], its own at the ends, and where it is no less after."""
+        power = self._rises / self._lengths.astype(np.float64)
+        before: Reals = np.concatenate((power[:1], power[:-1]))
+        after: Reals = np.concatenate((power[1:], power[-1:]))
+        return before, after, after >= before
+
     def apart(self, placed: Placed) -> Integers:
         """Return how far apart the readings lie that tell each total [ms]: 0 on a reading and where nothing flowed."""
         on_reading = (self.times[placed.piece] == placed.edges) | (self.times[-1] == placed.edges)
@@ -124,15 +158,23 @@ class Counter:
         can it until the reading after.
         """
         placed = Placed.of(self.times, edges)
-        length = self._lengths[placed.piece].astype(np.float64)
-        passed = np.minimum(np.maximum(edges - self.times[placed.piece], 0), length)
-        rise = self._rises[placed.piece].astype(np.float64)
-        straight = rise * passed / length
-        highest = np.maximum(np.minimum(rise, self.most_wh_per_ms * passed), straight)
-        to_come = np.minimum(rise, self.most_wh_per_ms * (length - passed))
-        lowest = np.minimum(rise - to_come, straight)
+        along = self._along(placed)
+        lowest, highest = self._limits(along)
         inside, base = self._inside(edges), self.totals[placed.piece]
-        return base + np.where(inside, lowest, straight), base + np.where(inside, highest, straight)
+        straight = along.straight
+        return np.where(inside, lowest, straight) + base, np.where(inside, highest, straight) + base
+
+    def _along(self, placed: Placed) -> _Along:
+        length = self._lengths[placed.piece].astype(np.float64)
+        passed = np.minimum(np.maximum(placed.edges - self.times[placed.piece], 0), length)
+        return _Along(length, passed, self._rises[placed.piece].astype(np.float64))
+
+    def _limits(self, along: _Along) -> tuple[Reals, Reals]:
+        """The least and the most it can have risen since the reading before each instant."""
+        straight = along.straight
+        highest = np.maximum(np.minimum(along.rise, self.most_wh_per_ms * along.passed), straight)
+        to_come = np.minimum(along.rise, self.most_wh_per_ms * (along.length - along.passed))
+        return np.minimum(along.rise - to_come, straight), highest
 
     def _inside(self, edges: Integers) -> Flags:
         """Tell which instants lie between two readings, or on one that another follows."""

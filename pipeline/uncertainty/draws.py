@@ -16,8 +16,15 @@ Reals = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 DRAWS: Final = 199
-"""The draws of every range; bounds are order statistics 5 and 195, a 95 % range (of 200 gaps, 190 lie between)."""
+"""The draws of every range; between order statistics 5 and 195 of all of them lie 95 % (of 200 gaps, 190)."""
 _BELL: Final = 12  # even numbers in a bell-shaped one: their sum has a variance of 1
+
+IN_STEP: Final = ((np.arange(DRAWS) + 1) // 2 % 2 == 0) & (np.arange(DRAWS) > 0)
+"""The draws in which chargers change their power where the meter's windows begin: every second pair that mirrors."""
+IN_STEP.flags.writeable = False
+ALL_PAIRS: Final = slice(None)
+APART_PAIRS: Final = slice(0, None, 2)
+"""Pairs of draws that mirror each other: all, and those that are not in step."""
 
 
 def even(*name: object, count: int = 1) -> Reals:
@@ -32,14 +39,14 @@ def even(*name: object, count: int = 1) -> Reals:
     return numbers
 
 
-def swings(instants: Ints, *name: object) -> Reals:
-    """Return (len(instants), DRAWS // 2) numbers from -1/2 to 1/2, each as likely as another.
+def swings(instants: Ints, *name: object, pairs: slice = ALL_PAIRS) -> Reals:
+    """Return (len(instants), pairs) numbers from -1/2 to 1/2, each as likely as another; of all DRAWS // 2 or of some.
 
     They follow from `name` and the instant alone, whatever the other instants are, and are those of every second draw:
     the draw after it has the opposite, and the first draw 0. Whole numbers multiply and add up modulo 2^64, so that
     those of any two instants are independent of each other in every draw (Dietzfelbinger 1996, "Universal hashing").
     """
-    factors, summands = _hash_of_draws(*name)
+    factors, summands = _hash_of_draws(*name)[:, pairs]
     mixed: Ints = (_scattered(instants)[:, None] * factors + summands).view(np.int64)
     numbers: Reals = np.multiply(mixed, 2.0**-64)
     return numbers

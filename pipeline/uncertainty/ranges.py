@@ -7,10 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.uncertainty.draws import DRAWS, Reals
+from pipeline.uncertainty.draws import DRAWS, IN_STEP, Reals
 
 LOW_RANK: Final = 5
-HIGH_RANK: Final = DRAWS + 1 - LOW_RANK
 TELLING_BIAS: Final = 0.1
 """Share of a range's width beyond which its bias is a finding."""
 
@@ -53,6 +52,26 @@ def range_of(values: Reals, bias: float = 0.0) -> Range:
     in_order = np.sort(values)
     low, high = (float(in_order[rank - 1]) for rank in _rank(len(values)))
     return Range(min(low, low - 2 * bias), max(high, high - 2 * bias), bias)
+
+
+def range_of_either(values: Reals, bias: float = 0.0) -> Range:
+    """Return the range of a figure that covers both kinds of its draws, those in step and the others; `bias` of these.
+
+    Nothing told says whether chargers change their power where windows begin. If they do, then the truth lies at the
+    end of what clocks and readings leave open, not in its middle, and for every charger at the same end.
+    """
+    in_step = IN_STEP[: len(values)]
+    apart, stepped = range_of(values[~in_step], bias), range_of(values[in_step])
+    return Range(min(apart.low, stepped.low), max(apart.high, stepped.high), bias)
+
+
+def at_ends(values: Reals) -> set[int]:
+    """Return the numbers of the draws that lie at the ends of `range_of_either`."""
+    ends = []
+    for kind in (np.flatnonzero(~IN_STEP), np.flatnonzero(IN_STEP)):
+        order = kind[np.argsort(values[kind], kind="stable")]
+        ends += [int(order[rank - 1]) for rank in _rank(len(kind))]
+    return {min(ends, key=lambda draw: values[draw]), max(ends, key=lambda draw: values[draw])}
 
 
 def _rank(count: int) -> tuple[int, int]:

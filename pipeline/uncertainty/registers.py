@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.charging.counter import Counter, Placed
-from pipeline.uncertainty.draws import Ints, Reals, swings
+from pipeline.uncertainty.draws import ALL_PAIRS, Ints, Reals, swings
 
 Flags = npt.NDArray[np.bool_]
 
@@ -58,11 +58,26 @@ class Register:
 
     def gained(self, offsets_s: Sequence[float]) -> Ints:
         """Return how much more it rises in every window by clocks so far ahead [Wh]: a row a clock."""
+        near, moved = self._moved(offsets_s)
+        above = np.zeros((len(moved), len(self.edges)), dtype=np.int64)
+        above[:, near] = self.counter.at(moved) - self.totals[near]
+        return np.diff(above, axis=1)
+
+    def stepped(self, offsets_s: Sequence[float]) -> Reals:
+        """Return what windows gain by clocks so far ahead [Wh], as `gained`, had power changed in steps.
+
+        Steps as of `Counter.stepped`.
+        """
+        near, moved = self._moved(offsets_s)
+        above = np.zeros((len(moved), len(self.edges)))
+        above[:, near] = self.counter.stepped(moved) - self.totals[near]
+        return np.diff(above, axis=1)
+
+    def _moved(self, offsets_s: Sequence[float]) -> tuple[Ints, Ints]:
+        """Number the edges that clocks so far ahead can move, and lay them where they do: a row a clock."""
         shifts = np.array([round(offset_s * 1000) for offset_s in offsets_s], dtype=np.int64)
         near = self._near(int(np.abs(shifts).max(initial=0)))
-        above = np.zeros((len(shifts), len(self.edges)), dtype=np.int64)
-        above[:, near] = self.counter.at(np.add.outer(shifts, self.edges[near])) - self.totals[near]
-        return np.diff(above, axis=1)
+        return near, np.add.outer(shifts, self.edges[near])
 
     def _near(self, reach_ms: int) -> Ints:
         """Number the edges at which a clock so far off can tell another total: those near a rise."""
@@ -75,8 +90,8 @@ class Register:
         around = np.cumsum(np.bincount(first, minlength=count + 1) - np.bincount(until, minlength=count + 1))
         return np.flatnonzero(around[:count])
 
-    def left_open(self, live: Flags, *name: object) -> LeftOpen:
-        """Return by how much more or less it rises in `live` windows than it tells.
+    def left_open(self, live: Flags, *name: object, pairs: slice = ALL_PAIRS) -> LeftOpen:
+        """Return by how much more or less it rises in `live` windows than it tells, in all pairs of draws or some.
 
         What it counted before or after an edge lies between two readings, in steps. Between them it runs somewhere
         between the latest and the earliest that its highest power allows, and never falls: one number tells where, for
@@ -87,12 +102,12 @@ class Register:
         among[moving] = among[moving + 1] = True
         used = np.flatnonzero(among)
         low, high = self.counter.limits(self.edges[used])
-        off = self._swings(self.before, used, *name, "between") * (high - low)[:, None]
+        off = self._swings(self.before, used, *name, "between", pairs=pairs) * (high - low)[:, None]
         if self.counter.step_wh > 1:
-            off += self.counter.step_wh * self._swings(self.totals, used, *name, "step")
+            off += self.counter.step_wh * self._swings(self.totals, used, *name, "step", pairs=pairs)
         middle, begin = (low + high) / 2 - self.totals[used], np.searchsorted(used, moving)
         return LeftOpen(moving, np.diff(middle)[begin], np.diff(off, axis=0)[begin])
 
-    def _swings(self, kinds: Ints, used: Ints, *name: object) -> Reals:
+    def _swings(self, kinds: Ints, used: Ints, *name: object, pairs: slice) -> Reals:
         """Draw `swings` for some edges, the same for all of one kind, named by its first edge; kinds never fall."""
-        return swings(self.edges[np.searchsorted(kinds, kinds[used])], *name)
+        return swings(self.edges[np.searchsorted(kinds, kinds[used])], *name, pairs=pairs)

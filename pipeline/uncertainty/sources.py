@@ -14,12 +14,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pipeline.charging import Counter
-from pipeline.uncertainty.draws import DRAWS, Ints, Reals, bell, even, signed
+from pipeline.uncertainty.draws import ALL_PAIRS, APART_PAIRS, DRAWS, IN_STEP, Ints, Reals, bell, even, signed
 from pipeline.uncertainty.registers import Flags, LeftOpen, Register
 
 CLOCK_KNOTS: Final = 5
 """Offsets at which a charger's register is differenced anew; a drawn offset lies between two of them."""
 
+STEP_OFFSETS: Final = 13
+"""Offsets of a clock at which windows are tried for steps of power."""
 DC_LOSS: Final = (0.04, 0.07)
 """What a conversion between a register and the grid takes [1]."""
 _NORMAL_95: Final = 1.96
@@ -119,7 +121,8 @@ class Sources:
 
     `starts` and `ends` of windows [ms UTC]; `live`: windows of the programme whose chargers are known; `drawn`: what
     each charger draws in the modelled world per window [Wh] (empty for the world without cars); `axes` of its model;
-    `dc_chance`: of registers that stand on the DC side though the site file says otherwise [1].
+    `dc_chance`: of registers that stand on the DC side though the site file says otherwise [1]; `steps`: whether
+    in the draws `IN_STEP` power changes between two readings once at most, and most of all where windows begin.
     """
 
     site_id: str
@@ -129,6 +132,7 @@ class Sources:
     chargers: Sequence[ChargerSource]
     meter_accuracy: float
     dc_chance: float = 0.0
+    steps: bool = True
     drawn: Mapping[str, Ints] = field(default_factory=dict)
     axes: Sequence[Axis] = ()
 
@@ -236,7 +240,29 @@ class Sources:
             yield _Row(out_of + into, self._conversion(charger))
         offsets, knots = self._clocks[charger.charger_id]
         for knot, gained in zip(knots[knots != 0], self._shifted[charger.charger_id], strict=False):
-            yield _Row(gained, gain * np.maximum(0, 1 - np.abs(offsets - knot) / (knots[1] - knots[0])))
+            near = np.maximum(0, 1 - np.abs(offsets - knot) / (knots[1] - knots[0]))
+            yield _Row(gained, gain * near * ~self._in_step)
+        if self.steps:
+            yield _Row(self._stepped(charger), gain * self._in_step)
+
+    @cached_property
+    def _in_step(self) -> Flags:
+        return IN_STEP if self.steps else np.zeros_like(IN_STEP)
+
+    def _stepped(self, charger: ChargerSource) -> Reals:
+        """What a charger's flows gain had its power changed in steps, most of all where windows begin [Wh].
+
+        A clock that is off mixes the energies of windows with those of their neighbours. Of all it may be off by, that
+        which sets them furthest apart, by their squares, fits such steps best.
+        """
+        offsets = np.linspace(-charger.clock.reach_s, charger.clock.reach_s, STEP_OFFSETS).tolist()
+        gained, told = np.zeros((STEP_OFFSETS, len(self.starts))), np.zeros(len(self.starts))
+        for sign, register in zip((-1, 1), self._registers[charger.charger_id], strict=True):
+            if register is not None and register.told.any():
+                gained += sign * register.stepped(offsets)
+                told += sign * register.told
+        best: Reals = gained[np.argmax(np.square(gained + told) @ self.live)]
+        return best
 
     @cached_property
     def _hidden(self) -> Reals:
@@ -268,7 +294,7 @@ class Sources:
     def _left_open(self) -> Sequence[tuple[int, LeftOpen]]:
         """What every register does between two readings, and with which sign it counts in net energy."""
         return [
-            (sign, register.left_open(self.live, self.site_id, charger.charger_id, name))
+            (sign, register.left_open(self.live, self.site_id, charger.charger_id, name, pairs=self._pairs))
             for charger in self.chargers
             for name, sign, register in zip(
                 ("import", "export"), (-1, 1), self._registers[charger.charger_id], strict=True
@@ -278,11 +304,17 @@ class Sources:
 
     def _noise(self, windows: Ints) -> Reals:
         """What registers do between two readings, by draw and window of some [Wh]."""
-        middle, swings = np.zeros(len(windows)), np.zeros((len(windows), DRAWS // 2))
+        middle, swings = np.zeros(len(windows)), np.zeros((len(windows), len(range(DRAWS // 2)[self._pairs])))
         for sign, left in self._left_open:
             place = np.searchsorted(windows, left.windows)
             middle[place] += sign * left.middle
             swings[place] += sign * left.swings
-        total = np.empty((DRAWS, len(windows)))
-        total[0], total[1::2], total[2::2] = middle, middle + swings.T, middle - swings.T
+        total = np.zeros((DRAWS, len(windows)))
+        pairs = total[1:].reshape(DRAWS // 2, 2, len(windows))[self._pairs]
+        total[0], pairs[:, 0], pairs[:, 1] = middle, middle + swings.T, middle - swings.T
         return total
+
+    @property
+    def _pairs(self) -> slice:
+        """The pairs of draws that what registers do between two readings moves."""
+        return APART_PAIRS if self.steps else ALL_PAIRS

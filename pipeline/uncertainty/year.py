@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from pipeline.uncertainty.draws import Reals
-from pipeline.uncertainty.ranges import HIGH_RANK, LOW_RANK
 
 SAVING_DRAW: Final[Mapping[str, pl.DataType | type[pl.DataType]]] = {
     "saved": pl.List(pl.Float64),
@@ -42,9 +41,3 @@ class DrawnSaving:
         """Return what a row of `SAVING_DRAW` holds."""
         saved, *amounts = frame.select(SAVING_DRAW.keys()).row(0)
         return cls(np.array(saved), *amounts)
-
-
-def at_ends(values: Reals) -> set[int]:
-    """Return the numbers of the draws at ranks 5 and 195."""
-    order = np.argsort(values, kind="stable")
-    return {int(order[LOW_RANK - 1]), int(order[HIGH_RANK - 1])}

@@ -7,7 +7,7 @@ from pipeline.calendars import add_months
 from pipeline.chain import ROUTINE, BillMeasured, Earlier, Result, compute, prepare
 from pipeline.savings import coming_tariffs
 from pipeline.tariff import DETERMINANT
-from pipeline.uncertainty import DRAWS, DrawnBill
+from pipeline.uncertainty import DRAWS, IN_STEP, DrawnBill, at_ends
 from tests.chain.cases import PERIOD, inputs, meter, tariff
 from tests.factories import site
 from tests.tariff.bench import native
@@ -39,14 +39,22 @@ def drawn_before(**peaks_w: np.ndarray) -> Result:
     return compute(prepare(case))
 
 
+def with_ends(lowest: int, highest: int) -> np.ndarray:
+    """Peaks [W] whose range ends with two draws: beyond them lie as many of their kind as the range leaves out."""
+    watts = np.full(DRAWS, 500_000.0)
+    for draw, at_end, beyond, side in ((lowest, 1e3, 0.0, 1), (highest, 1e6, 2e6, -1)):
+        left_out = 1 if IN_STEP[draw] else 2
+        alike = [other for other in np.flatnonzero(IN_STEP[draw] == IN_STEP)[::side] if other not in (lowest, highest)]
+        watts[draw], watts[alike[:left_out]] = at_end, beyond
+    assert at_ends(watts) == {lowest, highest}
+    return watts
+
+
 def test_the_range_of_a_coming_year_is_drawn_from_its_own_twelve_months() -> None:
     """The draws at both ends of July's saving lie at the ends of last July's peaks, which are no part of the year."""
     alone = drawn_before()
     (saved,) = alone.frames["saving_draw"].get_column("saved").to_list()
-    order = np.argsort(saved)
-    order[[0, 4]], order[[-1, -5]] = order[[4, 0]], order[[-5, -1]]
-    watts = np.empty(DRAWS)
-    watts[order] = 1e6 * np.arange(DRAWS)
+    watts = with_ends(int(np.argmin(saved)), int(np.argmax(saved)))
     ends_of_year = [alone.summary["annual"][f"run_rate_{end}"] for end in ("low", "high")]
     assert ends_of_year[0] < ends_of_year[1]
     for month, same in (("m2012_07", True), ("m2012_08", False)):

@@ -6,8 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.uncertainty import DETERMINANT_DRAW, DRAWS, DrawnBill, bell, even, peaks_w, range_of, signed
-from pipeline.uncertainty.draws import swings
+from pipeline.uncertainty import (
+    DETERMINANT_DRAW,
+    DRAWS,
+    IN_STEP,
+    DrawnBill,
+    at_ends,
+    bell,
+    even,
+    peaks_w,
+    range_of,
+    range_of_either,
+    signed,
+)
+from pipeline.uncertainty.draws import APART_PAIRS, swings
 
 
 def test_equal_names_give_equal_draws_and_other_names_others() -> None:
@@ -56,6 +68,36 @@ def test_the_ends_are_order_statistics_5_and_195_and_reach_back_by_twice_the_bia
     assert (range_of(values, bias=-2).low, range_of(values, bias=-2).high) == (5, 199)
     few = np.arange(1.0, 40.0)
     assert (range_of(few).low, range_of(few).high) == (1, 39)
+
+
+def test_pairs_that_mirror_are_in_step_together_and_the_rebuilt_world_never_is() -> None:
+    assert not IN_STEP[0]
+    assert (IN_STEP[1::2] == IN_STEP[2::2]).all()
+    assert IN_STEP.sum() == 98
+    apart = np.zeros(DRAWS, dtype=bool)
+    apart[1:].reshape(-1, 2)[APART_PAIRS] = True
+    assert (apart[1:] == ~IN_STEP[1:]).all()
+
+
+def test_numbers_of_some_pairs_are_those_of_all() -> None:
+    instants = 1_700_000_000_000 + 900_000 * np.arange(9)
+    assert (swings(instants, "site", pairs=APART_PAIRS) == swings(instants, "site")[:, APART_PAIRS]).all()
+
+
+def test_a_range_covers_both_kinds_of_draws_and_only_those_apart_are_moved_by_bias() -> None:
+    """101 draws apart, ranks 3 and 99; 98 in step, ranks 2 and 97."""
+    values = np.zeros(DRAWS)
+    values[~IN_STEP], values[IN_STEP] = np.arange(1.0, 102.0), np.arange(1001.0, 1099.0)
+    assert (range_of_either(values).low, range_of_either(values).high) == (3, 1097)
+    assert (range_of_either(values, bias=1).low, range_of_either(values, bias=1).high) == (1, 1097)
+    assert (range_of_either(-values, bias=-1).low, range_of_either(-values, bias=-1).high) == (-1097, -1)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_draws_at_the_ends_are_those_of_the_range(seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=DRAWS) + np.where(IN_STEP, seed % 3, 0)
+    found = range_of_either(values)
+    assert {values[draw] for draw in at_ends(values)} == {found.low, found.high}
 
 
 def test_what_else_can_be_off_moves_the_ends_outwards() -> None:

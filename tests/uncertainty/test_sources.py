@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.charging import Counter
-from pipeline.uncertainty import DRAWS, Axis, ChargerSource, Clock, DrawnSet, Sources, signed
+from pipeline.uncertainty import DRAWS, IN_STEP, Axis, ChargerSource, Clock, DrawnSet, Sources, signed
 
 HOUR_MS = 3_600_000
 STARTS = np.arange(6) * HOUR_MS
@@ -93,6 +93,28 @@ def test_between_two_readings_a_register_may_run_ahead_or_behind() -> None:
     assert np.diff(told)[0] + off[:, 1].min() >= -1  # no register falls
     assert off[:, 1].min() < -350
     assert np.abs(off.sum(axis=1)).max() <= 1
+
+
+def test_power_that_changes_where_windows_begin_is_found_behind_a_clock_that_is_off() -> None:
+    """6 kW from the second hour to the fourth by a clock 30 s ahead: 50 Wh seem to flow in the hour after."""
+    minutes = np.arange(0.0, 361.0, 1.0)
+    values = (np.clip(minutes - 120, 0, 120) * 100).astype(np.int64)
+    late = Counter.of(((minutes * 60 + 30) * 1000).astype(np.int64), values)
+    off = deviations_of(sources(exported=late, clock=Clock(60.0)), noisy=False)
+    assert np.diff(late.at(np.append(STARTS, 6 * HOUR_MS)))[[2, 4]].tolist() == [5950, 50]
+    np.testing.assert_allclose(off[IN_STEP], np.tile([0, 0, 50, 0, -50, 0], (98, 1)), atol=3)
+    assert (off[~IN_STEP][:, 2] < 51).all()
+
+
+def test_power_that_changes_between_two_readings_is_found_by_those_around_them() -> None:
+    """3 kW until the third hour and 6 kW after it, read seven minutes before that and eight after: 1,150 Wh between."""
+    minutes = np.array([0, 120, 130, 140, 150, 160, 173, 188, 200, 210, 220, 230, 240, 360])
+    exact = np.clip(minutes - 120, 0, 60) * 50 + np.clip(minutes - 180, 0, 60) * 100
+    off = deviations_of(sources(exported=Counter.of(minutes * 60_000, exact + (minutes > 130))), noisy=False)
+    chord = 50 * 53 + 1150 * 7 / 15
+    np.testing.assert_allclose(off[IN_STEP][:, 2], 3000 - chord, atol=3)
+    np.testing.assert_allclose(off[IN_STEP][:, 3], chord - 3000, atol=3)
+    assert not deviations_of(sources(exported=counter(SELDOM), steps=False), noisy=False).any()
 
 
 def test_flat_registers_leave_no_width_at_all() -> None:
