@@ -12,6 +12,7 @@ ASSUMED = {
     "charger_accuracy": "error of the charger registers",
     "meter_accuracy": "error of the billing meter",
     "clock_offset": "offset of the charger clocks",
+    "power_in_steps": "draws in which charging power changes with the meter's windows",
     "conversion": "conversion behind a register on the DC side",
     "hidden_dc_side": "chance that a register stands on the DC side unsaid",
     "charge_per_stored": "grid energy per energy stored",

@@ -8,7 +8,7 @@ from pipeline import quality
 from pipeline.chain.inputs import Prepared
 from pipeline.chain.ranging import CONVERSION, chargers_of, dc_chance, losses_of, power_of
 from pipeline.savings import Assumption
-from pipeline.uncertainty import DC_LOSS
+from pipeline.uncertainty import DC_LOSS, IN_STEP
 
 _SOURCES = {
     "fit": "fitted to this site's stays",
@@ -37,6 +37,11 @@ def _measurement(prepared: Prepared) -> Iterator[Assumption]:
     meter = max((meter.accuracy_pct for meter in site.meters if meter.role == "billing"), default=0.0)
     yield Assumption("meter_accuracy", 0.0, -meter, meter, "%", "The billing meter is of this class.")
     yield _clocks(prepared)
+    said = (
+        "Share of the draws that take chargers to change their power where the meter's windows begin. "
+        "Nothing tells whether they do; ranges cover both."
+    )
+    yield Assumption("power_in_steps", round(100 * float(IN_STEP.mean())), None, None, "%", said)
     dc = [charger for charger in site.chargers if charger.register_side == "dc"]
     for charger in dc:
         efficiency = charger.conversion_efficiency or 1.0

@@ -111,7 +111,8 @@ def _clears_draws(found: Bridge, prepared: Prepared) -> bool:
     if prepared.inputs.is_seed:
         return True
     estimated, world = found.across(prepared, found.estimate), prepared.inputs.site.headline
-    deviations, terms = sources_of(estimated).deviations(uncertainty.DrawnSet()), terms_of(estimated)
+    sources, terms = replace(sources_of(estimated), steps=False), terms_of(estimated)  # noise in every draw
+    deviations = sources.deviations(uncertainty.DrawnSet())
     low, high = (
         terms.measure(Rebuilt.of(found.across(prepared, held).windows, world).moved(deviations))
         for held in (found.least, found.most)

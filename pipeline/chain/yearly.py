@@ -115,15 +115,17 @@ def _run_rate(prepared: Prepared, draws: _Draws, outlook: savings.Outlook, drawn
         alone = uncertainty.Range(float(outlook.run_rate), float(outlook.run_rate), 0.0)
         return ends_of(alone.widened(*_left_open(savings_of_year)), year.currency_digits)
     saved = np.sum([saving.saved for saving in savings_of_year.values()], axis=0)
-    chosen = uncertainty.at_ends(saved) | uncertainty.at_ends(uncertainty.peaks_w(bills.values()))
-    drawn_rows = ({m: bill.rows(draw) for m, bill in bills.items()} for draw in sorted(chosen))
-    priced = savings.run_rates_of(map(draws.year_of, drawn_rows), draws.prices)
-    worth = [float(amount) for amount in priced if amount is not None]
+    bias = sum(saving.bias for saving in savings_of_year.values())
+    chosen = sorted(uncertainty.at_ends(saved, bias) | uncertainty.at_ends(uncertainty.peaks_w(bills.values())))
+    drawn_rows = ({m: bill.rows(draw) for m, bill in bills.items()} for draw in chosen)
+    priced = zip(chosen, savings.run_rates_of(map(draws.year_of, drawn_rows), draws.prices), strict=True)
+    worth = [
+        (float(amount), 0.0 if uncertainty.IN_STEP[draw] else bias) for draw, amount in priced if amount is not None
+    ]
     if not worth:
         return None
-    reach = 2 * sum(saving.bias for saving in savings_of_year.values())
-    ends = [amount - moved for amount in (*worth, float(outlook.run_rate)) for moved in (0.0, reach)]
-    found = uncertainty.Range(min(ends), max(ends), reach / 2)
+    ends = [amount - moved for amount, of in (*worth, (float(outlook.run_rate), bias)) for moved in (0.0, 2 * of)]
+    found = uncertainty.Range(min(ends), max(ends), bias)
     return ends_of(found.widened(*_left_open(savings_of_year)), year.currency_digits)
 
 

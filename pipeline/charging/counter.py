@@ -97,23 +97,24 @@ class Counter:
         """Return the total at each edge [Wh] had power changed but once between the readings around it.
 
         Before the change the register runs on as steeply as before the reading, after it as steeply as after the next:
-        the two lines cross where power changed. Never beyond `limits`.
+        the two lines cross where power changed. Where they do not cross in between, power changed more than once, and
+        the line is straight as in `at`. Never beyond `limits`.
         """
         placed = Placed.of(self.times, edges)
         along = self._along(placed)
-        before, after, growing = (values[placed.piece] for values in self._powers)
+        before, after, growing, falling = (values[placed.piece] for values in self._powers)
         on, back = before * along.passed, along.rise - after * (along.length - along.passed)
-        crossed = np.where(growing, np.maximum(on, back), np.minimum(on, back))
+        bent = np.where(growing, np.maximum(on, back), np.where(falling, np.minimum(on, back), along.straight))
         low, high = self._limits(along)
-        return np.asarray(self.totals[placed.piece] + np.clip(crossed, low, high))
+        return np.asarray(self.totals[placed.piece] + np.clip(bent, low, high))
 
     @cached_property
-    def _powers(self) -> tuple[Reals, Reals, Flags]:
-        """The power in the pieces before and after each [Wh/ms], its own at the ends, and where it is no less after."""
+    def _powers(self) -> tuple[Reals, Reals, Flags, Flags]:
+        """The power in the pieces before and after each [Wh/ms], its own at the ends, and where it grows or falls."""
         power = self._rises / self._lengths.astype(np.float64)
         before: Reals = np.concatenate((power[:1], power[:-1]))
         after: Reals = np.concatenate((power[1:], power[-1:]))
-        return before, after, after >= before
+        return before, after, (before <= power) & (power <= after), (before >= power) & (power >= after)
 
     def apart(self, placed: Placed) -> Integers:
         """Return how far apart the readings lie that tell each total [ms]: 0 on a reading and where nothing flowed."""

@@ -65,13 +65,15 @@ def range_of_either(values: Reals, bias: float = 0.0) -> Range:
     return Range(min(apart.low, stepped.low), max(apart.high, stepped.high), bias)
 
 
-def at_ends(values: Reals) -> set[int]:
-    """Return the numbers of the draws that lie at the ends of `range_of_either`."""
+def at_ends(values: Reals, bias: float = 0.0) -> set[int]:
+    """Return the numbers of the draws that make the ends of `range_of_either`."""
     ends = []
     for kind in (np.flatnonzero(~IN_STEP), np.flatnonzero(IN_STEP)):
         order = kind[np.argsort(values[kind], kind="stable")]
         ends += [int(order[rank - 1]) for rank in _rank(len(kind))]
-    return {min(ends, key=lambda draw: values[draw]), max(ends, key=lambda draw: values[draw])}
+    reach = np.where(IN_STEP, 0.0, 2 * bias)
+    least, most = np.minimum(values, values - reach), np.maximum(values, values - reach)
+    return {min(ends, key=lambda draw: least[draw]), max(ends, key=lambda draw: most[draw])}
 
 
 def _rank(count: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """What can be off in a rebuilt world, by how much, and the rows of energy whose weighted sum is one draw's deviation.
 
 Every source is drawn once for a programme's life, by site, charger and name; only what the registers do between two
-readings is drawn for every two anew. The metered load itself is the billing quantity and is never drawn.
+readings is drawn for every two anew, and steps of power are looked for in every bill. The metered load itself is the
+billing quantity and is never drawn.
 """
 
 from __future__ import annotations
@@ -253,16 +254,26 @@ class Sources:
         """What a charger's flows gain had its power changed in steps, most of all where windows begin [Wh].
 
         A clock that is off mixes the energies of windows with those of their neighbours. Of all it may be off by, that
-        which sets them furthest apart, by their squares, fits such steps best.
+        which sets them furthest apart, by their squares in shares of the register's highest window, fits such steps
+        best; of equal ones the least. Squares are whole numbers, so that no order of adding up decides.
         """
-        offsets = np.linspace(-charger.clock.reach_s, charger.clock.reach_s, STEP_OFFSETS).tolist()
-        gained, told = np.zeros((STEP_OFFSETS, len(self.starts))), np.zeros(len(self.starts))
+        reach = charger.clock.reach_s
+        offsets = sorted(np.linspace(-reach, reach, STEP_OFFSETS).tolist(), key=abs)
+        gained, apart = np.zeros((STEP_OFFSETS, len(self.starts))), np.zeros(STEP_OFFSETS)
         for sign, register in zip((-1, 1), self._registers[charger.charger_id], strict=True):
             if register is not None and register.told.any():
-                gained += sign * register.stepped(offsets)
-                told += sign * register.told
-        best: Reals = gained[np.argmax(np.square(gained + told) @ self.live)]
+                found = register.stepped(offsets)
+                wh = np.rint(found).astype(np.int64) + register.told
+                apart += np.square(wh[:, self._inner]).sum(axis=1) / int(register.told.max()) ** 2
+                gained += sign * found
+        best: Reals = gained[np.argmax(apart)]
         return best
+
+    @cached_property
+    def _inner(self) -> Ints:
+        """Number the live windows whose neighbours are live, too: what moves between them stays among them."""
+        beside = np.pad(self.live, 1, constant_values=True)
+        return np.flatnonzero(beside[:-2] & self.live & beside[2:])
 
     @cached_property
     def _hidden(self) -> Reals:

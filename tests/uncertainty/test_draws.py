@@ -93,11 +93,13 @@ def test_a_range_covers_both_kinds_of_draws_and_only_those_apart_are_moved_by_bi
     assert (range_of_either(-values, bias=-1).low, range_of_either(-values, bias=-1).high) == (-1097, -1)
 
 
-@given(seed=st.integers(0, 2**32 - 1))
-def test_the_draws_at_the_ends_are_those_of_the_range(seed: int) -> None:
+@given(seed=st.integers(0, 2**32 - 1), bias=st.sampled_from([0.0, 0.3, -0.3, 2.0]))
+def test_the_draws_at_the_ends_are_those_of_the_range(seed: int, bias: float) -> None:
     values = np.random.default_rng(seed).normal(size=DRAWS) + np.where(IN_STEP, seed % 3, 0)
-    found = range_of_either(values)
-    assert {values[draw] for draw in at_ends(values)} == {found.low, found.high}
+    found, ends = range_of_either(values, bias), at_ends(values, bias)
+    moved = [float(values[draw]) - (0.0 if IN_STEP[draw] else 2 * bias) for draw in ends]
+    either = [*moved, *(float(values[draw]) for draw in ends)]
+    assert (min(either), max(either)) == (found.low, found.high)
 
 
 def test_what_else_can_be_off_moves_the_ends_outwards() -> None:
