@@ -23,6 +23,7 @@ CLOCK_KNOTS: Final = 5
 
 STEP_OFFSETS: Final = 13
 """Offsets of a clock at which windows are tried for steps of power."""
+
 DC_LOSS: Final = (0.04, 0.07)
 """What a conversion between a register and the grid takes [1]."""
 _NORMAL_95: Final = 1.96

@@ -44,3 +44,9 @@ def test_what_the_levers_rest_on_is_listed_against_any_world() -> None:
     modelled = {"charge_per_stored", "round_trip_efficiency", "charging_power"}
     for headline in ("unmanaged", "no_ev"):
         assert modelled <= listed(site=site(headline=headline)).keys()
+
+
+def test_the_share_of_draws_in_which_power_steps_is_listed() -> None:
+    """98 of 199 draws."""
+    found = listed()["power_in_steps"]
+    assert (found.value, found.low, found.high, found.unit) == (49, None, None, "%")
